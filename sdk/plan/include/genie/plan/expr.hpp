@@ -1,0 +1,79 @@
+// Symbolic integers: dimensions, strides, offsets and costs.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace genie::plan {
+
+/// Concrete sizes by symbol id.
+using Bindings = std::map<std::string, std::int64_t, std::less<>>;
+
+/// An integer, a symbol, or [op, a, b]. Always in normal form (like terms collected, operands in a fixed order), so equal
+/// expressions are equal values and equal bytes. Cheap to copy: an operation's operands are shared and immutable.
+class Expr {
+ public:
+  enum class Op : std::uint8_t { add, mul, floordiv, mod, min, max };
+  struct Operation;
+
+  Expr(std::int64_t value = 0) : state_(value) {}
+  [[nodiscard]] static Expr symbol(std::string id);
+  /// Builds and normalises. Integer overflow saturates to an expression that evaluate() refuses.
+  [[nodiscard]] static Expr make(Op op, const Expr& a, const Expr& b);
+
+  [[nodiscard]] bool is_int() const { return state_.index() == 0; }
+  [[nodiscard]] bool is_symbol() const { return state_.index() == 1; }
+  [[nodiscard]] bool is_operation() const { return state_.index() == 2; }
+  [[nodiscard]] std::int64_t as_int() const { return std::get<0>(state_); }
+  [[nodiscard]] const std::string& as_symbol() const { return std::get<1>(state_); }
+  [[nodiscard]] const Operation& as_operation() const;
+
+  /// The value under the bindings; nothing if a symbol is unbound, a divisor is 0 or a result does not fit in 64 bits.
+  /// floordiv and mod round toward minus infinity, as Python's do.
+  [[nodiscard]] std::optional<std::int64_t> evaluate(const Bindings& bindings) const;
+  /// Replaces symbols (simultaneously) and normalises.
+  [[nodiscard]] Expr substitute(const std::map<std::string, Expr, std::less<>>& replacements) const;
+  void collect_symbols(std::set<std::string, std::less<>>& into) const;
+  /// For people: "s77*4 + 1".
+  [[nodiscard]] std::string to_text() const;
+
+  /// Exact normal-form equality. Two expressions that differ may still be equal for all bindings of bounded symbols.
+  friend bool operator==(const Expr& a, const Expr& b);
+
+  friend Expr operator+(const Expr& a, const Expr& b) { return make(Op::add, a, b); }
+  friend Expr operator*(const Expr& a, const Expr& b) { return make(Op::mul, a, b); }
+  friend Expr operator-(const Expr& a, const Expr& b) { return make(Op::add, a, make(Op::mul, Expr(-1), b)); }
+
+ private:
+  std::variant<std::int64_t, std::string, std::shared_ptr<const Operation>> state_;
+};
+
+struct Expr::Operation {
+  Op op;
+  Expr a;
+  Expr b;
+};
+
+[[nodiscard]] std::string_view name(Expr::Op op);
+[[nodiscard]] std::optional<Expr::Op> expr_op_from_name(std::string_view name);
+
+using Shape = std::vector<Expr>;
+
+/// Row-major strides of a shape, in elements; a dimension of size 0 or 1 counts as torch counts it (max(size, 1)).
+[[nodiscard]] std::vector<Expr> contiguous_strides(const Shape& shape);
+/// The product of all dimensions (1 for rank 0).
+[[nodiscard]] Expr element_count(const Shape& shape);
+/// Every dimension evaluated; nothing if one cannot be.
+[[nodiscard]] std::optional<std::vector<std::int64_t>> evaluate(std::span<const Expr> shape, const Bindings& bindings);
+[[nodiscard]] std::string to_text(std::span<const Expr> shape);
+
+}  // namespace genie::plan
