@@ -104,6 +104,7 @@ def export(module, args=(), kwargs=None, *, dynamic_shapes=None, plain=False, pr
         program = torch.export.export(module, args, kwargs, dynamic_shapes=dynamic_shapes, strict=strict)
         if not plain:
             program = program.run_decompositions(_decompositions(preserve))
+            _drop_process_ids(program)
     names = symbol_names(program, module, args, kwargs, dynamic_shapes)
     program.graph_module.meta[_META_KEY] = {
         "form": "plain" if plain else "recommended",
@@ -176,6 +177,13 @@ def _decompositions(preserve):
         if packet is not None and hasattr(packet, overload):
             table.pop(getattr(packet, overload), None)
     return table
+
+
+def _drop_process_ids(program):
+    """Make two exports of one module equal bytes: ``from_node`` holds object ids of the process that exported."""
+    for graph_module in program.graph_module.modules():
+        for node in getattr(graph_module, "graph", torch.fx.Graph()).nodes:
+            node.meta.pop("from_node", None)
 
 
 def _description(programs):
