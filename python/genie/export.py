@@ -239,6 +239,8 @@ def main(argv=None):
     parser.add_argument("--run", action="store_true",
                         help="also write inputs.safetensors, expected.safetensors and run.json beside the archive")
     options = parser.parse_args(argv)
+    # torch 2.13 warns about its own use of pytree; the user can do nothing about it.
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
     try:
         example = load_example(options.example)
         program = export(example.module, example.args, example.kwargs, dynamic_shapes=example.dynamic_shapes,
