@@ -1,0 +1,27 @@
+"""Fixtures of the end-to-end tests."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import harness
+
+
+@pytest.fixture(scope="session")
+def host(build):
+    built = harness.Host(build)
+    if not built.binary.exists():
+        pytest.fail(f"{built.binary} is not built; run scripts/test, or set GENIE_BUILD to a build folder")
+    return built
+
+
+@pytest.fixture(scope="session")
+def corpus(build, root):
+    """The corpus, written first if it is missing or out of date."""
+    folder = build / "corpus"
+    subprocess.run([sys.executable, str(root / "tests/corpus/make.py"), str(folder)], check=True)
+    return harness.Corpus(folder)
