@@ -97,8 +97,7 @@ def main():
 
     import torch
 
-    import models
-    import torture
+    from registry import all_cases
 
     warnings.filterwarnings("ignore", category=FutureWarning)
     # These three are what the cases StorageViews, RunningNorm and Recurrent are about.
@@ -110,7 +109,7 @@ def main():
     shutil.rmtree(options.folder, ignore_errors=True)
     options.folder.mkdir(parents=True)
     archives = []
-    for case in [*torture.cases(), *models.cases()]:
+    for case in all_cases():
         if fnmatch.fnmatch(case.name, options.only):
             print(f"  {case.name}", flush=True)
             try:

@@ -9,18 +9,16 @@ from harness import OK, topology
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "corpus"))
 
-import models
-import torture
+from registry import all_cases
 
 MIB = 1 << 20
+SLOW = {"large", "family"}
 
 
 def archives(select=lambda case: True):
     """One parameter for each archive, named before the corpus exists."""
-    for case in [*torture.cases(), *models.cases()]:
-        for form in case.forms:
-            if select(case):
-                yield pytest.param(f"{case.name}.{form}", marks=[pytest.mark.slow] if "large" in case.tags else [])
+    return [pytest.param(f"{case.name}.{form}", marks=[pytest.mark.slow] if SLOW & set(case.tags) else [])
+            for case in all_cases() if select(case) for form in case.forms]
 
 
 def assert_verified(result):
