@@ -31,6 +31,8 @@ class Case:
     dynamic_shapes: Any = None
     forms: tuple[str, ...] = (PLAIN, RECOMMENDED)
     tags: tuple[str, ...] = ()
+    #: Name of the exception that torch.export itself raises for the module; empty when it can be exported.
+    torch_refuses: str = ""
 
     @property
     def dynamic(self) -> bool:
