@@ -54,6 +54,7 @@ class Expr {
   friend Expr operator-(const Expr& a, const Expr& b) { return make(Op::add, a, make(Op::mul, Expr(-1), b)); }
 
  private:
+  friend struct ExprBuilder;
   std::variant<std::int64_t, std::string, std::shared_ptr<const Operation>> state_;
 };
 

@@ -33,6 +33,7 @@ struct ReadOptions {
 enum class Kind : std::uint8_t { null, boolean, integer, real, string, array, object };
 
 class Document;
+struct DocumentData;
 
 /// A borrowed view of one value; valid while its Document lives. Accessors assert on the wrong kind: ask first.
 class View {
@@ -62,8 +63,8 @@ class View {
  private:
   friend class Document;
   friend class Iterator;
-  View(const Document* document, std::uint32_t index) : document_(document), index_(index) {}
-  const Document* document_;
+  View(const DocumentData* data, std::uint32_t index) : data_(data), index_(index) {}
+  const DocumentData* data_;
   std::uint32_t index_;
 };
 
@@ -81,9 +82,8 @@ class View::Iterator {
  private:
   friend class View;
   friend struct Range;
-  Iterator(const Document* document, std::uint32_t index, bool object)
-      : document_(document), index_(index), object_(object) {}
-  const Document* document_;
+  Iterator(const DocumentData* data, std::uint32_t index, bool object) : data_(data), index_(index), object_(object) {}
+  const DocumentData* data_;
   std::uint32_t index_;
   bool object_;
 };
@@ -108,11 +108,8 @@ class Document {
   [[nodiscard]] View root() const;
 
  private:
-  friend class View;
-  friend class View::Iterator;
-  struct Data;
-  explicit Document(std::unique_ptr<Data> data);
-  std::unique_ptr<Data> data_;
+  explicit Document(std::unique_ptr<DocumentData> data);
+  std::unique_ptr<DocumentData> data_;
 };
 
 /// Streams JSON text. Keys and values in call order; the caller nests correctly (asserted).

@@ -1,0 +1,32 @@
+// The rungs of the validation ladder, one function each. validate.cpp climbs them.
+#pragma once
+
+#include <vector>
+
+#include "genie/plan/index.hpp"
+#include "genie/plan/model.hpp"
+#include "genie/plan/topology.hpp"
+#include "genie/plan/validate.hpp"
+
+namespace genie::plan::detail {
+
+/// V2: ids, references, order, storage, schedule references. Adds to `into`.
+void check_structure(const Plan& plan, Diagnostics& into);
+
+/// V3: ops, signatures, shapes and dtypes. The plan has passed V2.
+void check_types(const Plan& plan, Diagnostics& into, Unchecked& unchecked);
+
+/// V4: the schedule fits the topology. The plan is scheduled and has passed V3.
+void check_schedule(const Plan& plan, const Topology& topology, Diagnostics& into);
+
+/// V5: hard constraints of the plan and `hints` (may be null) are honoured. The plan has passed V4.
+void check_constraints(const Plan& plan, const Topology& topology, const std::vector<Constraint>* hints, Diagnostics& into);
+
+/// A diagnostic that says where in the user's model a node stands: fills node, scope and source.
+[[nodiscard]] Diagnostic node_diagnostic(const Node& node, std::string_view code, std::string message, std::string pointer,
+                                         std::string help = {});
+
+/// "/methods/forward/nodes/4" and "/methods/forward/graphs/g0/nodes/4"; `graph` is empty for the method's own nodes.
+[[nodiscard]] std::string node_pointer(std::string_view method, std::string_view graph, std::size_t number);
+
+}  // namespace genie::plan::detail
