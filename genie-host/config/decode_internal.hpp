@@ -1,0 +1,29 @@
+// What the decoder's parts share; not for users of the config.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "document_reader.hpp"
+#include "run_config.hpp"
+
+namespace genie::config {
+
+struct Context {
+  Findings& findings;
+  const std::string& file;
+  const std::filesystem::path& folder;
+
+  [[nodiscard]] std::string path(std::string_view text) const;
+  void read_path(const ObjectReader& reader, std::string_view key, std::string& into) const;
+  /// The keys `plugin` and `options`.
+  void read_plugin(const ObjectReader& reader, PluginUse& into) const;
+};
+
+/// The section `run`.
+void decode_steps(Context& context, View view, Run& into);
+/// References between steps, ranges of numbers: what one value alone does not show.
+void check_steps(Context& context, const Run& run);
+
+}  // namespace genie::config

@@ -1,0 +1,117 @@
+// The run report: everything that a run found out, as one value. Text for a person, JSON for a program and the timeline for a
+// trace viewer are three views of it. docs/run-config.md describes the JSON, sdk/schema/report-0.1.schema.json is its schema.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "genie/plan/model.hpp"
+#include "genie/plan/result.hpp"
+#include "genie/plan/topology.hpp"
+#include "genie/plan/validate.hpp"
+#include "services/trace.hpp"
+
+namespace genie::report {
+
+struct DeviceUse {
+  std::uint64_t busy_ns = 0;
+  std::uint64_t peak_bytes = 0;
+  std::uint64_t memory_bytes = 0;
+};
+
+struct LinkUse {
+  std::uint64_t bytes = 0;
+  std::uint64_t messages = 0;
+  std::uint64_t busy_ns = 0;
+};
+
+/// A backend's `stats` document.
+struct Stats {
+  plan::Table<DeviceUse> devices;
+  plan::Table<LinkUse> links;
+  plan::Table<std::uint64_t> counters;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> virtual_ns;  ///< job → virtual time of the step, ascending by job
+
+  [[nodiscard]] std::optional<std::uint64_t> virtual_of(std::uint64_t job) const;
+};
+
+/// Lenient: what a backend does not report is absent. The error names what is malformed.
+[[nodiscard]] plan::Result<Stats> decode_stats(std::string_view json);
+/// What happened between two snapshots: sums are subtracted, peaks are those of `after`.
+[[nodiscard]] Stats since(const Stats& before, Stats after);
+
+struct StepTime {
+  std::uint64_t index = 0;
+  std::string method;
+  std::uint64_t wall_ns = 0;
+  std::optional<std::uint64_t> virtual_ns;
+};
+
+struct PhaseTimes {
+  std::uint64_t load_plugins_ns = 0;
+  std::uint64_t capture_ns = 0;
+  std::uint64_t validate_ns = 0;
+  std::uint64_t schedule_ns = 0;
+  std::uint64_t prepare_ns = 0;
+};
+
+/// How outputs compared with what was expected.
+struct Verification {
+  struct Worst {
+    std::string output;
+    std::vector<std::int64_t> index;
+    std::string expected;  ///< the two numbers as text
+    std::string actual;
+  };
+  bool passed = false;
+  bool equal_bits = false;  ///< every compared output has the expected bits
+  double rtol = 0;
+  double atol = 0;
+  double max_abs = 0;  ///< infinite when a NaN met a number
+  double max_rel = 0;
+  std::optional<Worst> worst;             ///< absent when nothing differs
+  std::uint64_t outputs = 0;              ///< how many were compared
+  std::uint64_t elements = 0;
+  std::vector<std::string> missing;       ///< expected, but the run has none
+  std::vector<std::string> not_compared;  ///< the run has them, but nothing is expected of them
+  std::vector<std::string> mismatched;    ///< shape or dtype differs; each a sentence
+};
+
+/// What one call of a method was predicted to take, or took on average.
+struct Use {
+  std::uint64_t makespan_ns = 0;
+  std::uint64_t wire_bytes = 0;
+  plan::Table<std::uint64_t> device_busy_ns;
+  plan::Table<std::uint64_t> peak_bytes;
+};
+
+struct RunReport {
+  int exit_code = 0;
+  plan::Diagnostics failure;  ///< empty: the outcome is ok
+  std::string plan_id;
+  std::optional<plan::Plan> plan;          ///< the newest: scheduled, or what capture left
+  std::optional<plan::Topology> topology;
+  std::optional<Verification> verify;
+  PhaseTimes time;
+  std::vector<StepTime> steps;  ///< measured ones, in order
+  std::uint32_t repeat = 1;     ///< how many runs of all steps `steps` holds
+  Stats stats;                  ///< of the measured part
+  plan::Table<Use> observed;    ///< by method; only what could be attributed
+  plan::Table<std::string> versions;
+  plan::Diagnostics warnings;
+  plan::Unchecked unchecked;
+  std::uint64_t trace_dropped = 0;
+  std::vector<std::pair<std::string, std::string>> written;  ///< what was written where: ("outputs", path)
+};
+
+[[nodiscard]] std::string to_json(const RunReport& report, unsigned indent = 2);
+
+/// Chrome's trace-event format: one process per device (and per link), one row per queue, flow arrows for transfers. `plan`
+/// (may be null) supplies the nodes and scopes of stages.
+[[nodiscard]] std::string trace_json(std::span<const services::TraceEvent> events, const plan::Plan* plan);
+
+}  // namespace genie::report
