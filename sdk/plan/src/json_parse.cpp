@@ -28,7 +28,8 @@ class Handler {
   static constexpr std::size_t max_key_size = kLargestSourceBytes;
   static constexpr std::size_t max_string_size = kLargestSourceBytes;
 
-  Handler(DocumentData& data, const Limits& limits) : data_(data), limits_(limits) {}
+  Handler(DocumentData& data, const ReadOptions& options)
+      : data_(data), limits_(options.limits), exact_numbers_(options.exact_numbers) {}
 
   bool on_document_begin(bj::error_code&) { return true; }
   bool on_document_end(bj::error_code&) { return true; }
@@ -59,7 +60,7 @@ class Handler {
     return true;
   }
   bool on_int64(std::int64_t value, bj::string_view part, bj::error_code& ec) {
-    if (value > kLargestInteger || value < -kLargestInteger) return number(part, ec);
+    if (!exact_numbers_ && (value > kLargestInteger || value < -kLargestInteger)) return number(part, ec);
     literal_.clear();
     Cell* const cell = add(Kind::integer, ec);
     if (cell != nullptr) cell->integer = value;
@@ -211,6 +212,7 @@ class Handler {
       return refuse(ec, "GE0304", "the integer " + text + " is beyond 2^53, where readers of JSON lose digits", pointer(),
                     "write it as a string inside its tag, {\"int\": \"" + text + "\"}, where a tagged value may stand");
     }
+    const bool negative_zero = exact_numbers_ && read.kind == Number::Kind::real && read.real == 0 && literal.front() == '-';
     literal_.clear();
     const bool integer = read.kind == Number::Kind::integer;
     Cell* const cell = add(integer ? Kind::integer : Kind::real, ec);
@@ -218,12 +220,13 @@ class Handler {
     if (integer)
       cell->integer = read.integer;
     else
-      cell->real = read.real;
+      cell->real = negative_zero ? -0.0 : read.real;
     return true;
   }
 
   DocumentData& data_;
   const Limits& limits_;
+  bool exact_numbers_;
   std::vector<std::uint32_t> open_;
   std::vector<std::string_view> keys_;
   std::string literal_;
@@ -302,7 +305,7 @@ Result<Document> Document::parse(std::string_view bytes, const ReadOptions& opti
   settings.allow_comments = options.comments;
   settings.allow_trailing_commas = options.comments;
   settings.allow_invalid_utf8 = true;  // checked above, with the place
-  bj::basic_parser<Handler> parser(settings, *data, options.limits);
+  bj::basic_parser<Handler> parser(settings, *data, options);
   bj::error_code ec;
   std::size_t consumed = parser.write_some(false, data->source.data(), data->source.size(), ec);
   if (!ec && consumed < data->source.size()) ec = bj::error::extra_data;

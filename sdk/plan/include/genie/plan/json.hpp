@@ -27,6 +27,8 @@ struct Limits {
 
 struct ReadOptions {
   bool comments = false;  ///< accept // comments and trailing commas (files that people write)
+  /// Documents of other programs: integers up to 64 bits are integers whatever their size, and -0.0 keeps its sign.
+  bool exact_numbers = false;
   Limits limits;
 };
 
@@ -41,7 +43,8 @@ class View {
   [[nodiscard]] Kind kind() const;
   [[nodiscard]] bool is(Kind kind) const { return this->kind() == kind; }
   [[nodiscard]] bool boolean() const;
-  /// A number without fraction and exponent, within ±2^53; larger literals are refused at V0.
+  /// A number without fraction and exponent, within ±2^53 (beyond only with ReadOptions::exact_numbers); larger literals
+  /// are refused at V0.
   [[nodiscard]] std::int64_t integer() const;
   /// Of a real or an integer.
   [[nodiscard]] double real() const;
