@@ -3,7 +3,7 @@
 
 * no tracked file over 1 MB;
 * no source file over 600 lines, unless a comment at its top says why ("Longer than 600 lines because ...");
-* no TODO, FIXME or XXX;
+* no marker of unfinished work in a comment;
 * every relative link of a Markdown file leads to a file or folder that exists, every ``#anchor`` to a heading.
 """
 

@@ -14,10 +14,13 @@ Random numbers are seeded by the name of the case. A second run with nothing cha
 """
 
 import argparse
+import concurrent.futures
 import fnmatch
 import hashlib
 import importlib.metadata
 import json
+import multiprocessing
+import os
 import pathlib
 import shutil
 import sys
@@ -81,6 +84,33 @@ def weight_bytes(program):
     return sum(storages.values())
 
 
+def write_cases(names, folder, options):
+    """Write these cases, in a process of its own: cases share no state, and half of them each keeps two cores busy."""
+    import torch
+    from registry import all_cases
+
+    # These three are what the cases StorageViews, RunningNorm and Recurrent are about.
+    warnings.filterwarnings("ignore", message="No complete tensor found in the group")
+    warnings.filterwarnings("ignore", message="the module is in training mode")
+    # nn.LSTM and nn.GRU regroup their weights when they are traced; nothing is lost.
+    warnings.filterwarnings("ignore", message="The tensor attributes? .*_flat_weights.* assigned during export")
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    torch.set_num_threads(options.threads)
+    entries = {}
+    for case in all_cases(options.families):
+        if case.name in names:
+            print(f"  {case.name}", flush=True)
+            try:
+                entries[case.name] = write_case(case, folder)
+            except Exception as error:
+                if case.torch_refuses and type(error).__name__ == case.torch_refuses:
+                    print(f"    PyTorch itself refuses {case.name}: {case.torch_refuses}")
+                    continue
+                # Not the exception itself: those of torch do not all survive the way to the other process.
+                raise RuntimeError(f"corpus case {case.name}: {error}") from None
+    return entries
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path, nargs="?", default=ROOT / "build" / "corpus",
@@ -96,32 +126,19 @@ def main():
         print(f"corpus is up to date: {options.folder}")
         return
 
-    import torch
-
     from registry import all_cases
 
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    # These three are what the cases StorageViews, RunningNorm and Recurrent are about.
-    warnings.filterwarnings("ignore", message="No complete tensor found in the group")
-    warnings.filterwarnings("ignore", message="the module is in training mode")
-    # nn.LSTM and nn.GRU regroup their weights when they are traced; nothing is lost.
-    warnings.filterwarnings("ignore", message="The tensor attributes? .*_flat_weights.* assigned during export")
-    torch.set_num_threads(options.threads)
     shutil.rmtree(options.folder, ignore_errors=True)
     options.folder.mkdir(parents=True)
-    archives = []
-    for case in all_cases():
-        if fnmatch.fnmatch(case.name, options.only):
-            print(f"  {case.name}", flush=True)
-            try:
-                archives += write_case(case, options.folder)
-            except Exception as error:
-                if case.torch_refuses and type(error).__name__ == case.torch_refuses:
-                    print(f"    PyTorch itself refuses it: {case.torch_refuses}")
-                    continue
-                error.add_note(f"while writing corpus case {case.name}")
-                raise
-    manifest = {"schema": "genie.corpus", "version": 1, "torch": torch.__version__, "threads": options.threads,
+    names = [case.name for case in all_cases(options.families) if fnmatch.fnmatch(case.name, options.only)]
+    workers = max(1, min(os.cpu_count() or 1, 4))
+    entries = {}
+    with concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        shares = [names[i::workers] for i in range(workers)]
+        for written in pool.map(write_cases, shares, [options.folder] * workers, [options] * workers):
+            entries |= written
+    archives = [entry for name in names for entry in entries.get(name, ())]
+    manifest = {"schema": "genie.corpus", "version": 1, "torch": importlib.metadata.version("torch"), "threads": options.threads,
                 "archives": archives}
     (options.folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
     stamp_file.write_text(wanted)

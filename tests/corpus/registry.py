@@ -10,8 +10,11 @@ sys.path[:0] = [str(HERE), str(HERE.parent.parent / "python")]
 TOOLS = {"case", "make", "registry"}
 
 
-def all_cases():
-    """Every case, by file and then in the file's order. Names are unique: files are named after them."""
+def all_cases(families=False):
+    """The cases, by file and then in the file's order; or only the model families, which take minutes to write.
+
+    Names are unique: files are named after them.
+    """
     cases = []
     for path in sorted(HERE.glob("*.py")):
         if path.stem not in TOOLS:
@@ -20,4 +23,4 @@ def all_cases():
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"corpus cases of the same name: {', '.join(twice)}")
-    return cases
+    return [case for case in cases if ("family" in case.tags) == families]
