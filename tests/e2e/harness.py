@@ -92,13 +92,20 @@ class Corpus:
         self.manifest = json.loads((folder / "manifest.json").read_text())
         self.archives = {archive["name"]: archive for archive in self.manifest["archives"]}
 
-    def config(self, archive, folder, exact=True):
-        """A configuration that makes all runs of an archive, one step each, in one session, and verifies every output.
+    @staticmethod
+    def sessions(archive):
+        """The runs of an archive, grouped into sessions: all in one, unless the program has state that they must not share."""
+        runs = archive["runs"]
+        return [[run] for run in runs] if any(len(run["inputs"]) > 1 for run in runs) else [runs]
 
-        Writes the expected outputs of all runs to one file in ``folder``, numbered as the host numbers steps.
+    def config(self, archive, folder, runs=None, exact=True):
+        """A configuration that makes runs of an archive (all, unless given) in one session, and verifies every output.
+
+        Each run is one step, or as many as it has inputs. Writes the expected outputs to one file in ``folder``, numbered
+        as the host numbers steps.
         """
         steps, expected = [], {}
-        for run in archive["runs"]:
+        for run in runs or archive["runs"]:
             loaded = load_file(self.folder / run["expected"])
             first = len(steps)
             for index, inputs in enumerate(run["inputs"]):

@@ -28,24 +28,30 @@ def assert_verified(result):
     return report
 
 
+def run_sessions(host, corpus, archive, folder, memory_bytes):
+    """Run all sessions of an archive on devices of these sizes; return the results, each verified to the bit."""
+    results = []
+    for index, runs in enumerate(corpus.sessions(archive)):
+        session = folder / f"session-{index}"
+        session.mkdir(parents=True)
+        topology(session, memory_bytes)
+        results.append(host.run(corpus.config(archive, session, runs), session))
+        assert_verified(results[-1])
+    return results
+
+
 @pytest.mark.parametrize("name", archives())
 def test_equal_bits_on_one_device(host, corpus, tmp_path, name):
-    config = corpus.config(corpus.archives[name], tmp_path)
-    topology(tmp_path, [1024 * MIB])
-    report = assert_verified(host.run(config, tmp_path))
-    assert report["counters"]["weight_bytes_copied"] == 0
+    for result in run_sessions(host, corpus, corpus.archives[name], tmp_path, [1024 * MIB]):
+        assert result.report["counters"]["weight_bytes_copied"] == 0
 
 
 @pytest.mark.parametrize("name", archives(lambda case: "model" in case.tags))
 def test_equal_bits_on_three_devices_that_cannot_hold_the_model_alone(host, corpus, tmp_path, name):
     archive = corpus.archives[name]
-    config = corpus.config(archive, tmp_path)
-    (tmp_path / "one").mkdir()
-    topology(tmp_path / "one", [1024 * MIB])
-    alone = assert_verified(host.run(corpus.config(archive, tmp_path / "one"), tmp_path / "one"))
-    peak = alone["devices"]["w0"]["peak_bytes"] if isinstance(alone["devices"], dict) else alone["devices"][0]["peak_bytes"]
-    topology(tmp_path, [0.7 * peak] * 3)
-    result = host.run(config, tmp_path)
-    assert_verified(result)
+    (alone,) = run_sessions(host, corpus, archive, tmp_path / "alone", [1024 * MIB])
+    (device,) = alone.report["devices"].values()
+    memory_bytes = 0.7 * device["peak_bytes"]
+    (result,) = run_sessions(host, corpus, archive, tmp_path / "split", [memory_bytes] * 3)
     stages = result.plan["schedule"]["methods"]["forward"]["stages"]
     assert len({stage["device"] for stage in stages}) >= 2
