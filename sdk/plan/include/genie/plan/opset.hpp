@@ -17,7 +17,7 @@ namespace genie::plan {
 /// One argument of an operator's schema.
 struct OpArgument {
   std::string name;
-  std::string type;              ///< torch's spelling with real types: "Tensor", "Tensor?", "int[]", "SymInt", "ScalarType?", …
+  std::string type;              ///< torch's spelling without alias marks: "Tensor", "Tensor?[]", "int[2]", "SymInt", "ScalarType?", …
   bool kwarg_only = false;
   std::optional<Arg> default_value;
   std::string alias;             ///< alias set letter, or empty
@@ -66,6 +66,7 @@ struct TypeScope {
   std::function<const Value*(std::string_view)> value;
   std::function<const Weight*(std::string_view)> weight;
   std::function<const State*(std::string_view)> state;
+  const Plan* plan = nullptr;  ///< for symbol bounds and guards; may be null: then sizes are compared by form only
 };
 
 /// Result types by the op's rule, one per result, symbolic dimensions propagated. Nothing when the op has no rule here or

@@ -31,22 +31,36 @@ struct Costs {
 [[nodiscard]] Result<Costs> decode_costs(std::string_view bytes);
 
 /// The values a stage takes in and gives out, derived from the graph: what kernels.compile and backends work with.
+///
+/// A state write is performed by exactly one stage: the last, in schedule order, on the state's device that uses the state
+/// or makes the value (no later stage may still want the old content). That stage's document lists the write; a value made
+/// elsewhere is among its inputs. So a backend never writes a state itself.
+/// A symbol that a node's data decides travels with that node's result: a stage that only names the symbol in its
+/// arguments takes the value as one more input.
 struct StageInterface {
   std::vector<std::string> inputs;   ///< value ids made elsewhere (other stages or the method's inputs), first use order
-  std::vector<std::string> outputs;  ///< value ids used elsewhere, that are method outputs, or that a state write on
-                                     ///< this device takes
+  std::vector<std::string> outputs;  ///< value ids its own nodes make that another stage takes or that the method returns
   std::vector<std::string> weights;  ///< names, first use order
   std::vector<std::string> states;   ///< names, first use order (read or written)
   std::vector<std::string> symbols;  ///< ids used by its dims, sorted
 };
+/// For a stage of plan.schedule, in the light of the whole schedule; for any other, as if everything else were one stage.
 [[nodiscard]] StageInterface stage_interface(const Plan& plan, std::string_view method, const Stage& stage);
+/// Of all stages of a scheduled method, in schedule order, in one pass.
+[[nodiscard]] std::vector<StageInterface> stage_interfaces(const Plan& scheduled, std::string_view method);
 
 /// The stage as an ExecutionPlan of one method ("stage") whose inputs and outputs are the boundary values, by value id:
-/// the document that kernels.compile receives. Same node and value ids as the plan; state writes of its device kept.
+/// the document that kernels.compile receives. Same node and value ids as the plan; its state writes kept. A symbol says
+/// `from` where the stage itself binds it (an input's dimension, a number among the inputs with dim 0, a node's data);
+/// without `from` it comes in the run's dims. The states' initial content is the backend's affair: `init` says zeros here.
 [[nodiscard]] Plan stage_plan(const Plan& plan, std::string_view method, const Stage& stage);
+/// Of all stages of a scheduled method, in schedule order, in one pass.
+[[nodiscard]] std::vector<Plan> stage_plans(const Plan& scheduled, std::string_view method);
 
-/// Transfers that the placement implies: one per (value, consuming stage on another device), from inputs and to outputs
-/// too; a value sent twice to one device is sent once.
+/// Transfers that the placement implies: one per value and device that takes it from elsewhere, addressed to the first
+/// stage there that needs it (later ones find it there); from inputs ("input:NAME") and to outputs ("output:NAME", one for
+/// all outputs that are the same value) too. A state that the method returns goes from "state:NAME" after the last write.
+/// Weights, numbers and inputs that are outputs do not move: the caller has them.
 [[nodiscard]] std::vector<Transfer> derive_transfers(const Plan& plan, std::string_view method, const MethodSchedule& schedule,
                                                      const Bindings& assumes);
 
@@ -71,16 +85,21 @@ struct Timeline {
   Table<std::uint64_t> link_bytes;     ///< link id → bytes carried
   Table<std::uint64_t> link_messages;  ///< link id → messages
   Table<std::uint64_t> link_busy_ns;   ///< link id → time with at least one message under way
+  Table<std::uint64_t> slack_ns;       ///< transfer id → how much later it could have arrived without a longer makespan
 };
 
 /// Duration of a stage on its device; the default sums its nodes' costs. The emulator passes measured times.
 using StageTime = std::function<std::uint64_t(std::string_view method, const Stage& stage)>;
 
 /// Discrete-event simulation of one call: stages of a device one at a time in schedule order once their transfers have
-/// arrived; a transfer starts when its value's stage ends and takes latency plus bytes at the max–min fair share of every
-/// link and shared resource on its route, recomputed when any transfer starts or ends. Events fall on the next whole
-/// nanosecond. Deterministic. Sizes come from `sizes`. Peak bytes per device: weights and states resident, stage
-/// activations by lifetime, transfers from start to the last use.
+/// arrived; a transfer starts when its value's stage ends (an input's at 0) and takes its bytes at the max–min fair share of
+/// every link and shared resource on its route, recomputed when any transfer starts or its last byte leaves, plus the
+/// route's latency. A link carries each direction at its full bandwidth; links that name one shared resource share it, as
+/// fast as the fastest of them, both directions together; transfers of class "control" take their share before "bulk".
+/// Events fall on the next whole nanosecond, by exact arithmetic. Deterministic. Sizes come from `sizes`; a symbol they
+/// leave unbound takes its maximum, else 1. Peak bytes per device: the blobs of resident weights and the states; a running
+/// stage's own values (stage_peak_bytes); what other stages or transfers still want, from its stage's end or its transfer's
+/// start to the end of the last stage or transfer that wants it. wire_bytes counts what crosses links.
 [[nodiscard]] Result<Timeline> simulate(const Plan& scheduled, std::string_view method, const Topology& topology,
                                         const Bindings& sizes, const StageTime& stage_time);
 /// With the node costs.

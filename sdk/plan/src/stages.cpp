@@ -1,0 +1,182 @@
+// Stages as kernels and backends see them: what crosses their boundary, and a document that stands alone.
+#include <algorithm>
+
+#include "genie/plan/schedule.hpp"
+#include "placement.hpp"
+
+namespace genie::plan {
+
+namespace {
+
+using detail::Placement;
+using detail::StageUse;
+
+StageInterface interface_of(const Placement& placement, const StageUse& use) {
+  StageInterface out;
+  for (const std::uint32_t v : use.inputs)
+    out.inputs.push_back(placement.id(v));
+  for (const std::uint32_t v : use.outputs)
+    out.outputs.push_back(placement.id(v));
+  out.weights = use.weights;
+  out.states = use.states;
+  out.symbols.assign(use.symbols.begin(), use.symbols.end());
+  return out;
+}
+
+void add_weight(const Plan& plan, Plan& to, const std::string& name) {
+  const auto at = plan.weights.find(name);
+  if (at == plan.weights.end()) return;
+  to.weights.insert(*at);
+  if (const auto blob = plan.blobs.find(at->second.blob); blob != plan.blobs.end()) to.blobs.insert(*blob);
+}
+
+void add_state(const Plan& plan, Plan& to, const std::string& name) {
+  const auto at = plan.states.find(name);
+  if (at == plan.states.end()) return;
+  State state = at->second;
+  state.init = {};
+  if (to.states.emplace(name, std::move(state)).second && !at->second.alias_of.empty())
+    add_state(plan, to, at->second.alias_of);
+}
+
+/// Storage that the stage does not have is not named: what comes in from elsewhere owns its bytes here.
+std::string alias_inside(const Placement& placement, const Method& stage, const Plan& to, std::string alias) {
+  const auto& values = placement.index().values();
+  for (std::size_t steps = 0; steps <= values.size() && !alias.empty(); ++steps) {
+    if (alias.starts_with("state:"))
+      return to.states.contains(std::string_view(alias).substr(6)) ? alias : "";
+    if (alias.starts_with("weight:"))
+      return to.weights.contains(std::string_view(alias).substr(7)) ? alias : "";
+    if (stage.values.contains(alias)) return alias;
+    const std::uint32_t v = placement.index().value(alias);
+    if (v == kNone || values[v].value == nullptr) return "";
+    alias = values[v].value->alias_of;
+  }
+  return "";
+}
+
+void bind_symbols_inside(const Placement& placement, const StageUse& use, Plan& to, const Method& stage) {
+  for (auto& [id, symbol] : to.symbols) {
+    if (symbol.from && !symbol.from->node.empty() &&
+        std::ranges::any_of(stage.nodes, [&](const Node& n) { return n.id == symbol.from->node; }))
+      continue;
+    const std::optional<SymbolFrom> origin = std::exchange(symbol.from, std::nullopt);
+    for (const std::uint32_t v : use.inputs) {
+      const Value* value = placement.index().values()[v].value;
+      if (value == nullptr) continue;
+      const auto dim = std::ranges::find(value->shape, Expr::symbol(id));
+      if (dim != value->shape.end()) {
+        symbol.from = SymbolFrom{placement.id(v), dim - value->shape.begin(), {}};
+        break;
+      }
+      const std::uint32_t producer = placement.index().values()[v].producer;
+      if (value->scalar && origin && !origin->node.empty() && producer != kNone &&
+          placement.method().nodes[producer].id == origin->node) {
+        symbol.from = SymbolFrom{placement.id(v), 0, {}};
+        break;
+      }
+    }
+  }
+}
+
+Plan document_of(const Placement& placement, const StageUse& use) {
+  const Plan& plan = placement.plan();
+  const auto& values = placement.index().values();
+  Plan to;
+  to.version = plan.version;
+  to.stage = "captured";
+  to.producer = plan.producer;
+  to.required = plan.required;
+  to.opsets = plan.opsets;
+  for (const std::string& name : use.weights)
+    add_weight(plan, to, name);
+  for (const std::string& name : use.states)
+    add_state(plan, to, name);
+
+  Method& stage = to.methods["stage"];
+  const auto add_value = [&](std::uint32_t v) {
+    if (v != kNone && values[v].value != nullptr) stage.values.emplace(*values[v].id, *values[v].value);
+  };
+  for (const std::uint32_t v : use.inputs) {
+    add_value(v);
+    stage.inputs.push_back({placement.id(v), {arg::Value{placement.id(v)}}, {}});
+  }
+  detail::Names ids;
+  for (const std::uint32_t n : use.nodes)
+    ids.insert(placement.method().nodes[n].id);
+  for (const std::uint32_t n : use.nodes) {
+    Node node = placement.method().nodes[n];
+    node.cost.reset();
+    std::erase_if(node.after, [&](const std::string& id) { return !ids.contains(id); });
+    for (const std::uint32_t v : placement.index().makes(n))
+      add_value(v);
+    for (const std::string& name : detail::resources_of(placement.method(), node).graphs)
+      if (const auto graph = placement.method().graphs.find(name); graph != placement.method().graphs.end())
+        stage.graphs.insert(*graph);
+    stage.nodes.push_back(std::move(node));
+  }
+  for (const std::uint32_t v : use.outputs)
+    stage.outputs.push_back({placement.id(v), {arg::Value{placement.id(v)}}, {}});
+  for (const StateWrite* write : use.writes)
+    stage.writes.push_back(*write);
+
+  // A stage input owns its bytes unless what it views is here as well.
+  for (auto& [id, value] : stage.values)
+    if (!value.alias_of.empty()) value.alias_of = alias_inside(placement, stage, to, value.alias_of);
+  detail::Names symbols = use.symbols;
+  for (const auto& [name, graph] : stage.graphs)
+    for (const auto& [id, value] : graph.values) {
+      for (const Expr& e : value.shape)
+        e.collect_symbols(symbols);
+      for (const Expr& e : value.strides)
+        e.collect_symbols(symbols);
+    }
+  for (const std::string& id : symbols)
+    if (const auto at = plan.symbols.find(id); at != plan.symbols.end()) to.symbols.insert(*at);
+  bind_symbols_inside(placement, use, to, stage);
+  return to;
+}
+
+}  // namespace
+
+StageInterface stage_interface(const Plan& plan, std::string_view method, const Stage& stage) {
+  const auto at = plan.methods.find(method);
+  if (at == plan.methods.end()) return {};
+  const detail::StageContext context(plan, method, at->second, stage);
+  const Placement placement(plan, at->second, *context.schedule, context.residence);
+  return interface_of(placement, placement.stages()[context.stage]);
+}
+
+Plan stage_plan(const Plan& plan, std::string_view method, const Stage& stage) {
+  const auto at = plan.methods.find(method);
+  if (at == plan.methods.end()) return {};
+  const detail::StageContext context(plan, method, at->second, stage);
+  const Placement placement(plan, at->second, *context.schedule, context.residence);
+  return document_of(placement, placement.stages()[context.stage]);
+}
+
+std::vector<StageInterface> stage_interfaces(const Plan& plan, std::string_view method) {
+  std::vector<StageInterface> out;
+  const auto at = plan.methods.find(method);
+  if (at == plan.methods.end() || !plan.schedule) return out;
+  const auto schedule = plan.schedule->methods.find(method);
+  if (schedule == plan.schedule->methods.end()) return out;
+  const Placement placement(plan, at->second, schedule->second, &plan.schedule->residence);
+  for (const StageUse& use : placement.stages())
+    out.push_back(interface_of(placement, use));
+  return out;
+}
+
+std::vector<Plan> stage_plans(const Plan& plan, std::string_view method) {
+  std::vector<Plan> out;
+  const auto at = plan.methods.find(method);
+  if (at == plan.methods.end() || !plan.schedule) return out;
+  const auto schedule = plan.schedule->methods.find(method);
+  if (schedule == plan.schedule->methods.end()) return out;
+  const Placement placement(plan, at->second, schedule->second, &plan.schedule->residence);
+  for (const StageUse& use : placement.stages())
+    out.push_back(document_of(placement, use));
+  return out;
+}
+
+}  // namespace genie::plan
