@@ -76,6 +76,7 @@ struct Verification {
   std::optional<Worst> worst;             ///< absent when nothing differs
   std::uint64_t outputs = 0;              ///< how many were compared
   std::uint64_t elements = 0;
+  std::uint64_t beyond = 0;               ///< elements outside the tolerance
   std::vector<std::string> missing;       ///< expected, but the run has none
   std::vector<std::string> not_compared;  ///< the run has them, but nothing is expected of them
   std::vector<std::string> mismatched;    ///< shape or dtype differs; each a sentence
