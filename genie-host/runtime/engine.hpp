@@ -81,7 +81,7 @@ struct StepInput {
 struct StepOutput {
   std::string name;
   bool keep = false;                     ///< leave it where it was made
-  const genie_tensor* into = nullptr;    ///< filled instead of a new tensor; shape, dtype and strides must match
+  genie_tensor* into = nullptr;          ///< filled instead of a new tensor; shape, dtype and strides must match
 };
 
 struct StepRequest {

@@ -1,0 +1,145 @@
+// Discovery (A17): where manifests are looked for, and in which order.
+#include <dlfcn.h>
+#include <sys/auxv.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <system_error>
+
+#include "plugin/catalogue.hpp"
+
+namespace genie::plugin {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Manifests of a folder and of its direct subfolders (a build tree has one a plug-in), by name, so that the order is the same
+// everywhere.
+std::vector<fs::path> manifests_below(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::vector<fs::path> subfolders;
+  std::error_code error;
+  const auto is_manifest = [](const fs::path& path) { return path.filename().string().ends_with(kManifestSuffix); };
+  for (const auto& entry : fs::directory_iterator(folder, fs::directory_options::skip_permission_denied, error)) {
+    if (entry.is_directory(error))
+      subfolders.push_back(entry.path());
+    else if (is_manifest(entry.path()))
+      found.push_back(entry.path());
+  }
+  std::sort(found.begin(), found.end());
+  std::sort(subfolders.begin(), subfolders.end());
+  for (const fs::path& subfolder : subfolders) {
+    std::vector<fs::path> inside;
+    for (const auto& entry : fs::directory_iterator(subfolder, fs::directory_options::skip_permission_denied, error))
+      if (is_manifest(entry.path())) inside.push_back(entry.path());
+    std::sort(inside.begin(), inside.end());
+    found.insert(found.end(), inside.begin(), inside.end());
+  }
+  return found;
+}
+
+plan::Diagnostic problem(std::string code, std::string message, const fs::path& file, std::string help) {
+  plan::Diagnostic diagnostic;
+  diagnostic.code = std::move(code);
+  diagnostic.message = std::move(message);
+  diagnostic.file = file.string();
+  diagnostic.help = std::move(help);
+  return diagnostic;
+}
+
+}  // namespace
+
+fs::path find_install_folder() {
+  Dl_info info{};
+  if (::dladdr(reinterpret_cast<const void*>(&find_install_folder), &info) == 0 || !info.dli_fname) return {};
+  std::error_code error;
+  const fs::path folder = fs::canonical(info.dli_fname, error).parent_path();
+  if (error) return {};
+  if (const fs::path installed = folder / "genie" / "plugins"; fs::is_directory(installed, error)) return installed;
+  // A build tree: Meson keeps what it knows of it beside.
+  if (fs::is_directory(folder.parent_path() / "meson-info", error)) {
+    if (const fs::path built = folder.parent_path() / "plugins"; fs::is_directory(built, error)) return built;
+  }
+  return {};
+}
+
+Catalogue::Catalogue(CatalogueOptions options, services::LogSink log) : options_(std::move(options)), log_(std::move(log)) {}
+
+Catalogue Catalogue::discover(CatalogueOptions options, services::LogSink log) {
+  Catalogue catalogue(std::move(options), std::move(log));
+  for (const std::string& path : catalogue.options_.paths) catalogue.search(path, "--plugin");
+  for (const std::string& path : catalogue.options_.config_paths) catalogue.search(path, "the run config");
+  // With raised rights a caller's environment must not choose what is loaded.
+  const char* const environment = ::getauxval(AT_SECURE) == 0 ? ::getenv("GENIE_PLUGIN_PATH") : nullptr;
+  if (catalogue.options_.search_environment && environment) {
+    std::string_view rest = environment;
+    while (!rest.empty()) {
+      const std::size_t colon = std::min(rest.find(':'), rest.size());
+      if (colon > 0) catalogue.search(std::string(rest.substr(0, colon)), "GENIE_PLUGIN_PATH");
+      rest.remove_prefix(std::min(colon + 1, rest.size()));
+    }
+  }
+  const fs::path installed =
+      catalogue.options_.install_folder.empty() ? find_install_folder() : catalogue.options_.install_folder;
+  if (!installed.empty()) catalogue.search(installed, "the install folder");
+  return catalogue;
+}
+
+void Catalogue::search(const fs::path& given, std::string_view through) {
+  std::error_code error;
+  const fs::path path = fs::absolute(given, error).lexically_normal();
+  if (fs::is_directory(path, error)) {
+    for (const fs::path& manifest : manifests_below(path)) add_manifest(manifest, through);
+    return;
+  }
+  if (path.filename().string().ends_with(kManifestSuffix)) return add_manifest(path, through);
+  if (fs::exists(path, error)) {
+    // A library: its manifest lies beside it.
+    fs::path manifest = path;
+    manifest.replace_extension();
+    return add_manifest(manifest.string() + std::string(kManifestSuffix), through);
+  }
+  // Something a person named explicitly and that is not there deserves a line; a missing folder of a search path does not
+  // stop a run.
+  Candidate candidate;
+  candidate.manifest_path = path;
+  candidate.through = through;
+  fail(candidate, Candidate::State::failed,
+       problem("GE0103", "there is no such file or folder", path, "it was named by " + std::string(through)));
+  candidates_.push_back(std::move(candidate));
+}
+
+void Catalogue::add_manifest(const fs::path& path, std::string_view through) {
+  // The same file reached twice (a folder named in two places) is one candidate.
+  std::error_code error;
+  const fs::path canonical = fs::weakly_canonical(path, error);
+  const fs::path& key = error ? path : canonical;
+  for (const Candidate& other : candidates_)
+    if (other.manifest_path == key) return;
+  Candidate candidate;
+  candidate.manifest_path = key;
+  candidate.through = through;
+  auto manifest = read_manifest(candidate.manifest_path);
+  if (!manifest) {
+    candidate.diagnostics = std::move(manifest).errors();
+    candidate.state = Candidate::State::failed;
+    log_(GENIE_LOG_WARNING, "loader", candidate.manifest_path.string() + ": " + candidate.diagnostics.front().message);
+    candidates_.push_back(std::move(candidate));
+    return;
+  }
+  candidate.manifest = std::move(manifest).value();
+  candidate.library = candidate.manifest_path.parent_path() / candidate.manifest.library;
+  for (const Candidate& other : candidates_) {
+    if (other.manifest.id != candidate.manifest.id || other.state == Candidate::State::skipped) continue;
+    candidate.state = Candidate::State::skipped;
+    candidate.diagnostics.push_back(problem("GE0120", "found first at " + other.library.string(), candidate.library, {}));
+    candidate.diagnostics.back().severity = plan::Severity::note;
+    break;
+  }
+  log_(GENIE_LOG_DEBUG, "loader",
+       candidate.manifest.id + " " + candidate.manifest.version + ": " + std::string(name(candidate.state)) + " through " +
+           candidate.through + " at " + candidate.library.string());
+  candidates_.push_back(std::move(candidate));
+}
+
+}  // namespace genie::plugin
