@@ -15,6 +15,7 @@ Random numbers are seeded by the name of the case. A second run with nothing cha
 
 import argparse
 import concurrent.futures
+import fcntl
 import fnmatch
 import hashlib
 import importlib.metadata
@@ -119,6 +120,11 @@ def main():
     parser.add_argument("--only", default="*", metavar="PATTERN", help="cases whose name matches (default: all)")
     parser.add_argument("--families", action="store_true", help="write the model families instead (families.py; minutes)")
     options = parser.parse_args()
+
+    # Test processes that run side by side may all ask for the corpus: one writes it, the others then find it done.
+    options.folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = open(options.folder.with_suffix(".lock"), "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
 
     wanted = stamp(options)
     stamp_file = options.folder / "stamp"

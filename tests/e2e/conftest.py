@@ -19,9 +19,19 @@ def host(build):
     return built
 
 
+def written(build, root, name, *options):
+    """A corpus folder of the build, written first if it is missing or out of date."""
+    folder = build / name
+    subprocess.run([sys.executable, str(root / "tests/corpus/make.py"), str(folder), *options], check=True)
+    return harness.Corpus(folder)
+
+
 @pytest.fixture(scope="session")
 def corpus(build, root):
-    """The corpus, written first if it is missing or out of date."""
-    folder = build / "corpus"
-    subprocess.run([sys.executable, str(root / "tests/corpus/make.py"), str(folder)], check=True)
-    return harness.Corpus(folder)
+    return written(build, root, "corpus")
+
+
+@pytest.fixture(scope="session")
+def families(build, root):
+    """The corpus of model families."""
+    return written(build, root, "corpus-families", "--families")

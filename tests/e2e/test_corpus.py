@@ -12,13 +12,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "corpus"
 from registry import all_cases
 
 MIB = 1 << 20
-SLOW = {"large", "family"}
 
 
-def archives(select=lambda case: True):
+def archives(select=lambda case: True, families=False):
     """One parameter for each archive, named before the corpus exists."""
-    return [pytest.param(f"{case.name}.{form}", marks=[pytest.mark.slow] if SLOW & set(case.tags) else [])
-            for case in all_cases() if select(case) for form in case.forms]
+    return [pytest.param(f"{case.name}.{form}", marks=[pytest.mark.slow] if families or "large" in case.tags else [])
+            for case in all_cases(families) if select(case) for form in case.forms]
 
 
 def assert_verified(result):
@@ -55,3 +54,8 @@ def test_equal_bits_on_three_devices_that_cannot_hold_the_model_alone(host, corp
     (result,) = run_sessions(host, corpus, archive, tmp_path / "split", [memory_bytes] * 3)
     stages = result.plan["schedule"]["methods"]["forward"]["stages"]
     assert len({stage["device"] for stage in stages}) >= 2
+
+
+@pytest.mark.parametrize("name", archives(lambda case: not case.torch_refuses, families=True))
+def test_equal_bits_of_the_model_families(host, families, tmp_path, name):
+    run_sessions(host, families, families.archives[name], tmp_path, [1024 * MIB])
