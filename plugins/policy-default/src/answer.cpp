@@ -1,0 +1,240 @@
+#include "answer.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "options.hpp"
+
+namespace genie::policy {
+
+namespace {
+
+using plan::Alternative;
+using plan::Decision;
+
+/// Nodes simulated for the sake of alternatives' predictions; beyond, alternatives go without a number.
+constexpr std::uint64_t kAlternativeWork = 60'000;
+
+std::string milliseconds(std::uint64_t ns) {
+  char text[48];
+  std::snprintf(text, sizeof text, "%.3f ms", static_cast<double>(ns) / 1e6);
+  return text;
+}
+
+class Decisions {
+ public:
+  Decisions(const Question& question, const Placed& placed, const plan::Plan& joined)
+      : q_(question), p_(*question.problem), placed_(placed), joined_(joined) {}
+
+  std::vector<Decision> all() {
+    for (std::size_t m = 0; m < p_.methods.size(); ++m)
+      for (std::size_t s = 0; s < placed_.stages[m].size(); ++s) out_.push_back(of_stage(m, s));
+    for (Index s = 0; s < p_.states.size(); ++s) out_.push_back(of_state(s));
+    copies_of_weights();
+    for (const Rule* rule : q_.dropped) out_.push_back(dropped(*rule));
+    for (const Rule* rule : q_.rules)
+      if (rule->kind == Rule::Kind::other) out_.push_back(not_a_placement(*rule));
+    return std::move(out_);
+  }
+
+ private:
+  const plan::MethodSchedule& schedule(std::size_t m) const {
+    return joined_.schedule->methods.find(*p_.methods[m].name)->second;
+  }
+
+  Decision of_stage(std::size_t m, std::size_t s) {
+    const MethodGraph& method = p_.methods[m];
+    const StageNodes& stage = placed_.stages[m][s];
+    Decision d;
+    d.subject = schedule(m).stages[s].id;
+    d.chose = p_.device_id(stage.device);
+    for (const Rule* rule : q_.rules)
+      if (honours(*rule, method, stage)) d.honours.push_back(rule->constraint.id);
+    bool hint = false, kernels = false, capacity = false;
+    for (std::size_t device = 0; device < p_.device_count; ++device) {
+      if (device == stage.device) continue;
+      d.alternatives.push_back(alternative(m, stage, static_cast<std::uint8_t>(device)));
+      const std::string& refused = d.alternatives.back().refused;
+      hint = hint || refused.starts_with("hint:");
+      kernels = kernels || refused == "kernels";
+      capacity = capacity || refused == "capacity";
+    }
+    d.because = p_.device_count == 1 ? "only-device" : hint ? "hint" : capacity ? "memory" : kernels ? "kernels" : name_of_objective();
+    d.detail = describe(m, stage);
+    return d;
+  }
+
+  std::string name_of_objective() const {
+    return q_.objective == Objective::latency ? "makespan" : std::string(name(q_.objective));
+  }
+
+  bool honours(const Rule& rule, const MethodGraph& method, const StageNodes& stage) const {
+    if (rule.kind == Rule::Kind::other || rule.constraint.id.empty()) return false;
+    if (rule.kind == Rule::Kind::budget) return rule.device == stage.device;
+    return std::ranges::any_of(stage.nodes, [&](Index n) { return std::ranges::binary_search(rule.nodes, method.global(n)); });
+  }
+
+  std::string describe(std::size_t m, const StageNodes& stage) const {
+    std::set<Index> blobs;
+    std::set<Index> states;
+    std::uint64_t work = 0;
+    for (const Index n : stage.nodes) {
+      const Index g = p_.methods[m].global(n);
+      blobs.insert(p_.node_blobs[g].begin(), p_.node_blobs[g].end());
+      states.insert(p_.node_states[g].begin(), p_.node_states[g].end());
+      work += p_.node_cost(g, stage.device);
+    }
+    std::uint64_t bytes = 0;
+    for (const Index b : blobs) bytes += p_.blobs[b].bytes;
+    std::string text = std::to_string(stage.nodes.size()) + (stage.nodes.size() == 1 ? " node" : " nodes") + ", " +
+                       milliseconds(work) + " of work";
+    if (bytes != 0) text += ", " + bytes_text(bytes) + " of weights";
+    if (!states.empty()) text += ", " + std::to_string(states.size()) + (states.size() == 1 ? " state" : " states");
+    if (const auto& predicted = schedule(m).predicted)
+      if (const auto peak = predicted->peak_bytes.find(p_.device_id(stage.device)); peak != predicted->peak_bytes.end())
+        text += "; " + p_.device_id(stage.device) + " then holds at most " + bytes_text(peak->second) + " of " +
+                bytes_text(p_.memory[stage.device]);
+    return text;
+  }
+
+  /// What would have been, had the stage gone to another device with all that must stay with it.
+  Alternative alternative(std::size_t m, const StageNodes& stage, std::uint8_t device) {
+    const MethodGraph& method = p_.methods[m];
+    Alternative a;
+    a.device = p_.device_id(device);
+    Assignment changed = placed_.assignments[m];
+    for (const Index n : stage.nodes)
+      for (const Index g : placed_.units.members[placed_.units.of_node[method.global(n)]]) {
+        if (a.refused = refusal(p_, q_.rules, g, device); !a.refused.empty()) {
+          a.detail = "node " + p_.node(g).id + (a.refused == "kernels" ? " has no kernels there" : " may not run there");
+          return a;
+        }
+        if (g >= method.first && g < method.first + method.count) changed[g - method.first] = device;
+      }
+    const Resident none = nothing_resident(p_);
+    Resident others = none;
+    for (std::size_t i = 0; i < p_.methods.size(); ++i) {
+      if (i == m) continue;
+      make_resident(p_, p_.methods[i], placed_.assignments[i], std::vector<std::uint64_t>(p_.device_count, 0), others);
+    }
+    Estimator estimator(p_, method, others);
+    std::vector<StageNodes> stages = form_stages(p_, method, changed, false);
+    const Estimate& estimate = estimator.of_stages(stages);
+    const std::vector<std::uint64_t> memory = memory_under(p_, q_.rules);
+    if (estimate.needs(device) > memory[device]) {
+      a.refused = "capacity";
+      a.detail = a.device + " would need " + bytes_text(estimate.needs(device)) + " and has " + bytes_text(memory[device]);
+      return a;
+    }
+    if (!estimate.reachable) {
+      a.refused = "unreachable";
+      a.detail = "no link leads there";
+      return a;
+    }
+    if (work_ + method.count > kAlternativeWork) return a;
+    work_ += method.count;
+    Placed other = placed_;
+    other.assignments[m] = std::move(changed);
+    other.stages[m] = std::move(stages);
+    auto joined = plan::join_schedule(*p_.plan, make_schedule(q_, other), *p_.topology, *q_.costs);
+    if (!joined) return a;
+    const auto& predicted = joined->schedule->methods.find(*method.name)->second.predicted;
+    if (predicted) {
+      a.makespan_ns = predicted->makespan_ns;
+      if (const auto& chosen = schedule(m).predicted)
+        a.detail = milliseconds(predicted->makespan_ns) + " instead of " + milliseconds(chosen->makespan_ns);
+    }
+    return a;
+  }
+
+  Decision of_state(Index state) const {
+    Decision d;
+    d.subject = std::string(p_.states[state].name);
+    d.chose = p_.device_id(placed_.resident.states[state]);
+    d.because = "colocation";
+    d.detail = "a state of " + bytes_text(p_.states[state].bytes) + " stays where what reads and writes it runs";
+    return d;
+  }
+
+  /// A weight on several devices costs memory: it is said why.
+  void copies_of_weights() {
+    for (const auto& [weight, devices] : joined_.schedule->residence.weights) {
+      if (devices.size() < 2) continue;
+      Decision d;
+      d.subject = weight;
+      d.because = "replicated";
+      for (const std::string& device : devices) d.chose += (d.chose.empty() ? "" : ", ") + device;
+      d.detail = "stages on " + std::to_string(devices.size()) + " devices read it; each keeps a copy";
+      out_.push_back(std::move(d));
+    }
+  }
+
+  static Decision dropped(const Rule& rule) {
+    Decision d;
+    d.subject = rule.constraint.id.empty() ? rule.constraint.kind : rule.constraint.id;
+    d.because = "hint-not-met";
+    d.detail = "the soft hint " + rule.name() + " was given up: no placement that fits honours it";
+    return d;
+  }
+
+  static Decision not_a_placement(const Rule& rule) {
+    Decision d;
+    d.subject = rule.constraint.id.empty() ? rule.constraint.kind : rule.constraint.id;
+    d.because = "hint";
+    const std::string& kind = rule.constraint.kind;
+    if (kind == "recompute")
+      d.detail = rule.constraint.value == "never" ? "nothing is recomputed" : "recomputing is allowed; policy-default moves values instead";
+    else if (kind == "phase" || kind == "role" || kind == "modality")
+      d.detail = "the " + kind + " is taken as given; it does not decide where policy-default puts a node";
+    else if (kind == "priority")
+      d.detail = "the class of the transfers is set when the host adds them";
+    else
+      d.detail = "policy-default does not act on hints of kind " + kind;
+    return d;
+  }
+
+  const Question& q_;
+  const Problem& p_;
+  const Placed& placed_;
+  const plan::Plan& joined_;
+  std::uint64_t work_ = 0;
+  std::vector<Decision> out_;
+};
+
+}  // namespace
+
+plan::Schedule make_schedule(const Question& question, const Placed& placed) {
+  const Problem& p = *question.problem;
+  plan::Schedule schedule;
+  schedule.policy = {"org.genie.policy-default", "0.1.0", std::string(name(question.objective)), {}};
+  schedule.assumes = question.costs->assumes;
+  std::size_t number = 0;  // stage ids are unique in the plan, so that decisions can name them
+  for (std::size_t m = 0; m < p.methods.size(); ++m) {
+    plan::MethodSchedule& method = schedule.methods[*p.methods[m].name];
+    for (const StageNodes& nodes : placed.stages[m]) {
+      plan::Stage stage;
+      stage.id = "s" + std::to_string(number++);
+      stage.device = p.device_id(nodes.device);
+      if (nodes.kernels < p.offers[nodes.device].size()) stage.kernels = p.offers[nodes.device][nodes.kernels];
+      for (const Index n : nodes.nodes) stage.nodes.push_back(p.methods[m].method->nodes[n].id);
+      method.stages.push_back(std::move(stage));
+    }
+  }
+  for (const auto& [name, state] : p.plan->states)
+    for (Index s = 0; s < p.states.size(); ++s)
+      if (p.states[s].name == root_state(*p.plan, name))
+        schedule.residence.states[name] = p.device_id(placed.resident.states[s]);
+  return schedule;
+}
+
+plan::Schedule finish_schedule(const Question& question, const Placed& placed, const plan::Plan& joined) {
+  plan::Schedule schedule = *joined.schedule;
+  schedule.decisions = Decisions(question, placed, joined).all();
+  for (auto& [name, method] : schedule.methods) {
+    method.transfers.clear();
+    method.predicted.reset();
+  }
+  return schedule;
+}
+
+}  // namespace genie::policy

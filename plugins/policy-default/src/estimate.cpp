@@ -1,0 +1,181 @@
+#include "estimate.hpp"
+
+#include <algorithm>
+
+namespace genie::policy {
+
+Resident nothing_resident(const Problem& problem) {
+  return {std::vector<DeviceSet>(problem.blobs.size(), 0), std::vector<std::uint8_t>(problem.states.size(), kNowhere),
+          std::vector<std::uint64_t>(problem.device_count, 0), std::vector<std::uint64_t>(problem.device_count, 0)};
+}
+
+namespace {
+
+void add_residents(const Problem& problem, Index global, std::uint8_t device, Resident& resident) {
+  for (const Index b : problem.node_blobs[global]) {
+    if (has(resident.blobs[b], device)) continue;
+    resident.blobs[b] |= only(device);
+    resident.bytes[device] += problem.blobs[b].bytes;
+  }
+  for (const Index s : problem.node_states[global]) {
+    if (resident.states[s] != kNowhere) continue;
+    resident.states[s] = device;
+    resident.bytes[device] += problem.states[s].bytes;
+  }
+}
+
+}  // namespace
+
+void make_resident(const Problem& problem, const MethodGraph& method, const Assignment& assignment,
+                   const std::vector<std::uint64_t>& live, Resident& resident) {
+  for (Index n = 0; n < method.count; ++n) add_residents(problem, method.global(n), assignment[n], resident);
+  for (std::size_t d = 0; d < live.size(); ++d) resident.most_live[d] = std::max(resident.most_live[d], live[d]);
+}
+
+std::uint64_t Estimate::excess(const std::vector<std::uint64_t>& memory) const {
+  std::uint64_t sum = 0;
+  for (std::size_t d = 0; d < memory.size(); ++d) sum += needs(d) > memory[d] ? needs(d) - memory[d] : 0;
+  return sum;
+}
+
+Estimator::Estimator(const Problem& problem, const MethodGraph& method, const Resident& resident)
+    : problem_(problem), method_(method), resident_(resident), stage_of_(method.count) {}
+
+const Estimate& Estimator::of_stages(const std::vector<StageNodes>& stages) {
+  ++calls_;
+  for (Index s = 0; s < stages.size(); ++s)
+    for (const Index n : stages[s].nodes) stage_of_[n] = s;
+  time(stages);
+  residents(stages);
+  live(stages);
+  return result_;
+}
+
+void Estimator::time(const std::vector<StageNodes>& stages) {
+  const std::size_t devices = problem_.device_count;
+  result_.time_ns = result_.wire_bytes = 0;
+  result_.crossings = 0;
+  result_.reachable = true;
+  stage_end_.assign(stages.size(), 0);
+  device_free_.assign(devices, 0);
+  arrival_.assign(method_.values.size() * devices, 0);
+  sent_bytes_.assign(stages.size() * devices, 0);
+  last_stage_.assign(method_.values.size() * devices, 0);
+
+  for (Index s = 0; s < stages.size(); ++s) {
+    const std::size_t device = stages[s].device;
+    std::uint64_t start = device_free_[device];
+    std::uint64_t work = 0;
+    for (const Index n : stages[s].nodes) {
+      work += problem_.node_cost(method_.global(n), device);
+      for (const Index b : method_.before[n])
+        if (stage_of_[b] != s) start = std::max(start, stage_end_[stage_of_[b]]);
+      for (const Index v : method_.reads[n]) {
+        if (v == kNone) continue;
+        const ValueUse& value = method_.values[v];
+        last_stage_[v * devices + device] = s + 1;
+        const bool from_client = value.producer == kNone;
+        if (!from_client && stages[stage_of_[value.producer]].device == device) continue;
+        std::uint64_t& arrival = arrival_[v * devices + device];
+        if (arrival == 0) {
+          const std::size_t from = from_client ? problem_.client() : stages[stage_of_[value.producer]].device;
+          const Path& path = problem_.path(from, device);
+          result_.reachable = result_.reachable && path.ok;
+          std::uint64_t bytes = value.bytes;
+          std::uint64_t sent_at = 0;
+          if (!from_client) {
+            std::uint64_t& queued = sent_bytes_[stage_of_[value.producer] * devices + device];
+            bytes = queued += bytes;
+            sent_at = stage_end_[stage_of_[value.producer]];
+            ++result_.crossings;
+          }
+          arrival = 1 + sent_at + path.time_ns(bytes);  // 0 means: not sent yet
+          result_.wire_bytes += value.bytes;
+        }
+        start = std::max(start, arrival - 1);
+      }
+    }
+    stage_end_[s] = device_free_[device] = start + work;
+    result_.time_ns = std::max(result_.time_ns, stage_end_[s]);
+  }
+  for (const ValueUse& value : method_.values) {
+    if (!value.is_output || value.producer == kNone) continue;
+    const Index s = stage_of_[value.producer];
+    const Path& path = problem_.path(stages[s].device, problem_.client());
+    result_.reachable = result_.reachable && path.ok;
+    result_.wire_bytes += value.bytes;
+    result_.time_ns = std::max(result_.time_ns, stage_end_[s] + path.time_ns(value.bytes));
+  }
+}
+
+void Estimator::residents(const std::vector<StageNodes>& stages) {
+  Resident after = resident_;
+  for (const StageNodes& stage : stages)
+    for (const Index n : stage.nodes) add_residents(problem_, method_.global(n), stage.device, after);
+  result_.resident_bytes = std::move(after.bytes);
+}
+
+// As the plan library counts: a stage needs what its nodes make (freed at the last use inside, kept to the end when it
+// leaves the stage) beside what it takes in; values wait on a device for the last stage there that reads them.
+void Estimator::live(const std::vector<StageNodes>& stages) {
+  const std::size_t devices = problem_.device_count;
+  result_.live_bytes = resident_.most_live;
+  std::vector<std::uint64_t> waiting(devices, 0);
+  released_.assign(stages.size(), 0);
+  last_node_.assign(method_.values.size(), 0);
+  const auto owner = [&](Index v) { return method_.values[v].storage == kNone ? v : method_.values[v].storage; };
+
+  for (Index s = 0; s < stages.size(); ++s) {
+    const std::size_t device = stages[s].device;
+    const std::vector<Index>& nodes = stages[s].nodes;
+    // What arrives for this stage waits from here on.
+    for (const Index n : nodes)
+      for (const Index v : method_.reads[n]) {
+        if (v == kNone) continue;
+        const ValueUse& value = method_.values[v];
+        std::uint64_t& arrival = arrival_[v * devices + device];
+        if (arrival == 0) continue;
+        arrival = 0;
+        waiting[device] += value.bytes;
+        released_[last_stage_[v * devices + device] - 1] += value.bytes;
+      }
+
+    freed_.assign(nodes.size() + 1, 0);
+    for (Index at = 0; at < nodes.size(); ++at) {
+      for (const Index v : method_.makes[nodes[at]]) last_node_[owner(v)] = at;
+      for (const Index v : method_.reads[nodes[at]])
+        if (v != kNone) last_node_[owner(v)] = at;
+    }
+    const auto outlives = [&](Index v) {
+      const ValueUse& value = method_.values[v];
+      return value.is_output || (!value.consumers.empty() &&
+                                 std::ranges::any_of(value.consumers, [&](Index c) { return stage_of_[c] != s; }));
+    };
+    std::uint64_t now = 0;
+    std::uint64_t most = 0;
+    std::uint64_t kept = 0;
+    for (Index at = 0; at < nodes.size(); ++at) {
+      for (const Index v : method_.makes[nodes[at]]) {
+        const ValueUse& value = method_.values[v];
+        if (value.resident || owner(v) != v) continue;
+        now += value.bytes;
+        if (outlives(v)) {
+          const Index last = last_stage_[v * devices + device];
+          if (last > s + 1) {  // otherwise it has left when this stage is over
+            kept += value.bytes;
+            released_[last - 1] += value.bytes;
+          }
+        } else {
+          freed_[last_node_[v]] += value.bytes;
+        }
+      }
+      most = std::max(most, now + method_.scratch[nodes[at]]);
+      now -= freed_[at];
+    }
+    result_.live_bytes[device] = std::max(result_.live_bytes[device], waiting[device] + most);
+    waiting[device] += kept;
+    waiting[device] -= released_[s];
+  }
+}
+
+}  // namespace genie::policy

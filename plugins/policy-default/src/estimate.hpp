@@ -1,0 +1,87 @@
+// A fast estimate of one method under an assignment of nodes to devices: time, bytes moved, memory.
+//
+// The search calls it thousands of times, so it simplifies what the plan library's simulator does exactly: messages from one
+// stage to one device queue up, links are not shared with other pairs, and memory is counted in stage order. The best
+// candidates are judged by the simulator afterwards (place.cpp).
+#pragma once
+
+#include <vector>
+
+#include "problem.hpp"
+
+namespace genie::policy {
+
+/// Device per node of one method.
+using Assignment = std::vector<std::uint8_t>;
+
+/// Nodes that run together. Local node numbers, ascending.
+struct StageNodes {
+  std::uint8_t device = 0;
+  std::uint8_t kernels = 0;
+  Index level = 0;  ///< how many times something crossed devices before it
+  std::vector<Index> nodes;
+};
+
+/// Stages in an order that runs. `fine`: a stage ends wherever something leaves for another device, so that it leaves as
+/// early as possible; otherwise stages are as few as the dependences between devices allow.
+[[nodiscard]] std::vector<StageNodes> form_stages(const Problem& problem, const MethodGraph& method,
+                                                  const Assignment& assignment, bool fine);
+
+/// What earlier methods left on the devices.
+struct Resident {
+  std::vector<DeviceSet> blobs;          ///< per blob: devices that have it
+  std::vector<std::uint8_t> states;      ///< per state: its device, kNowhere if none yet
+  std::vector<std::uint64_t> bytes;      ///< per device
+  std::vector<std::uint64_t> most_live;  ///< per device: the most that any placed method needs beside
+};
+inline constexpr std::uint8_t kNowhere = 0xff;
+[[nodiscard]] Resident nothing_resident(const Problem& problem);
+/// Adds what a method's assignment makes resident, and `live` bytes beside.
+void make_resident(const Problem& problem, const MethodGraph& method, const Assignment& assignment,
+                   const std::vector<std::uint64_t>& live, Resident& resident);
+
+struct Estimate {
+  std::uint64_t time_ns = 0;
+  std::uint64_t wire_bytes = 0;
+  Index crossings = 0;  ///< values times devices that they are sent to
+  bool reachable = true;                     ///< false when something must cross where nothing connects
+  std::vector<std::uint64_t> resident_bytes; ///< per device: weights and states, with those of earlier methods
+  std::vector<std::uint64_t> live_bytes;     ///< per device: the most that values need at one time
+  [[nodiscard]] std::uint64_t needs(std::size_t device) const { return resident_bytes[device] + live_bytes[device]; }
+  /// Bytes beyond the budgets, all devices together.
+  [[nodiscard]] std::uint64_t excess(const std::vector<std::uint64_t>& memory) const;
+};
+
+/// Keeps its buffers between calls. One per search.
+class Estimator {
+ public:
+  Estimator(const Problem& problem, const MethodGraph& method, const Resident& resident);
+  [[nodiscard]] const Estimate& of_stages(const std::vector<StageNodes>& stages);
+  [[nodiscard]] const Estimate& of(const Assignment& assignment) {
+    return of_stages(form_stages(problem_, method_, assignment, true));
+  }
+  /// Estimates made so far: the search's measure of work.
+  [[nodiscard]] std::uint64_t calls() const { return calls_; }
+
+ private:
+  void time(const std::vector<StageNodes>& stages);
+  void residents(const std::vector<StageNodes>& stages);
+  void live(const std::vector<StageNodes>& stages);
+
+  const Problem& problem_;
+  const MethodGraph& method_;
+  const Resident& resident_;
+  Estimate result_;
+  std::uint64_t calls_ = 0;
+  std::vector<Index> stage_of_;              // per node
+  std::vector<std::uint64_t> stage_end_;     // per stage
+  std::vector<std::uint64_t> device_free_;   // per device
+  std::vector<std::uint64_t> arrival_;       // value × device, 0: not sent
+  std::vector<std::uint64_t> sent_bytes_;    // stage × device
+  std::vector<Index> last_stage_;            // value × device: last stage there that reads it, plus 1
+  std::vector<Index> last_node_;             // value: last reader inside the stage being looked at
+  std::vector<std::uint64_t> freed_;         // per position in a stage
+  std::vector<std::uint64_t> released_;      // per stage: bytes its device gets back when it ends
+};
+
+}  // namespace genie::policy

@@ -1,0 +1,100 @@
+// As few stages as cost nothing: neighbours on one device become one stage where the estimate allows it.
+#include <algorithm>
+#include <queue>
+
+#include "search.hpp"
+
+namespace genie::policy {
+
+namespace {
+
+constexpr double kTolerance = 1.01;         ///< of the time of the finest stages
+constexpr std::size_t kMaxStages = 512;     ///< beyond, only the coarse form is tried
+constexpr std::uint64_t kWork = 2'000'000;  ///< nodes looked at by all estimates
+
+class Merger {
+ public:
+  Merger(const Task& task, std::vector<StageNodes> stages) : task_(task), stages_(std::move(stages)) {}
+
+  /// Merges stage a into b if nothing runs between them that waits for a and that b waits for.
+  [[nodiscard]] std::optional<std::vector<StageNodes>> merged(std::size_t a, std::size_t b) const {
+    std::vector<StageNodes> out = stages_;
+    StageNodes& into = out[b];
+    into.nodes.insert(into.nodes.end(), out[a].nodes.begin(), out[a].nodes.end());
+    std::ranges::sort(into.nodes);
+    out[a].nodes.clear();
+    return in_order(std::move(out));
+  }
+
+ private:
+  /// The stages in an order that runs, by their old places where there is a choice; nothing when they form a cycle.
+  [[nodiscard]] std::optional<std::vector<StageNodes>> in_order(std::vector<StageNodes> stages) const {
+    const MethodGraph& m = *task_.method;
+    std::vector<Index> of_node(m.count, 0);
+    for (Index s = 0; s < stages.size(); ++s)
+      for (const Index n : stages[s].nodes) of_node[n] = s;
+    std::vector<std::vector<Index>> next(stages.size());
+    std::vector<Index> waits(stages.size(), 0);
+    for (Index s = 0; s < stages.size(); ++s)
+      for (const Index n : stages[s].nodes)
+        for (const Index b : m.before[n])
+          if (of_node[b] != s && (next[of_node[b]].empty() || next[of_node[b]].back() != s)) {
+            next[of_node[b]].push_back(s);
+            ++waits[s];
+          }
+    std::priority_queue<Index, std::vector<Index>, std::greater<>> ready;
+    for (Index s = 0; s < stages.size(); ++s)
+      if (waits[s] == 0 && !stages[s].nodes.empty()) ready.push(s);
+    std::vector<StageNodes> out;
+    std::size_t placed = 0;
+    while (!ready.empty()) {
+      const Index s = ready.top();
+      ready.pop();
+      placed += stages[s].nodes.size();
+      out.push_back(std::move(stages[s]));
+      for (const Index n : next[s])
+        if (--waits[n] == 0) ready.push(n);
+    }
+    if (placed != m.count) return std::nullopt;
+    return out;
+  }
+
+  const Task& task_;
+  std::vector<StageNodes> stages_;
+};
+
+}  // namespace
+
+std::vector<StageNodes> final_stages(const Task& task, const Assignment& assignment) {
+  Estimator estimator(*task.problem, *task.method, *task.resident);
+  std::vector<StageNodes> best = form_stages(*task.problem, *task.method, assignment, true);
+  const Estimate& finest = estimator.of_stages(best);
+  const double limit = static_cast<double>(finest.time_ns) * kTolerance;
+  const std::uint64_t excess = finest.excess(task.memory);
+  const auto good = [&](const std::vector<StageNodes>& stages) {
+    const Estimate& e = estimator.of_stages(stages);
+    return static_cast<double>(e.time_ns) <= limit && e.excess(task.memory) <= excess;
+  };
+  if (std::vector<StageNodes> coarse = form_stages(*task.problem, *task.method, assignment, false); good(coarse))
+    best = std::move(coarse);
+  if (best.size() > kMaxStages) return best;
+
+  const std::uint64_t calls = kWork / std::max<std::uint64_t>(64, task.method->count);
+  bool changed = true;
+  while (changed && estimator.calls() < calls) {
+    changed = false;
+    for (std::size_t a = 0; a < best.size() && estimator.calls() < calls; ++a) {
+      std::size_t b = a + 1;
+      while (b < best.size() && best[b].device != best[a].device) ++b;
+      if (b == best.size() || best[b].kernels != best[a].kernels) continue;
+      if (auto merged = Merger(task, best).merged(a, b); merged && good(*merged)) {
+        best = *std::move(merged);
+        changed = true;
+        break;
+      }
+    }
+  }
+  return best;
+}
+
+}  // namespace genie::policy

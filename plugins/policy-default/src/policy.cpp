@@ -1,0 +1,114 @@
+#include "policy.hpp"
+
+#include <algorithm>
+
+#include "answer.hpp"
+#include "genie/plan/codec.hpp"
+
+namespace genie::policy {
+
+namespace {
+
+/// Rounds in which the search's budgets shrink by what the plan library's count was above its own.
+constexpr int kMaxRounds = 8;
+
+genie::Error error_of(std::uint32_t code, const plan::Diagnostics& diagnostics) {
+  genie::Error error{code, diagnostics.front().message};
+  if (!diagnostics.front().help.empty()) error.message += ": " + diagnostics.front().help;
+  error.node = diagnostics.front().node;
+  error.diagnostics = plan::to_json(diagnostics);
+  return error;
+}
+
+bool is_infeasible(const plan::Diagnostics& diagnostics) {
+  return std::ranges::all_of(diagnostics, [](const plan::Diagnostic& d) { return d.code == "GE0552" || d.code == "GE0553"; });
+}
+
+struct Solution {
+  Placed placed;
+  plan::Plan joined;
+};
+
+/// Searches, has the plan library predict, and searches again under tighter budgets while its peaks exceed the real ones.
+std::optional<Solution> solve(const Question& question) {
+  const Problem& p = *question.problem;
+  const std::vector<std::uint64_t> real = memory_under(p, question.rules);
+  std::vector<std::uint64_t> memory = real;
+  for (int round = 0; round < kMaxRounds; ++round) {
+    auto placed = place(p, question.rules, memory, question.objective, true);
+    if (!placed) return std::nullopt;
+    auto joined = plan::join_schedule(*p.plan, make_schedule(question, *placed), *p.topology, *question.costs);
+    if (!joined) return std::nullopt;
+    bool fits = true;
+    for (const auto& [name, method] : joined->schedule->methods) {
+      if (!method.predicted) return std::nullopt;
+      for (std::size_t d = 0; d < p.device_count; ++d) {
+        const auto peak = method.predicted->peak_bytes.find(p.device_id(d));
+        if (peak == method.predicted->peak_bytes.end() || peak->second <= real[d]) continue;
+        memory[d] -= std::min(memory[d], peak->second - real[d]);
+        fits = false;
+      }
+    }
+    if (fits) return Solution{*std::move(placed), *std::move(joined)};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+plan::Result<plan::Schedule> make_schedule(const plan::Plan& plan, const plan::Topology& topology, const plan::Costs& costs,
+                                           const std::vector<plan::Constraint>& hints, const Options& options) {
+  auto problem = make_problem(plan, topology, costs);
+  if (!problem) return std::move(problem).errors();
+  auto rules = make_rules(*problem, hints);
+  if (!rules) return std::move(rules).errors();
+
+  Question question{&*problem, &costs, {}, {}, options.objective};
+  for (const Rule& rule : *rules) question.rules.push_back(&rule);
+  for (;;) {
+    if (auto solution = solve(question)) return finish_schedule(question, solution->placed, solution->joined);
+    // The lightest soft rule goes, the later one of two equals.
+    auto lightest = question.rules.end();
+    for (auto at = question.rules.begin(); at != question.rules.end(); ++at)
+      if ((*at)->soft && (*at)->kind != Rule::Kind::other &&
+          (lightest == question.rules.end() || (*at)->weight <= (*lightest)->weight))
+        lightest = at;
+    if (lightest == question.rules.end()) return explain_infeasible(*problem, question.rules);
+    question.dropped.push_back(*lightest);
+    question.rules.erase(lightest);
+  }
+}
+
+DefaultPolicy::DefaultPolicy(genie::Host host, std::string_view options) : host_(host) {
+  auto read = read_options(options);
+  if (!read) throw error_of(GENIE_INVALID_ARGUMENT, read.errors());
+  options_ = *read;
+}
+
+genie::Expected<std::string> DefaultPolicy::schedule(const genie::Call& call, const genie::ScheduleRequest& request) {
+  auto plan = plan::decode(request.plan, {}, "plan");
+  if (!plan) return error_of(GENIE_INVALID_ARGUMENT, plan.errors());
+  auto topology = plan::decode_topology(request.topology, {}, "topology");
+  if (!topology) return error_of(GENIE_INVALID_ARGUMENT, topology.errors());
+  std::vector<plan::Constraint> hints;
+  if (!request.hints.empty()) {
+    auto read = plan::decode_constraints(request.hints);
+    if (!read) return error_of(GENIE_INVALID_ARGUMENT, read.errors());
+    hints = *std::move(read);
+  }
+  plan::Costs costs;
+  if (request.costs.empty()) {
+    costs = plan::model_costs(*plan, *topology, {});
+  } else {
+    auto read = plan::decode_costs(request.costs);
+    if (!read) return error_of(GENIE_INVALID_ARGUMENT, read.errors());
+    costs = *std::move(read);
+  }
+  if (call.cancelled()) return genie::cancelled();
+  auto schedule = make_schedule(*plan, *topology, costs, hints, options_);
+  if (!schedule)
+    return error_of(is_infeasible(schedule.errors()) ? GENIE_FAILED_PRECONDITION : GENIE_INVALID_ARGUMENT, schedule.errors());
+  return plan::encode_schedule(*schedule);
+}
+
+}  // namespace genie::policy

@@ -1,0 +1,326 @@
+#include "search.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace genie::policy {
+
+namespace {
+
+/// Nodes looked at by all estimates of one local search: bounds its work, not its time, so that results are reproducible.
+constexpr std::uint64_t kImproveWork = 3'000'000;
+
+/// Units that may run on no device make a task impossible.
+bool possible(const Task& task) {
+  for (Index n = 0; n < task.method->count; ++n)
+    if (task.node_allowed(n) == 0) return false;
+  return true;
+}
+
+std::vector<Index> units_of_method(const Task& task) {
+  std::vector<Index> units;
+  for (Index n = 0; n < task.method->count; ++n) units.push_back(task.unit(n));
+  std::ranges::sort(units);
+  units.erase(std::ranges::unique(units).begin(), units.end());
+  return units;
+}
+
+/// Puts a unit's nodes of this method on a device.
+void put(const Task& task, Index unit, std::uint8_t device, Assignment& assignment) {
+  for (const Index g : task.units->members[unit])
+    if (g >= task.method->first && g < task.method->first + task.method->count) assignment[g - task.method->first] = device;
+}
+
+/// Every node where its weights already are, else where its predecessor runs: for methods that share weights with one placed
+/// before.
+std::optional<Assignment> follow_weights(const Task& task) {
+  const Problem& p = *task.problem;
+  const MethodGraph& m = *task.method;
+  Assignment assignment(m.count, kNowhere);
+  const auto weights_at = [&](Index unit) {
+    DeviceSet at = task.allowed[unit];
+    bool any = false;
+    for (const Index g : task.units->members[unit])
+      if (g >= m.first && g < m.first + m.count)
+        for (const Index b : p.node_blobs[g])
+          if ((task.resident->blobs[b] & at) != 0) {
+            at &= task.resident->blobs[b];
+            any = true;
+          }
+    return any ? at : DeviceSet{0};
+  };
+  DeviceSet found = 0;
+  for (Index n = 0; n < m.count; ++n) {
+    if (assignment[n] != kNowhere) continue;
+    const Index unit = task.unit(n);
+    if (const DeviceSet at = weights_at(unit); at != 0) {
+      found |= at;
+      put(task, unit, static_cast<std::uint8_t>(std::countr_zero(at)), assignment);
+    }
+  }
+  if (found == 0) return std::nullopt;
+  for (Index n = 0; n < m.count; ++n) {
+    if (assignment[n] != kNowhere) continue;
+    const DeviceSet allowed = task.node_allowed(n);
+    std::uint8_t device = static_cast<std::uint8_t>(std::countr_zero(allowed));
+    const auto take = [&](std::uint8_t d) {
+      if (d == kNowhere || !has(allowed, d)) return false;
+      device = d;
+      return true;
+    };
+    bool taken = std::ranges::any_of(m.before[n], [&](Index b) { return take(assignment[b]); });
+    for (const Index v : m.makes[n])
+      for (const Index c : m.values[v].consumers) taken = taken || take(assignment[c]);
+    put(task, task.unit(n), device, assignment);
+  }
+  return assignment;
+}
+
+/// List scheduling (as HEFT, with memory): each node in order to the device where it would end earliest.
+Assignment earliest_finish(const Task& task, const std::vector<std::uint64_t>& memory) {
+  const Problem& p = *task.problem;
+  const MethodGraph& m = *task.method;
+  Assignment assignment(m.count, kNowhere);
+  Resident resident = *task.resident;
+  std::vector<std::uint64_t> free_at(p.device_count, 0);
+  std::vector<std::uint64_t> ends(m.count, 0);
+  const auto extra = [&](Index unit, std::size_t d) {
+    std::uint64_t bytes = 0;
+    std::vector<Index> blobs, states;
+    for (const Index g : task.units->members[unit]) {
+      blobs.insert(blobs.end(), p.node_blobs[g].begin(), p.node_blobs[g].end());
+      states.insert(states.end(), p.node_states[g].begin(), p.node_states[g].end());
+    }
+    for (auto* list : {&blobs, &states}) {
+      std::ranges::sort(*list);
+      list->erase(std::ranges::unique(*list).begin(), list->end());
+    }
+    for (const Index b : blobs) bytes += has(resident.blobs[b], d) ? 0 : p.blobs[b].bytes;
+    for (const Index s : states) bytes += resident.states[s] != kNowhere ? 0 : p.states[s].bytes;
+    return bytes;
+  };
+  const auto end_on = [&](Index n, std::size_t d) {
+    std::uint64_t start = free_at[d];
+    for (const Index v : m.reads[n]) {
+      if (v == kNone) continue;
+      const Index from = m.values[v].producer;
+      const std::uint64_t bytes = m.values[v].bytes;
+      start = std::max(start, from == kNone ? p.path(p.client(), d).time_ns(bytes)
+                                            : ends[from] + p.path(assignment[from], d).time_ns(bytes));
+    }
+    for (const Index b : m.before[n]) start = std::max(start, ends[b]);
+    return start + p.node_cost(m.global(n), d);
+  };
+  for (Index n = 0; n < m.count; ++n) {
+    if (assignment[n] == kNowhere) {
+      const Index unit = task.unit(n);
+      std::size_t best = p.device_count;
+      bool best_fits = false;
+      std::uint64_t best_end = 0;
+      for (std::size_t d = 0; d < p.device_count; ++d) {
+        if (!has(task.allowed[unit], d)) continue;
+        const bool fits = resident.bytes[d] + extra(unit, d) <= memory[d];
+        const std::uint64_t end = end_on(n, d);
+        if (best == p.device_count || (fits && !best_fits) || (fits == best_fits && end < best_end)) {
+          best = d;
+          best_fits = fits;
+          best_end = end;
+        }
+      }
+      put(task, unit, static_cast<std::uint8_t>(best), assignment);
+      resident.bytes[best] += extra(unit, best);
+      for (const Index g : task.units->members[unit]) {
+        for (const Index b : p.node_blobs[g]) resident.blobs[b] |= only(best);
+        for (const Index s : p.node_states[g])
+          if (resident.states[s] == kNowhere) resident.states[s] = static_cast<std::uint8_t>(best);
+      }
+    }
+    const std::size_t d = assignment[n];
+    ends[n] = free_at[d] = end_on(n, d);
+  }
+  return assignment;
+}
+
+class Improver {
+ public:
+  Improver(const Task& task, Estimator& estimator) : task_(task), estimator_(estimator) {}
+
+  void improve(Candidate& best) {
+    const std::uint64_t per_call = std::max<std::uint64_t>(64, task_.method->count);
+    const std::uint64_t limit = estimator_.calls() + kImproveWork / per_call;
+    bool better = true;
+    while (better && estimator_.calls() < limit) {
+      better = move_stages(best, limit);
+      better = shift_boundaries(best, limit) || better;
+    }
+  }
+
+ private:
+  /// Keeps the change if it is better.
+  bool attempt(Candidate& best, Assignment&& changed) {
+    if (changed == best.assignment) return false;
+    const Score now = score(task_, estimator_.of(changed));
+    if (!(now < best.score)) return false;
+    best = {std::move(changed), now};
+    return true;
+  }
+
+  /// All nodes of a stage, with their units, to another device.
+  bool move_stages(Candidate& best, std::uint64_t limit) {
+    bool better = false;
+    const std::vector<StageNodes> stages = form_stages(*task_.problem, *task_.method, best.assignment, true);
+    for (const StageNodes& stage : stages)
+      for (std::size_t d = 0; d < task_.problem->device_count; ++d) {
+        if (estimator_.calls() >= limit) return better;
+        Assignment changed = best.assignment;
+        if (move(stage.nodes, static_cast<std::uint8_t>(d), changed)) better = attempt(best, std::move(changed)) || better;
+      }
+    return better;
+  }
+
+  /// Where two neighbours in document order lie on different devices: the next or the last 1, 2, 4, … nodes change sides.
+  bool shift_boundaries(Candidate& best, std::uint64_t limit) {
+    bool better = false;
+    for (Index n = 1; n < task_.method->count; ++n) {
+      if (best.assignment[n - 1] == best.assignment[n]) continue;
+      for (Index step = 1; step < task_.method->count; step *= 2) {
+        if (estimator_.calls() >= limit) return better;
+        std::vector<Index> after, before;
+        for (Index i = n; i < task_.method->count && i < n + step && best.assignment[i] == best.assignment[n]; ++i)
+          after.push_back(i);
+        for (Index i = n; i-- > 0 && i + step >= n && best.assignment[i] == best.assignment[n - 1];) before.push_back(i);
+        Assignment changed = best.assignment;
+        if (move(after, best.assignment[n - 1], changed) && attempt(best, std::move(changed))) {
+          better = true;
+          break;
+        }
+        changed = best.assignment;
+        if (move(before, best.assignment[n], changed) && attempt(best, std::move(changed))) {
+          better = true;
+          break;
+        }
+        if (after.size() < step && before.size() < step) break;
+      }
+    }
+    return better;
+  }
+
+  bool move(const std::vector<Index>& nodes, std::uint8_t device, Assignment& assignment) const {
+    for (const Index n : nodes)
+      if (!has(task_.node_allowed(n), device)) return false;
+    for (const Index n : nodes) put(task_, task_.unit(n), device, assignment);
+    return true;
+  }
+
+  const Task& task_;
+  Estimator& estimator_;
+};
+
+/// Nodes of units that span much of the method, which would forbid every cut inside: each such unit on one device.
+std::vector<Index> wide_units(const Task& task) {
+  std::vector<Index> wide;
+  for (const Index u : units_of_method(task)) {
+    Index first = kNone, last = 0;
+    for (const Index g : task.units->members[u]) {
+      if (g < task.method->first || g >= task.method->first + task.method->count) continue;
+      first = std::min(first, g);
+      last = std::max(last, g);
+    }
+    if ((last - first) * 8 > task.method->count) wide.push_back(u);
+  }
+  return wide;
+}
+
+void add_chains(const Task& task, std::vector<Assignment>& candidates, bool thorough) {
+  const MethodGraph& m = *task.method;
+  const auto add = [&](Chain chain) {
+    std::vector<Assignment> found;
+    if (thorough) found = chain.best();
+    if (found.empty())
+      if (auto any = chain.any()) found.push_back(*std::move(any));
+    candidates.insert(candidates.end(), found.begin(), found.end());
+  };
+  add(Chain(task, Assignment(m.count, kNowhere)));
+
+  const std::vector<Index> wide = wide_units(task);
+  if (wide.empty()) return;
+  for (std::size_t d = 0; d < task.problem->device_count; ++d) {
+    Assignment fixed(m.count, kNowhere);
+    bool may = true;
+    for (const Index u : wide) {
+      // A unit that may not go there stays on the first device it may use.
+      const DeviceSet allowed = task.allowed[u];
+      may = may && allowed != 0;
+      if (may) put(task, u, static_cast<std::uint8_t>(has(allowed, d) ? d : static_cast<std::size_t>(std::countr_zero(allowed))), fixed);
+    }
+    if (may) add(Chain(task, std::move(fixed)));
+  }
+}
+
+}  // namespace
+
+Score score(const Task& task, const Estimate& estimate) {
+  Score s;
+  s.excess_bytes = estimate.excess(task.memory);
+  s.unreachable = !estimate.reachable;
+  s.crossings = estimate.crossings;
+  s.wire_bytes = estimate.wire_bytes;
+  s.tie = static_cast<double>(estimate.time_ns);
+  switch (task.objective) {
+    case Objective::latency:
+      s.objective = s.tie;
+      break;
+    case Objective::bytes:
+      s.objective = static_cast<double>(estimate.wire_bytes);
+      break;
+    case Objective::memory:
+      for (std::size_t d = 0; d < task.memory.size(); ++d)
+        s.objective = std::max(s.objective, static_cast<double>(estimate.needs(d)) /
+                                                static_cast<double>(std::max<std::uint64_t>(1, task.memory[d])));
+      break;
+  }
+  return s;
+}
+
+std::optional<Candidate> search(const Task& task, bool thorough) {
+  if (!possible(task)) return std::nullopt;
+  const Problem& p = *task.problem;
+  Estimator estimator(p, *task.method, *task.resident);
+  std::vector<Assignment> assignments;
+  for (std::size_t d = 0; d < p.device_count; ++d) {
+    Assignment one(task.method->count, static_cast<std::uint8_t>(d));
+    for (const Index u : units_of_method(task))
+      if (!has(task.allowed[u], d)) put(task, u, static_cast<std::uint8_t>(std::countr_zero(task.allowed[u])), one);
+    assignments.push_back(std::move(one));
+  }
+  if (p.device_count > 1) {
+    if (auto follow = follow_weights(task)) assignments.push_back(*std::move(follow));
+    add_chains(task, assignments, thorough);
+  }
+  if (p.device_count > 1 && thorough) {
+    std::vector<std::uint64_t> memory = task.memory;
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      assignments.push_back(earliest_finish(task, memory));
+      const Estimate& estimate = estimator.of(assignments.back());
+      if (estimate.excess(task.memory) == 0) break;
+      for (std::size_t d = 0; d < memory.size(); ++d)
+        if (estimate.needs(d) > task.memory[d]) memory[d] -= std::min(memory[d], estimate.needs(d) - task.memory[d]);
+    }
+  }
+  std::vector<Candidate> candidates;
+  for (Assignment& assignment : assignments) {
+    const Score s = score(task, estimator.of(assignment));
+    candidates.push_back({std::move(assignment), s});
+  }
+  std::ranges::stable_sort(candidates, {}, &Candidate::score);
+  Candidate best = candidates.front();
+  if (!thorough) return best;
+  // Two starting points: the best, and the best of another kind, for the case that the best is a dead end.
+  for (std::size_t i = 0; i < candidates.size() && i < 2 && p.device_count > 1; ++i) {
+    Improver(task, estimator).improve(candidates[i]);
+    if (candidates[i].score < best.score) best = candidates[i];
+  }
+  return best;
+}
+
+}  // namespace genie::policy
