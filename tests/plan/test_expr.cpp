@@ -16,10 +16,18 @@ const Expr a = Expr::symbol("a");
 const Expr b = Expr::symbol("b");
 const Expr c = Expr::symbol("c");
 
-Expr fdiv(const Expr& x, const Expr& y) { return Expr::make(Op::floordiv, x, y); }
-Expr mod(const Expr& x, const Expr& y) { return Expr::make(Op::mod, x, y); }
-Expr min(const Expr& x, const Expr& y) { return Expr::make(Op::min, x, y); }
-Expr max(const Expr& x, const Expr& y) { return Expr::make(Op::max, x, y); }
+Expr fdiv(const Expr& x, const Expr& y) {
+  return Expr::make(Op::floordiv, x, y);
+}
+Expr mod(const Expr& x, const Expr& y) {
+  return Expr::make(Op::mod, x, y);
+}
+Expr min(const Expr& x, const Expr& y) {
+  return Expr::make(Op::min, x, y);
+}
+Expr max(const Expr& x, const Expr& y) {
+  return Expr::make(Op::max, x, y);
+}
 
 /// An expression as written, beside its normal form.
 struct Pair {
@@ -50,12 +58,18 @@ Pair random_pair(std::mt19937& random, int depth) {
     const auto q = y.written(bindings);
     if (!p || !q) return std::nullopt;
     switch (op) {
-      case Op::add: return *p + *q;
-      case Op::mul: return *p * *q;
-      case Op::floordiv: return *q == 0 ? std::nullopt : std::optional(python_floordiv(*p, *q));
-      case Op::mod: return *q == 0 ? std::nullopt : std::optional(*p - python_floordiv(*p, *q) * *q);
-      case Op::min: return std::min(*p, *q);
-      case Op::max: return std::max(*p, *q);
+      case Op::add:
+        return *p + *q;
+      case Op::mul:
+        return *p * *q;
+      case Op::floordiv:
+        return *q == 0 ? std::nullopt : std::optional(python_floordiv(*p, *q));
+      case Op::mod:
+        return *q == 0 ? std::nullopt : std::optional(*p - python_floordiv(*p, *q) * *q);
+      case Op::min:
+        return std::min(*p, *q);
+      case Op::max:
+        return std::max(*p, *q);
     }
     return std::nullopt;
   };

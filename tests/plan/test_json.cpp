@@ -51,7 +51,8 @@ TEST_CASE("views walk a document in its order") {
   }
   CHECK(kinds == std::vector<Kind>{Kind::integer, Kind::real, Kind::string, Kind::null, Kind::boolean});
   std::string keys;
-  for (const auto& [key, value] : root.items()) keys += key;
+  for (const auto& [key, value] : root.items())
+    keys += key;
   CHECK(keys == "bae");
   const json::View inner = *root.find("a")->find("k/~");
   CHECK(inner.pointer() == "/a/k~1~0");
@@ -71,13 +72,15 @@ TEST_CASE("views outlive a move of their document") {
   const json::View root = document->root();
   const Document moved = std::move(*document);
   std::string all;
-  for (const auto& [key, item] : root.items()) all += item.string();
+  for (const auto& [key, item] : root.items())
+    all += item.string();
   CHECK(all == "a\tbc");
 }
 
 TEST_CASE("P4 V0 refuses what is not strict JSON, with the place") {
-  for (const char* text : {"", " ", "{", "[1,", "[1,]", "{\"a\":1,}", "nul", "01", "+1", ".5", "1.", "[1] 2", "{a:1}", "'a'", "// c\n1",
-                           "\"\t\"", "NaN", "Infinity", "-", "\xef\xbb\xbf{}", "\"\\x\""})
+  for (const char* text : {"",        " ",      "{",   "[1,",      "[1,]",  "{\"a\":1,}",     "nul",
+                           "01",      "+1",     ".5",  "1.",       "[1] 2", "{a:1}",          "'a'",
+                           "// c\n1", "\"\t\"", "NaN", "Infinity", "-",     "\xef\xbb\xbf{}", "\"\\x\""})
     CHECK_MESSAGE(code_of(text) == "GE0301", text);
   CHECK(code_of("\"\xff\"") == "GE0302");
   CHECK(code_of("\"\xed\xa0\x80\"") == "GE0302");
@@ -98,7 +101,8 @@ TEST_CASE("P4 duplicate keys are refused, also where escapes hide them") {
   CHECK(code_of(R"({"a": 1, "\u0061": 3})") == "GE0303");
   CHECK(pointer_of(R"({"x": [0, {"b": 1, "a/": 2, "b": 3}]})") == "/x/1/b");
   std::string large = "{";
-  for (int i = 1000; i > 0; --i) large += "\"k" + std::to_string(i) + "\":0,";
+  for (int i = 1000; i > 0; --i)
+    large += "\"k" + std::to_string(i) + "\":0,";
   CHECK(code_of(large + "\"z\":1}") == "ok");
   CHECK(code_of(large + "\"k500\":1}") == "GE0303");
 }
@@ -148,7 +152,9 @@ TEST_CASE("P4 a hundred thousand doubles survive write and read bit for bit") {
     const auto document = Document::parse(text);
     REQUIRE_MESSAGE(document.ok(), text);
     const double back = document->root().real();
-    REQUIRE_MESSAGE(std::bit_cast<std::uint64_t>(back == 0 ? std::abs(value) : value) == std::bit_cast<std::uint64_t>(back), text);
+    REQUIRE_MESSAGE(std::bit_cast<std::uint64_t>(back == 0 ? std::abs(value) : value) ==
+                        std::bit_cast<std::uint64_t>(back),
+                    text);
     REQUIRE(document->root().canonical() == text);
   }
 }
@@ -156,7 +162,8 @@ TEST_CASE("P4 a hundred thousand doubles survive write and read bit for bit") {
 TEST_CASE("P4 integral doubles of any size survive") {
   std::mt19937_64 random(12);
   for (int i = 0; i < 20000; ++i) {
-    const double value = std::floor(std::ldexp(static_cast<double>(random() >> 11), static_cast<int>(random() % 40) - 20));
+    const double value =
+        std::floor(std::ldexp(static_cast<double>(random() >> 11), static_cast<int>(random() % 40) - 20));
     const auto document = Document::parse(written(value));
     REQUIRE_MESSAGE(document.ok(), written(value));
     REQUIRE(document->root().real() == value);
@@ -165,25 +172,44 @@ TEST_CASE("P4 integral doubles of any size survive") {
 
 TEST_CASE("P4 numbers take ECMAScript's form") {
   // The table of RFC 8785, appendix B.
-  const std::pair<std::uint64_t, const char*> table[] = {
-      {0x0000000000000000, "0"}, {0x8000000000000000, "0"}, {0x0000000000000001, "5e-324"}, {0x8000000000000001, "-5e-324"},
-      {0x7fefffffffffffff, "1.7976931348623157e+308"}, {0xffefffffffffffff, "-1.7976931348623157e+308"},
-      {0x4340000000000000, "9007199254740992"}, {0xc340000000000000, "-9007199254740992"},
-      {0x4430000000000000, "295147905179352830000"}, {0x44b52d02c7e14af5, "9.999999999999997e+22"},
-      {0x44b52d02c7e14af6, "1e+23"}, {0x44b52d02c7e14af7, "1.0000000000000001e+23"}, {0x444b1ae4d6e2ef4e, "999999999999999700000"},
-      {0x444b1ae4d6e2ef4f, "999999999999999900000"}, {0x444b1ae4d6e2ef50, "1e+21"}, {0x3eb0c6f7a0b5ed8c, "9.999999999999997e-7"},
-      {0x3eb0c6f7a0b5ed8d, "0.000001"}, {0x41b3de4355555553, "333333333.3333332"}, {0x41b3de4355555554, "333333333.33333325"},
-      {0x41b3de4355555555, "333333333.3333333"}, {0x41b3de4355555556, "333333333.3333334"}, {0x41b3de4355555557, "333333333.33333343"},
-      {0xbecbf647612f3696, "-0.0000033333333333333333"}, {0x43143ff3c1cb0959, "1424953923781206.2"}};
-  for (const auto& [bits, text] : table) CHECK(written(std::bit_cast<double>(bits)) == text);
+  const std::pair<std::uint64_t, const char*> table[] = {{0x0000000000000000, "0"},
+                                                         {0x8000000000000000, "0"},
+                                                         {0x0000000000000001, "5e-324"},
+                                                         {0x8000000000000001, "-5e-324"},
+                                                         {0x7fefffffffffffff, "1.7976931348623157e+308"},
+                                                         {0xffefffffffffffff, "-1.7976931348623157e+308"},
+                                                         {0x4340000000000000, "9007199254740992"},
+                                                         {0xc340000000000000, "-9007199254740992"},
+                                                         {0x4430000000000000, "295147905179352830000"},
+                                                         {0x44b52d02c7e14af5, "9.999999999999997e+22"},
+                                                         {0x44b52d02c7e14af6, "1e+23"},
+                                                         {0x44b52d02c7e14af7, "1.0000000000000001e+23"},
+                                                         {0x444b1ae4d6e2ef4e, "999999999999999700000"},
+                                                         {0x444b1ae4d6e2ef4f, "999999999999999900000"},
+                                                         {0x444b1ae4d6e2ef50, "1e+21"},
+                                                         {0x3eb0c6f7a0b5ed8c, "9.999999999999997e-7"},
+                                                         {0x3eb0c6f7a0b5ed8d, "0.000001"},
+                                                         {0x41b3de4355555553, "333333333.3333332"},
+                                                         {0x41b3de4355555554, "333333333.33333325"},
+                                                         {0x41b3de4355555555, "333333333.3333333"},
+                                                         {0x41b3de4355555556, "333333333.3333334"},
+                                                         {0x41b3de4355555557, "333333333.33333343"},
+                                                         {0xbecbf647612f3696, "-0.0000033333333333333333"},
+                                                         {0x43143ff3c1cb0959, "1424953923781206.2"}};
+  for (const auto& [bits, text] : table)
+    CHECK(written(std::bit_cast<double>(bits)) == text);
 }
 
 TEST_CASE("P4 canonical bytes are those of RFC 8785") {
-  CHECK(canonical(R"({ "numbers": [333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001], "string": "\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/", "literals": [null, true, false] })") ==
-        "{\"literals\":[null,true,false],\"numbers\":[333333333.3333333,1e+30,4.5,0.002,1e-27],\"string\":\"\xe2\x82\xac$\\u000f\\nA'B\\\"\\\\\\\\\\\"/\"}");
+  CHECK(
+      canonical(
+          R"({ "numbers": [333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001], "string": "\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/", "literals": [null, true, false] })") ==
+      "{\"literals\":[null,true,false],\"numbers\":[333333333.3333333,1e+30,4.5,0.002,1e-27],\"string\":"
+      "\"\xe2\x82\xac$\\u000f\\nA'B\\\"\\\\\\\\\\\"/\"}");
   // Keys sort by UTF-16 code units: an emoji (a surrogate pair) before U+FB33.
   CHECK(canonical(R"({"\u20ac":1,"\r":2,"\ufb33":3,"1":4,"\ud83d\ude00":5,"\u0080":6,"\u00f6":7})") ==
-        "{\"\\r\":2,\"1\":4,\"\xc2\x80\":6,\"\xc3\xb6\":7,\"\xe2\x82\xac\":1,\"\xf0\x9f\x98\x80\":5,\"\xef\xac\xb3\":3}");
+        "{\"\\r\":2,\"1\":4,\"\xc2\x80\":6,\"\xc3\xb6\":7,\"\xe2\x82\xac\":1,\"\xf0\x9f\x98\x80\":5,"
+        "\"\xef\xac\xb3\":3}");
   CHECK(canonical("-0") == "0");
   CHECK(canonical("-0.0") == "0");
   CHECK(canonical("[1.0, 10e0]") == "[1,10]");
@@ -198,7 +224,8 @@ TEST_CASE("files that people write may have comments and trailing commas") {
 }
 
 TEST_CASE("truncation at every byte is one diagnostic, never a crash") {
-  const std::string text = R"({"a": [1, -2.5e3, "x\u00e9\ud83d\ude00", null, true, {"b": {}}], "c": ")" "\xc3\xa9\"}";
+  const std::string text = R"({"a": [1, -2.5e3, "x\u00e9\ud83d\ude00", null, true, {"b": {}}], "c": ")"
+                           "\xc3\xa9\"}";
   REQUIRE(code_of(text) == "ok");
   for (std::size_t size = 0; size < text.size(); ++size) {
     const auto document = Document::parse(std::string_view(text).substr(0, size));
@@ -209,7 +236,16 @@ TEST_CASE("truncation at every byte is one diagnostic, never a crash") {
 
 TEST_CASE("the writer indents for people and nests rightly") {
   json::Writer writer(2);
-  writer.begin_object().key("a").begin_array().value(1).value("x").end_array().key("b").begin_object().end_object().end_object();
+  writer.begin_object()
+      .key("a")
+      .begin_array()
+      .value(1)
+      .value("x")
+      .end_array()
+      .key("b")
+      .begin_object()
+      .end_object()
+      .end_object();
   CHECK(writer.take() == "{\n  \"a\": [\n    1,\n    \"x\"\n  ],\n  \"b\": {}\n}");
 }
 

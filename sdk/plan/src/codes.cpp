@@ -10,9 +10,10 @@ namespace genie::plan {
 std::span<const CodeInfo> all_codes() {
   static const std::vector<CodeInfo> codes = [] {
     std::vector<CodeInfo> all;
-    for (const auto table : {detail::usage_codes(), detail::plugin_codes(), detail::source_codes(), detail::plan_codes(),
-                             detail::plan_structure_codes(), detail::type_codes(), detail::schedule_codes(),
-                             detail::execution_codes(), detail::verify_codes(), detail::bug_codes()})
+    for (const auto table :
+         {detail::usage_codes(), detail::plugin_codes(), detail::source_codes(), detail::plan_codes(),
+          detail::plan_structure_codes(), detail::type_codes(), detail::schedule_codes(),
+          detail::execution_codes(), detail::verify_codes(), detail::bug_codes()})
       all.insert(all.end(), table.begin(), table.end());
     return all;
   }();
@@ -22,7 +23,8 @@ std::span<const CodeInfo> all_codes() {
 const CodeInfo* find_code(std::string_view code) {
   const auto codes = all_codes();
   const auto found =
-      std::lower_bound(codes.begin(), codes.end(), code, [](const CodeInfo& info, std::string_view wanted) { return info.code < wanted; });
+      std::lower_bound(codes.begin(), codes.end(), code,
+                       [](const CodeInfo& info, std::string_view wanted) { return info.code < wanted; });
   return found != codes.end() && found->code == code ? &*found : nullptr;
 }
 

@@ -7,10 +7,10 @@
 
 namespace genie::plan::detail {
 
-[[nodiscard]] std::span<const CodeInfo> usage_codes();           ///< GE00xx usage and configuration
-[[nodiscard]] std::span<const CodeInfo> plugin_codes();          ///< GE01xx plug-ins
-[[nodiscard]] std::span<const CodeInfo> source_codes();          ///< GE02xx sources and archives
-[[nodiscard]] std::span<const CodeInfo> plan_codes();            ///< GE0301…GE0339 bytes and schema (V0, V1)
+[[nodiscard]] std::span<const CodeInfo> usage_codes();   ///< GE00xx usage and configuration
+[[nodiscard]] std::span<const CodeInfo> plugin_codes();  ///< GE01xx plug-ins
+[[nodiscard]] std::span<const CodeInfo> source_codes();  ///< GE02xx sources and archives
+[[nodiscard]] std::span<const CodeInfo> plan_codes();    ///< GE0301…GE0339 bytes and schema (V0, V1)
 [[nodiscard]] std::span<const CodeInfo> plan_structure_codes();  ///< GE0340…GE0399 structure (V2)
 [[nodiscard]] std::span<const CodeInfo> type_codes();            ///< GE04xx types (V3)
 [[nodiscard]] std::span<const CodeInfo> schedule_codes();        ///< GE05xx schedules (V4, V5) and policies

@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kSeverities{"error", "warning", "note"};
 
-std::string_view word(Severity severity) { return kSeverities[static_cast<std::size_t>(severity)]; }
+std::string_view word(Severity severity) {
+  return kSeverities[static_cast<std::size_t>(severity)];
+}
 
 /// The text members in the order in which they are written.
 constexpr std::array<std::pair<std::string_view, std::string Diagnostic::*>, 7> kTexts{
@@ -30,10 +32,12 @@ std::string string_member(const json::View& object, std::string_view key) {
 
 Diagnostic from_json(const json::View& entry) {
   Diagnostic diagnostic;
-  for (const auto& [key, member] : kTexts) diagnostic.*member = string_member(entry, key);
+  for (const auto& [key, member] : kTexts)
+    diagnostic.*member = string_member(entry, key);
   diagnostic.code = string_member(entry, "code");
   const auto severity = std::find(kSeverities.begin(), kSeverities.end(), string_member(entry, "severity"));
-  if (severity != kSeverities.end()) diagnostic.severity = static_cast<Severity>(severity - kSeverities.begin());
+  if (severity != kSeverities.end())
+    diagnostic.severity = static_cast<Severity>(severity - kSeverities.begin());
   if (diagnostic.message.empty()) diagnostic.message = entry.canonical();
   return diagnostic;
 }

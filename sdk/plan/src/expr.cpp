@@ -36,7 +36,8 @@ struct ExprBuilder {
   static Expr chain(Expr::Op op, std::vector<Expr> items) {
     assert(!items.empty());
     Expr result = std::move(items.back());
-    for (std::size_t i = items.size() - 1; i-- > 0;) result = node(op, std::move(items[i]), std::move(result));
+    for (std::size_t i = items.size() - 1; i-- > 0;)
+      result = node(op, std::move(items[i]), std::move(result));
     return result;
   }
 
@@ -204,7 +205,8 @@ Expr make_extreme(Op op, const Expr& a, const Expr& b) {
   std::vector<Expr> operands;
   flatten(a, op, operands);
   flatten(b, op, operands);
-  const Expr neutral(op == Op::min ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int64_t>::min());
+  const Expr neutral(op == Op::min ? std::numeric_limits<std::int64_t>::max()
+                                   : std::numeric_limits<std::int64_t>::min());
   std::vector<Expr> kept;
   for (const Expr& candidate : operands) {
     bool dominated = candidate == neutral;
@@ -234,7 +236,9 @@ Expr Expr::symbol(std::string id) {
   return result;
 }
 
-const Expr::Operation& Expr::as_operation() const { return *std::get<2>(state_); }
+const Expr::Operation& Expr::as_operation() const {
+  return *std::get<2>(state_);
+}
 
 Expr Expr::make(Op op, const Expr& a, const Expr& b) {
   if (a.is_int() && b.is_int()) {
@@ -243,12 +247,17 @@ Expr Expr::make(Op op, const Expr& a, const Expr& b) {
   }
   if (ExprBuilder::is_refused(a) || ExprBuilder::is_refused(b)) return ExprBuilder::refused();
   switch (op) {
-    case Op::add: return make_sum(a, b);
-    case Op::mul: return make_product(a, b);
-    case Op::floordiv: return make_floordiv(a, b);
-    case Op::mod: return make_mod(a, b);
+    case Op::add:
+      return make_sum(a, b);
+    case Op::mul:
+      return make_product(a, b);
+    case Op::floordiv:
+      return make_floordiv(a, b);
+    case Op::mod:
+      return make_mod(a, b);
     case Op::min:
-    case Op::max: break;
+    case Op::max:
+      break;
   }
   return make_extreme(op, a, b);
 }
@@ -284,7 +293,9 @@ void Expr::collect_symbols(std::set<std::string, std::less<>>& into) const {
   as_operation().b.collect_symbols(into);
 }
 
-bool operator==(const Expr& a, const Expr& b) { return detail::compare(a, b) == 0; }
+bool operator==(const Expr& a, const Expr& b) {
+  return detail::compare(a, b) == 0;
+}
 
 std::vector<Expr> contiguous_strides(const Shape& shape) {
   std::vector<Expr> strides(shape.size());
@@ -298,7 +309,8 @@ std::vector<Expr> contiguous_strides(const Shape& shape) {
 
 Expr element_count(const Shape& shape) {
   Expr count(1);
-  for (const Expr& dim : shape) count = count * dim;
+  for (const Expr& dim : shape)
+    count = count * dim;
   return count;
 }
 

@@ -60,7 +60,9 @@ std::string sum(const Expr& e) {
   std::string text;
   const Expr* constant = nullptr;  // first in normal form, last for a reader
   const Expr* rest = &e;
-  const auto append = [&](const Expr& term) { term.is_int() ? void(constant = &term) : append_term(term, text); };
+  const auto append = [&](const Expr& term) {
+    term.is_int() ? void(constant = &term) : append_term(term, text);
+  };
   for (; rest->is_operation() && rest->as_operation().op == Op::add; rest = &rest->as_operation().b)
     append(rest->as_operation().a);
   append(*rest);
@@ -70,7 +72,9 @@ std::string sum(const Expr& e) {
 
 }  // namespace
 
-std::string_view name(Expr::Op op) { return kNames[static_cast<std::size_t>(op)].first; }
+std::string_view name(Expr::Op op) {
+  return kNames[static_cast<std::size_t>(op)].first;
+}
 
 std::optional<Expr::Op> expr_op_from_name(std::string_view name) {
   for (const auto& [text, op] : kNames)
@@ -84,19 +88,24 @@ std::string Expr::to_text() const {
   const Operation& operation = as_operation();
   switch (operation.op) {
     case Op::add:
-    case Op::mul: break;
-    case Op::floordiv: return operand(operation.a) + "//" + operand(operation.b);
-    case Op::mod: return operand(operation.a) + "%" + operand(operation.b);
+    case Op::mul:
+      break;
+    case Op::floordiv:
+      return operand(operation.a) + "//" + operand(operation.b);
+    case Op::mod:
+      return operand(operation.a) + "%" + operand(operation.b);
     case Op::min:
     case Op::max:
-      return std::string(name(operation.op)) + "(" + operation.a.to_text() + ", " + operation.b.to_text() + ")";
+      return std::string(name(operation.op)) + "(" + operation.a.to_text() + ", " + operation.b.to_text() +
+             ")";
   }
   return sum(*this);
 }
 
 std::string to_text(std::span<const Expr> shape) {
   std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) text += (i == 0 ? "" : ", ") + shape[i].to_text();
+  for (std::size_t i = 0; i < shape.size(); ++i)
+    text += (i == 0 ? "" : ", ") + shape[i].to_text();
   return text + "]";
 }
 

@@ -25,16 +25,20 @@ namespace genie::plan::detail {
   constexpr std::int64_t kLowest = std::numeric_limits<std::int64_t>::min();
   std::int64_t result = 0;
   switch (op) {
-    case Expr::Op::add: return __builtin_add_overflow(a, b, &result) ? std::nullopt : std::optional(result);
-    case Expr::Op::mul: return __builtin_mul_overflow(a, b, &result) ? std::nullopt : std::optional(result);
+    case Expr::Op::add:
+      return __builtin_add_overflow(a, b, &result) ? std::nullopt : std::optional(result);
+    case Expr::Op::mul:
+      return __builtin_mul_overflow(a, b, &result) ? std::nullopt : std::optional(result);
     case Expr::Op::floordiv:
       if (b == 0 || (a == kLowest && b == -1)) return std::nullopt;
       return floor_div(a, b);
     case Expr::Op::mod:
       if (b == 0) return std::nullopt;
       return b == -1 ? 0 : floor_mod(a, b);
-    case Expr::Op::min: return std::min(a, b);
-    case Expr::Op::max: return std::max(a, b);
+    case Expr::Op::min:
+      return std::min(a, b);
+    case Expr::Op::max:
+      return std::max(a, b);
   }
   return std::nullopt;
 }

@@ -47,7 +47,9 @@ struct DocumentData {
     if (slice.offset < source.size()) return {source.data() + slice.offset, slice.length};
     return {unescaped.data() + (slice.offset - source.size()), slice.length};
   }
-  [[nodiscard]] std::string_view key(const Cell& cell) const { return text({cell.key_offset, cell.key_length}); }
+  [[nodiscard]] std::string_view key(const Cell& cell) const {
+    return text({cell.key_offset, cell.key_length});
+  }
   [[nodiscard]] Kind kind(std::uint32_t index) const { return static_cast<Kind>(cells[index].kind); }
   [[nodiscard]] bool container(std::uint32_t index) const { return kind(index) >= Kind::array; }
   /// The cell after this value and everything inside it.

@@ -12,11 +12,15 @@ Document::Document(Document&&) noexcept = default;
 Document& Document::operator=(Document&&) noexcept = default;
 Document::~Document() = default;
 
-View Document::root() const { return View(data_.get(), 0); }
+View Document::root() const {
+  return View(data_.get(), 0);
+}
 
 namespace {
 
-const Cell& cell(const DocumentData* data, std::uint32_t index) { return data->cells[index]; }
+const Cell& cell(const DocumentData* data, std::uint32_t index) {
+  return data->cells[index];
+}
 
 /// The numbers of the children on the way from the root to a cell.
 std::string path_to(const DocumentData& data, std::uint32_t target) {
@@ -38,7 +42,9 @@ std::string path_to(const DocumentData& data, std::uint32_t target) {
 
 }  // namespace
 
-Kind View::kind() const { return data_->kind(index_); }
+Kind View::kind() const {
+  return data_->kind(index_);
+}
 
 bool View::boolean() const {
   assert(is(Kind::boolean));
@@ -78,7 +84,9 @@ std::optional<View> View::find(std::string_view key) const {
   return std::nullopt;
 }
 
-std::string View::pointer() const { return path_to(*data_, index_); }
+std::string View::pointer() const {
+  return path_to(*data_, index_);
+}
 
 Member View::Iterator::operator*() const {
   return {object_ ? data_->key(cell(data_, index_)) : std::string_view(), View(data_, index_)};

@@ -15,7 +15,8 @@ bool below_one(std::string_view literal) {
   if (e < literal.size()) {
     const std::size_t sign = literal[e + 1] == '+' ? 2 : 1;  // from_chars takes no plus
     const char* const first = literal.data() + e + sign;
-    if (std::from_chars(first, literal.data() + literal.size(), exponent).ec != std::errc{}) return *first == '-';
+    if (std::from_chars(first, literal.data() + literal.size(), exponent).ec != std::errc{})
+      return *first == '-';
   }
   const std::size_t point = std::min(literal.substr(0, e).find('.'), e);
   const std::size_t digit = literal.find_first_of("123456789");
@@ -32,7 +33,8 @@ void append_number(std::string& out, double value) {
   }
   // The shortest digits that read back as the same double, "d.ddde±xx"; only the layout is ours.
   char buffer[32];
-  const auto [last, error] = std::to_chars(buffer, buffer + sizeof buffer, std::abs(value), std::chars_format::scientific);
+  const auto [last, error] =
+      std::to_chars(buffer, buffer + sizeof buffer, std::abs(value), std::chars_format::scientific);
   static_cast<void>(error);  // 32 characters hold every double
   const std::string_view text(buffer, static_cast<std::size_t>(last - buffer));
   const std::size_t e = text.find('e');

@@ -41,12 +41,17 @@ class Handler {
   }
   bool on_object_end(std::size_t, bj::error_code& ec) { return keys_are_unique(ec) && (close(), true); }
 
-  bool on_key_part(bj::string_view part, std::size_t total, bj::error_code& ec) { return append(part, total, ec); }
+  bool on_key_part(bj::string_view part, std::size_t total, bj::error_code& ec) {
+    return append(part, total, ec);
+  }
   bool on_key(bj::string_view part, std::size_t total, bj::error_code& ec) {
-    key_pending_ = finish(part, total, std::min<std::size_t>(limits_.string_bytes, kLongestKeyBytes), key_, ec);
+    key_pending_ =
+        finish(part, total, std::min<std::size_t>(limits_.string_bytes, kLongestKeyBytes), key_, ec);
     return key_pending_;
   }
-  bool on_string_part(bj::string_view part, std::size_t total, bj::error_code& ec) { return append(part, total, ec); }
+  bool on_string_part(bj::string_view part, std::size_t total, bj::error_code& ec) {
+    return append(part, total, ec);
+  }
   bool on_string(bj::string_view part, std::size_t total, bj::error_code& ec) {
     Slice slice{};
     if (!finish(part, total, limits_.string_bytes, slice, ec)) return false;
@@ -100,19 +105,22 @@ class Handler {
 
  private:
   [[nodiscard]] std::string child_token(const Cell& parent, const Cell& child, std::uint32_t number) const {
-    return static_cast<Kind>(parent.kind) == Kind::array ? "/" + std::to_string(number) : pointer_token(data_.key(child));
+    return static_cast<Kind>(parent.kind) == Kind::array ? "/" + std::to_string(number)
+                                                         : pointer_token(data_.key(child));
   }
 
-  bool refuse(bj::error_code& ec, const char* code, std::string message, std::string pointer, std::string help) {
-    refusal_ = Diagnostic{.code = code, .message = std::move(message), .pointer = std::move(pointer), .help = std::move(help)};
+  bool refuse(bj::error_code& ec, const char* code, std::string message, std::string pointer,
+              std::string help) {
+    refusal_ = Diagnostic{
+        .code = code, .message = std::move(message), .pointer = std::move(pointer), .help = std::move(help)};
     ec = bj::make_error_code(bj::error::test_failure);  // any error stops the parser; refusal_ says which
     return false;
   }
 
   Cell* add(Kind kind, bj::error_code& ec) {
     if (data_.cells.size() >= std::min(limits_.values, kMostCells)) {
-      refuse(ec, "GE0307", "the document has more than " + std::to_string(limits_.values) + " values", pointer(),
-             "split the document, or raise the limit on values");
+      refuse(ec, "GE0307", "the document has more than " + std::to_string(limits_.values) + " values",
+             pointer(), "split the document, or raise the limit on values");
       return nullptr;
     }
     Cell cell{};
@@ -167,8 +175,8 @@ class Handler {
 
   bool duplicate(std::string_view key, bj::error_code& ec) {
     std::string at = pointer() + pointer_token(key);
-    return refuse(ec, "GE0303", "the key \"" + std::string(key) + "\" is given twice in one object", std::move(at),
-                  "keep one of the two: readers disagree about which one counts");
+    return refuse(ec, "GE0303", "the key \"" + std::string(key) + "\" is given twice in one object",
+                  std::move(at), "keep one of the two: readers disagree about which one counts");
   }
 
   bool append(bj::string_view part, std::size_t total, bj::error_code& ec) {
@@ -183,7 +191,8 @@ class Handler {
     if (total > limit) return too_long(ec);
     const std::less<const char*> before;
     const char* const source = data_.source.data();
-    const bool inside = !before(part.data(), source) && !before(source + data_.source.size(), part.data() + part.size());
+    const bool inside =
+        !before(part.data(), source) && !before(source + data_.source.size(), part.data() + part.size());
     if (!in_parts_ && inside) {
       slice = {static_cast<std::uint32_t>(part.data() - source), static_cast<std::uint32_t>(total)};
     } else {
@@ -195,8 +204,8 @@ class Handler {
   }
 
   bool too_long(bj::error_code& ec) {
-    return refuse(ec, "GE0308", "a string is longer than " + std::to_string(limits_.string_bytes) + " bytes", pointer(),
-                  "data does not belong in this document: name a file that holds it");
+    return refuse(ec, "GE0308", "a string is longer than " + std::to_string(limits_.string_bytes) + " bytes",
+                  pointer(), "data does not belong in this document: name a file that holds it");
   }
 
   bool number(bj::string_view part, bj::error_code& ec) {
@@ -209,10 +218,13 @@ class Handler {
       if (read.kind == Number::Kind::too_large_real)
         return refuse(ec, "GE0304", "the number " + text + " is larger than any double", pointer(),
                       "the largest finite number is about 1.8e308");
-      return refuse(ec, "GE0304", "the integer " + text + " is beyond 2^53, where readers of JSON lose digits", pointer(),
-                    "write it as a string inside its tag, {\"int\": \"" + text + "\"}, where a tagged value may stand");
+      return refuse(
+          ec, "GE0304", "the integer " + text + " is beyond 2^53, where readers of JSON lose digits",
+          pointer(),
+          "write it as a string inside its tag, {\"int\": \"" + text + "\"}, where a tagged value may stand");
     }
-    const bool negative_zero = exact_numbers_ && read.kind == Number::Kind::real && read.real == 0 && literal.front() == '-';
+    const bool negative_zero =
+        exact_numbers_ && read.kind == Number::Kind::real && read.real == 0 && literal.front() == '-';
     literal_.clear();
     const bool integer = read.kind == Number::Kind::integer;
     Cell* const cell = add(integer ? Kind::integer : Kind::real, ec);
@@ -245,16 +257,19 @@ std::string place(std::string_view source, std::size_t offset) {
   return "line " + std::to_string(line) + ", column " + std::to_string(column);
 }
 
-Diagnostic grammar_error(const bj::error_code& ec, std::string_view source, std::size_t offset, const Limits& limits) {
+Diagnostic grammar_error(const bj::error_code& ec, std::string_view source, std::size_t offset,
+                         const Limits& limits) {
   Diagnostic error;
   const std::string at = place(source, offset);
   if (ec == bj::error::too_deep) {
     error.code = "GE0306";
-    error.message = "arrays and objects are nested more than " + std::to_string(limits.depth) + " deep at " + at;
+    error.message =
+        "arrays and objects are nested more than " + std::to_string(limits.depth) + " deep at " + at;
     error.help = "no document of Genie nests this deeply: check the program that wrote it";
   } else if (ec == bj::error::incomplete) {
     error.code = "GE0301";
-    error.message = source.empty() ? "the document is empty" : "the document ends before its JSON value is complete, at " + at;
+    error.message = source.empty() ? "the document is empty"
+                                   : "the document ends before its JSON value is complete, at " + at;
     error.help = "the file was cut off while it was written or copied: write it again";
   } else if (ec == bj::error::exponent_overflow) {
     error.code = "GE0304";
@@ -271,8 +286,9 @@ Diagnostic grammar_error(const bj::error_code& ec, std::string_view source, std:
     std::string_view rest = source.substr(start, 24);
     rest = rest.substr(0, std::min(rest.find('\n'), rest.size()));
     if (!rest.empty()) error.message += ", near `" + valid_prefix(rest) + "`";
-    error.help = source.substr(0, 3) == "\xef\xbb\xbf" ? "remove the byte order mark at the start of the file"
-                                                      : "check quotes, commas and brackets just before this place";
+    error.help = source.substr(0, 3) == "\xef\xbb\xbf"
+                     ? "remove the byte order mark at the start of the file"
+                     : "check quotes, commas and brackets just before this place";
   }
   return error;
 }
@@ -287,8 +303,8 @@ Result<Document> Document::parse(std::string_view bytes, const ReadOptions& opti
   const std::size_t most_bytes = std::min(options.limits.bytes, kLargestSourceBytes);
   if (bytes.size() > most_bytes)
     return located({.code = "GE0305",
-                    .message = "the document has " + std::to_string(bytes.size()) + " bytes, more than the limit of " +
-                               std::to_string(most_bytes),
+                    .message = "the document has " + std::to_string(bytes.size()) +
+                               " bytes, more than the limit of " + std::to_string(most_bytes),
                     .help = "a plan names its tensors and holds none: check the program that wrote it"});
   if (const std::size_t bad = first_invalid_utf8(bytes); bad != bytes.size())
     return located({.code = "GE0302",

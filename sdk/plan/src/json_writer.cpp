@@ -23,12 +23,24 @@ void append_string(std::string& out, std::string_view text) {
     out += '\\';
     switch (c) {
       case '"':
-      case '\\': out += c; break;
-      case '\b': out += 'b'; break;
-      case '\f': out += 'f'; break;
-      case '\n': out += 'n'; break;
-      case '\r': out += 'r'; break;
-      case '\t': out += 't'; break;
+      case '\\':
+        out += c;
+        break;
+      case '\b':
+        out += 'b';
+        break;
+      case '\f':
+        out += 'f';
+        break;
+      case '\n':
+        out += 'n';
+        break;
+      case '\r':
+        out += 'r';
+        break;
+      case '\t':
+        out += 't';
+        break;
       default:
         out += "u00";
         out += kHex[static_cast<unsigned char>(c) >> 4];
@@ -41,11 +53,21 @@ void append_string(std::string& out, std::string_view text) {
 
 void append_canonical(std::string& out, const View& view) {
   switch (view.kind()) {
-    case Kind::null: out += "null"; break;
-    case Kind::boolean: out += view.boolean() ? "true" : "false"; break;
-    case Kind::integer: out += std::to_string(view.integer()); break;
-    case Kind::real: append_number(out, view.real()); break;
-    case Kind::string: append_string(out, view.string()); break;
+    case Kind::null:
+      out += "null";
+      break;
+    case Kind::boolean:
+      out += view.boolean() ? "true" : "false";
+      break;
+    case Kind::integer:
+      out += std::to_string(view.integer());
+      break;
+    case Kind::real:
+      append_number(out, view.real());
+      break;
+    case Kind::string:
+      append_string(out, view.string());
+      break;
     case Kind::array: {
       out += '[';
       const char* separator = "";
@@ -60,9 +82,11 @@ void append_canonical(std::string& out, const View& view) {
     case Kind::object: {
       std::vector<Member> members;
       members.reserve(view.size());
-      for (const Member& member : view.items()) members.push_back(member);
+      for (const Member& member : view.items())
+        members.push_back(member);
       const auto before = [](const Member& a, const Member& b) { return utf16_less(a.key, b.key); };
-      if (!std::is_sorted(members.begin(), members.end(), before)) std::sort(members.begin(), members.end(), before);
+      if (!std::is_sorted(members.begin(), members.end(), before))
+        std::sort(members.begin(), members.end(), before);
       out += '{';
       const char* separator = "";
       for (const auto& [key, value] : members) {
@@ -83,13 +107,15 @@ std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1);
   std::vector<std::size_t> last(b.size() + 1);
   std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
+  for (std::size_t j = 0; j <= b.size(); ++j)
+    last[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
       const std::size_t change = a[i - 1] == b[j - 1] ? 0 : 1;
       row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + change});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
     }
     before.swap(last);
     last.swap(row);
@@ -198,10 +224,18 @@ Writer& Writer::key(std::string_view name) {
   return *this;
 }
 
-Writer& Writer::null() { return raw("null"); }
-Writer& Writer::value(bool value) { return raw(value ? "true" : "false"); }
-Writer& Writer::value(std::int64_t value) { return raw(std::to_string(value)); }
-Writer& Writer::value(std::uint64_t value) { return raw(std::to_string(value)); }
+Writer& Writer::null() {
+  return raw("null");
+}
+Writer& Writer::value(bool value) {
+  return raw(value ? "true" : "false");
+}
+Writer& Writer::value(std::int64_t value) {
+  return raw(std::to_string(value));
+}
+Writer& Writer::value(std::uint64_t value) {
+  return raw(std::to_string(value));
+}
 
 Writer& Writer::value(double value) {
   assert(std::isfinite(value));

@@ -7,7 +7,9 @@
 namespace genie::plan::detail {
 namespace {
 
-int sign(auto ordering) { return ordering < 0 ? -1 : ordering > 0 ? 1 : 0; }
+int sign(auto ordering) {
+  return ordering < 0 ? -1 : ordering > 0 ? 1 : 0;
+}
 
 bool add_term(Polynomial& into, const Monomial& monomial, std::int64_t coefficient) {
   if (coefficient == 0) return true;
@@ -115,13 +117,15 @@ std::optional<Polynomial> divide_exactly(const Polynomial& a, const Polynomial& 
   while (!rest.empty()) {
     const auto dividend = leading(rest);
     const std::optional<Monomial> monomial = quotient(dividend->first, divisor->first);
-    const bool too_large = divisor->second == -1 && dividend->second == std::numeric_limits<std::int64_t>::min();
+    const bool too_large =
+        divisor->second == -1 && dividend->second == std::numeric_limits<std::int64_t>::min();
     if (!monomial || too_large || dividend->second % divisor->second != 0) return std::nullopt;
     const std::int64_t coefficient = dividend->second / divisor->second;
     if (!add_term(result, *monomial, coefficient)) return std::nullopt;
     for (const auto& [atoms, factor] : b) {
       std::int64_t taken = 0;
-      if (__builtin_mul_overflow(factor, coefficient, &taken) || __builtin_sub_overflow(std::int64_t{0}, taken, &taken))
+      if (__builtin_mul_overflow(factor, coefficient, &taken) ||
+          __builtin_sub_overflow(std::int64_t{0}, taken, &taken))
         return std::nullopt;
       if (!add_term(rest, product(atoms, *monomial), taken)) return std::nullopt;
     }

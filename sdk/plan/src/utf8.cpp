@@ -7,7 +7,9 @@
 namespace genie::plan {
 namespace {
 
-bool continues(unsigned char byte) { return (byte & 0xc0) == 0x80; }
+bool continues(unsigned char byte) {
+  return (byte & 0xc0) == 0x80;
+}
 
 /// Bytes of the character at `at`, or 0.
 std::size_t character_bytes(const unsigned char* at, std::size_t left) {
@@ -45,7 +47,9 @@ std::size_t first_invalid_utf8(std::string_view text) {
   return text.size();
 }
 
-std::string valid_prefix(std::string_view text) { return std::string(text.substr(0, first_invalid_utf8(text))); }
+std::string valid_prefix(std::string_view text) {
+  return std::string(text.substr(0, first_invalid_utf8(text)));
+}
 
 bool utf16_less(std::string_view a, std::string_view b) {
   const auto [x, y] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());

@@ -20,11 +20,12 @@ void check_types(const Plan& plan, Diagnostics& into, Unchecked& unchecked);
 void check_schedule(const Plan& plan, const Topology& topology, Diagnostics& into);
 
 /// V5: hard constraints of the plan and `hints` (may be null) are honoured. The plan has passed V4.
-void check_constraints(const Plan& plan, const Topology& topology, const std::vector<Constraint>* hints, Diagnostics& into);
+void check_constraints(const Plan& plan, const Topology& topology, const std::vector<Constraint>* hints,
+                       Diagnostics& into);
 
 /// A diagnostic that says where in the user's model a node stands: fills node, scope and source.
-[[nodiscard]] Diagnostic node_diagnostic(const Node& node, std::string_view code, std::string message, std::string pointer,
-                                         std::string help = {});
+[[nodiscard]] Diagnostic node_diagnostic(const Node& node, std::string_view code, std::string message,
+                                         std::string pointer, std::string help = {});
 
 /// "/methods/forward/nodes/4" and "/methods/forward/graphs/g0/nodes/4"; `graph` is empty for the method's own nodes.
 [[nodiscard]] std::string node_pointer(std::string_view method, std::string_view graph, std::size_t number);

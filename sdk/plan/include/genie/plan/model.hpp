@@ -50,6 +50,7 @@ struct SymbolFrom {
   std::string input;      ///< input name, or empty
   std::int64_t dim = 0;   ///< with `input`
   std::string node;       ///< node id, or empty: the symbol is known once this node has run
+  Extra extra = {};
   friend bool operator==(const SymbolFrom&, const SymbolFrom&) = default;
 };
 
@@ -175,6 +176,7 @@ struct Cost {
 struct SourceLine {
   std::string file;
   std::int64_t line = 0;
+  Extra extra = {};
 };
 
 struct Node {
