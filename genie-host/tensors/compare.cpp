@@ -75,9 +75,9 @@ Difference scan(const Tensor& actual, const Tensor& expected, double rtol, doubl
     if (d.abs == 0 && is_nan(actual.dtype(), a)) continue;  // NaNs of different payload
     result.any = true;
     const double tolerance = atol + rtol * d.magnitude;
-    const bool beyond = exact || d.abs > tolerance;
+    const bool beyond = exact || d.abs > tolerance || std::isinf(d.abs);  // an infinite tolerance excuses nothing
     // Bits that differ where equal bits are asked for exceed by definition, even 0 and −0.
-    const double excess = !beyond ? 0 : tolerance > 0 ? d.abs / tolerance : kInfinity;
+    const double excess = !beyond ? 0 : tolerance > 0 && !std::isinf(d.abs) ? d.abs / tolerance : kInfinity;
     if (beyond) ++result.beyond;
     result.max_abs = std::max(result.max_abs, d.abs);
     if (d.magnitude > 0) result.max_rel = std::max(result.max_rel, std::isinf(d.abs) ? kInfinity : d.abs / d.magnitude);
