@@ -88,7 +88,8 @@ build_tree() {
   wanted="${options[*]} $("$VENV/bin/python" -c 'import importlib.metadata as m; print(m.version("torch"))')"
   if [[ ! -f $BUILD/build.ninja || ! -f $stamp || $(<"$stamp") != "$wanted" ]]; then
     [[ -f $BUILD/build.ninja ]] && mode=(--reconfigure)
-    step "configure $(basename "$BUILD")" meson setup "${mode[@]}" "$BUILD" "$ROOT" "${options[@]}"
+    # Explicit returns: bash ignores errors inside a function that is called in a condition.
+    step "configure $(basename "$BUILD")" meson setup "${mode[@]}" "$BUILD" "$ROOT" "${options[@]}" || return
     printf '%s\n' "$wanted" >"$stamp"
   fi
   step "build $(basename "$BUILD")" ninja -C "$BUILD"
