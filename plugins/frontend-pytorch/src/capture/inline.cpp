@@ -1,0 +1,153 @@
+#include "capture/inline.hpp"
+
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "capture/op_effects.hpp"
+
+namespace genie::pytorch {
+namespace {
+
+using Renaming = std::unordered_map<std::string, Argument>;
+
+/// The wrapped graph and the position of its first operand; null when the node is not to be inlined.
+struct Wrapped {
+  std::shared_ptr<const Graph> graph;
+  std::size_t first_operand = 0;
+};
+
+Wrapped wrapped(const Node& node) {
+  const std::string_view op = higher_order(node.target);
+  const bool grad = op == "wrap_with_set_grad_enabled";
+  const bool autocast = op == "wrap_with_autocast";
+  if (!grad && !autocast) return {};
+  // wrap_with_autocast(device, dtype, enabled, cache_enabled, graph, …): an enabled one changes element types.
+  constexpr std::size_t kEnabled = 2;
+  if (autocast) {
+    const bool* enabled = node.inputs.size() > kEnabled ? std::get_if<bool>(&node.inputs[kEnabled].arg.is) : nullptr;
+    if (enabled == nullptr || *enabled) return {};
+  }
+  for (std::size_t i = 0; i < node.inputs.size(); ++i)
+    if (const auto* sub = std::get_if<argument::SubGraph>(&node.inputs[i].arg.is)) return {sub->graph, i + 1};
+  return {};
+}
+
+/// The name that a tensor or symbol argument carries, or null.
+const std::string* carried_name(const Argument& argument) {
+  if (const auto* tensor = std::get_if<argument::Tensor>(&argument.is)) return &tensor->name;
+  if (const auto* number = std::get_if<argument::SymInt>(&argument.is)) return &number->name;
+  if (const auto* number = std::get_if<argument::SymFloat>(&argument.is)) return &number->name;
+  if (const auto* flag = std::get_if<argument::SymBool>(&argument.is)) return &flag->name;
+  return nullptr;
+}
+
+Argument renamed(const Argument& argument, const Renaming& names) {
+  if (const std::string* name = carried_name(argument)) {
+    const auto at = names.find(*name);
+    return at == names.end() ? argument : at->second;
+  }
+  if (const auto* list = std::get_if<argument::List>(&argument.is)) {
+    argument::List copy;
+    for (const Argument& item : list->items) copy.items.push_back(renamed(item, names));
+    return {std::move(copy)};
+  }
+  return argument;
+}
+
+class Inliner {
+ public:
+  explicit Inliner(Program& program) : program_(program), graph_(program.graph) {
+    for (const auto& [name, meta] : graph_.tensors) values_.insert(name);
+    for (const auto& [name, value] : graph_.sym_ints) values_.insert(name);
+    for (const Node& node : graph_.nodes)
+      if (!wrapped(node).graph) nodes_.insert(node.name);
+  }
+
+  void run() {
+    std::vector<Node> nodes = std::move(graph_.nodes);
+    graph_.nodes.clear();
+    Renaming names;  // results of wrappers → what the wrapped graph calls them
+    for (Node& node : nodes) add(std::move(node), names);
+    for (Argument& output : graph_.outputs) output = renamed(output, names);
+    for (OutputSpec& spec : program_.outputs) spec.arg = renamed(spec.arg, names);
+  }
+
+ private:
+  void add(Node node, Renaming& names) {
+    for (NamedArgument& input : node.inputs) input.arg = renamed(input.arg, names);
+    const Wrapped inner = wrapped(node);
+    if (!inner.graph) {
+      graph_.nodes.push_back(std::move(node));
+      return;
+    }
+    Renaming inside;
+    for (std::size_t i = 0; i < inner.graph->inputs.size() && inner.first_operand + i < node.inputs.size(); ++i)
+      if (const std::string* formal = carried_name(inner.graph->inputs[i])) inside[*formal] = node.inputs[inner.first_operand + i].arg;
+    for (Node copy : inner.graph->nodes) {
+      for (Argument& output : copy.outputs) output = declare(output, *inner.graph, inside);
+      copy.name = unique(copy.name, nodes_);
+      if (copy.scope.empty()) copy.scope = node.scope;
+      if (!copy.source) copy.source = node.source;
+      add(std::move(copy), inside);
+    }
+    std::vector<Argument> results;
+    for (const Argument& output : node.outputs) {
+      if (const auto* list = std::get_if<argument::List>(&output.is))
+        results.insert(results.end(), list->items.begin(), list->items.end());
+      else
+        results.push_back(output);
+    }
+    for (std::size_t i = 0; i < results.size() && i < inner.graph->outputs.size(); ++i)
+      if (const std::string* name = carried_name(results[i])) names[*name] = renamed(inner.graph->outputs[i], inside);
+  }
+
+  /// Gives a result of the wrapped graph a name in the outer one and copies what is known of it.
+  Argument declare(const Argument& output, const Graph& from, Renaming& inside) {
+    if (const auto* list = std::get_if<argument::List>(&output.is)) {
+      argument::List copy;
+      for (const Argument& item : list->items) copy.items.push_back(declare(item, from, inside));
+      return {std::move(copy)};
+    }
+    const std::string* name = carried_name(output);
+    if (name == nullptr) return output;
+    std::string fresh = unique(*name, values_);
+    if (const auto at = from.tensors.find(*name); at != from.tensors.end()) graph_.tensors[fresh] = at->second;
+    if (const auto at = from.sym_ints.find(*name); at != from.sym_ints.end()) graph_.sym_ints[fresh] = at->second;
+    if (const auto at = from.sym_bools.find(*name); at != from.sym_bools.end()) graph_.sym_bools[fresh] = at->second;
+    Argument copy = output;
+    std::visit(
+        [&](auto& is) {
+          if constexpr (requires { is.name; is.graph; }) {
+          } else if constexpr (requires { is.name; }) {
+            is.name = fresh;
+          }
+        },
+        copy.is);
+    inside[*name] = copy;
+    return copy;
+  }
+
+  static std::string unique(const std::string& name, std::unordered_set<std::string>& taken) {
+    std::string candidate = name;
+    for (int i = 1; !taken.insert(candidate).second; ++i) candidate = name + "_inlined_" + std::to_string(i);
+    return candidate;
+  }
+
+  Program& program_;
+  Graph& graph_;
+  std::unordered_set<std::string> values_;
+  std::unordered_set<std::string> nodes_;
+};
+
+}  // namespace
+
+void inline_modes(Program& program) {
+  for (const Node& node : program.graph.nodes)
+    if (wrapped(node).graph) {
+      Inliner(program).run();
+      return;
+    }
+}
+
+}  // namespace genie::pytorch

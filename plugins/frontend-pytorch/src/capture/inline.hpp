@@ -1,0 +1,12 @@
+// Higher-order operators that only set a mode which does not matter here: their sub-graph becomes part of the graph.
+#pragma once
+
+#include "torch/program.hpp"
+
+namespace genie::pytorch {
+
+/// Replaces wrap_with_set_grad_enabled, and wrap_with_autocast where it is switched off, by the nodes they wrap. Names stay
+/// unique within the graph, and the signature follows. Sub-graphs of other operators are left as they are.
+void inline_modes(Program& program);
+
+}  // namespace genie::pytorch
