@@ -38,7 +38,7 @@ struct RawReturn {
 };
 struct RawOp {
   std::uint16_t name, first_argument, arguments, first_return, returns;
-  std::uint8_t core, random, data_dependent;
+  std::uint8_t core, random, data_dependent, may_mutate;
   std::uint16_t shape_rule, cost_rule;
 };
 

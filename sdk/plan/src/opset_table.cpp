@@ -51,6 +51,7 @@ struct OpTableLoader {
       op.core = from.core != 0;
       op.random = from.random != 0;
       op.data_dependent = from.data_dependent != 0;
+      op.may_mutate = from.may_mutate != 0;
       op.shape_rule = text(from.shape_rule);
       op.cost_rule = text(from.cost_rule);
       op.arguments.reserve(from.arguments);

@@ -116,6 +116,18 @@ def describe(op, name):
     return {"name": name, "args": arguments, "returns": returns}
 
 
+def writes_self(torch, op, entry):
+    """An in-place form that returns the tensor it wrote, with its shape unchanged."""
+    returns = entry["returns"]
+    return (
+        torch.Tag.inplace in op.tags
+        and torch.Tag.inplace_view not in op.tags
+        and len(returns) == 1
+        and entry["args"][0].get("write", False)
+        and returns[0].get("alias") == entry["args"][0].get("alias")
+    )
+
+
 def all_operators(torch):
     for qualified in sorted(torch._C._dispatch_get_all_op_names()):
         namespace, _, rest = qualified.partition("::")
@@ -128,11 +140,16 @@ def all_operators(torch):
         yield f"aten.{base}.{overload or 'default'}", op
 
 
+def full_name(short):
+    """The rules say "relu" and "add.Tensor" for aten.relu.default and aten.add.Tensor."""
+    return f"aten.{short}" if "." in short else f"aten.{short}.default"
+
+
 def rule_of(rules, kind):
     """op -> rule; an operator named twice is an error."""
     assigned = {}
     for rule, names in rules[kind].items():
-        for op in names:
+        for op in map(full_name, names):
             if op in assigned:
                 raise SystemExit(f"{RULES.name}: {op} has two rules of {kind}: {assigned[op]}, {rule}")
             assigned[op] = rule
@@ -144,7 +161,8 @@ def build():
 
     rules = json.loads(RULES.read_text())
     shape_rules, cost_rules = rule_of(rules, "shape_rule"), rule_of(rules, "cost_rule")
-    data_dependent = set(rules["data_dependent"])
+    data_dependent = set(map(full_name, rules["data_dependent"]))
+    hidden_writes = set(map(full_name, rules["hidden_writes"]))
     lines, known = [], set()
     for name, op in all_operators(torch):
         known.add(name)
@@ -155,13 +173,16 @@ def build():
             entry["random"] = True
         if name in data_dependent or torch.Tag.dynamic_output_shape in op.tags:
             entry["data_dependent"] = True
-        # An in-place form computes what its functional form does; its rule is listed under its own name all the same.
+        if torch.Tag.maybe_aliasing_or_mutating in op.tags or name in hidden_writes:
+            entry["may_mutate"] = True
         if name in shape_rules:
             entry["shape_rule"] = shape_rules[name]
+        elif writes_self(torch, op, entry):
+            entry["shape_rule"] = "in_place"
         if name in cost_rules:
             entry["cost_rule"] = cost_rules[name]
         lines.append(json.dumps(entry, separators=(",", ":")))
-    unknown = (set(shape_rules) | set(cost_rules) | data_dependent) - known
+    unknown = (set(shape_rules) | set(cost_rules) | data_dependent | hidden_writes) - known
     if unknown:
         raise SystemExit(f"{RULES.name} names operators that torch {torch.__version__} lacks: {sorted(unknown)}")
     head = {"schema": "genie.opset", "domain": "aten", "opset": 1, "torch": torch.__version__.split("+")[0]}

@@ -54,9 +54,10 @@ def main():
     defaults.number("{RawDefault::Kind::required}")
     arguments, returns, ops = [], [], []
     for op in table["ops"]:
-        ops.append("{%d, %d, %d, %d, %d, %d, %d, %d, %d, %d}" % (
+        ops.append("{%d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d}" % (
             strings.number(op["name"]), len(arguments), len(op["args"]), len(returns), len(op["returns"]),
             op.get("core", False), op.get("random", False), op.get("data_dependent", False),
+            op.get("may_mutate", False),
             *(strings.number(op.get(kind, "")) for kind in RULES)))
         for argument in op["args"]:
             default = default_form(argument["default"]) if "default" in argument else "{RawDefault::Kind::required}"

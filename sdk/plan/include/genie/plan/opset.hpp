@@ -38,7 +38,8 @@ struct OpSchema {
   bool random = false;          ///< torch's nondeterministic_seeded tag
   std::string shape_rule;       ///< name of the rule in this library, or empty: not checked
   std::string cost_rule;        ///< name, or empty: bytes moved only
-  bool data_dependent = false;  ///< result shape depends on data
+  bool data_dependent = false;  ///< result shape (or number) depends on data
+  bool may_mutate = false;      ///< may write to or return its arguments without its schema saying so (batch_norm, dropout)
 
   /// Writes to any argument.
   [[nodiscard]] bool mutates() const;

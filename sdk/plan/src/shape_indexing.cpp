@@ -1,0 +1,127 @@
+// Operators that read or write at positions other tensors name.
+#include <algorithm>
+
+#include "shape_rules.hpp"
+
+namespace genie::plan::detail {
+
+namespace {
+
+/// self[i, :, j]: index tensors broadcast and stand where they stood, or in front when they are apart.
+std::vector<Inferred> index(Call& c) {
+  const Operand self = c.tensor("self");
+  const std::vector<std::optional<Operand>> indices = c.tensors("indices");
+  if (c.ok() && indices.size() > self.shape.size())
+    c.fail(std::to_string(indices.size()) + " indices for a tensor of rank " + std::to_string(self.rank()));
+  if (!c.ok()) return {};
+  Shape joined;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    if (!indices[i]) continue;
+    if (indices[i]->dtype == DType::boolean || indices[i]->dtype == DType::u8)
+      c.unsure();  // a mask: the data decides
+    joined = c.broadcast(joined, indices[i]->shape);
+    places.push_back(i);
+  }
+  if (!c.ok()) return {};
+  const bool together = places.empty() || places.back() - places.front() + 1 == places.size();
+  Shape shape;
+  if (!together) shape = joined;
+  for (std::size_t i = 0; i < self.shape.size(); ++i) {
+    const bool indexed = i < indices.size() && indices[i];
+    if (together && !places.empty() && i == places.front())
+      shape.insert(shape.end(), joined.begin(), joined.end());
+    if (!indexed) shape.push_back(self.shape[i]);
+  }
+  return {typed(self.dtype, std::move(shape))};
+}
+
+std::vector<Inferred> gather(Call& c) {
+  const Operand self = c.tensor("self"), at = c.tensor("index");
+  (void)c.dim(c.constant("dim"), self.rank());
+  if (c.ok() && self.shape.size() != at.shape.size() && !self.shape.empty() && !at.shape.empty())
+    c.fail("a tensor of rank " + std::to_string(self.rank()) + " is indexed by one of rank " +
+           std::to_string(at.rank()));
+  return {typed(self.dtype, at.shape)};
+}
+
+std::vector<Inferred> index_select(Call& c) {
+  const Operand self = c.tensor("self"), at = c.tensor("index");
+  const std::size_t d = c.dim(c.constant("dim"), self.rank());
+  if (!c.ok()) return {};
+  Shape shape = self.shape;
+  if (!shape.empty()) shape[d] = at.shape.empty() ? Expr(1) : at.shape.front();
+  return {typed(self.dtype, std::move(shape))};
+}
+
+std::vector<Inferred> take(Call& c) {
+  return {typed(c.tensor("self").dtype, c.tensor("index").shape)};
+}
+
+std::vector<Inferred> take_along_dim(Call& c) {
+  const Operand self = c.tensor("self"), at = c.tensor("indices");
+  if (!c.has("dim")) return {typed(self.dtype, {element_count(at.shape)})};
+  const std::size_t d = c.dim(c.constant("dim"), self.rank());
+  if (!c.ok() || self.shape.size() != at.shape.size()) return c.unsure(), std::vector<Inferred>{};
+  Shape shape;
+  for (std::size_t i = 0; i < self.shape.size(); ++i)
+    shape.push_back(i == d ? at.shape[i] : c.broadcast(self.shape[i], at.shape[i]));
+  return {typed(self.dtype, std::move(shape))};
+}
+
+std::vector<Inferred> embedding(Call& c) {
+  const Operand weight = c.tensor("weight"), indices = c.tensor("indices");
+  if (c.ok() && weight.shape.size() != 2)
+    c.fail("the embedding table has rank " + std::to_string(weight.rank()) + ", not 2");
+  if (c.ok() && indices.dtype != DType::i64 && indices.dtype != DType::i32)
+    c.fail("indices are " + std::string(name(indices.dtype)) + "; an embedding wants i64 or i32");
+  if (!c.ok()) return {};
+  Shape shape = indices.shape;
+  shape.push_back(weight.shape[1]);
+  return {typed(weight.dtype, std::move(shape))};
+}
+
+/// searchsorted, bucketize: a position for each value.
+std::vector<Inferred> search(Call& c) {
+  const bool out_int32 = c.flag("out_int32");
+  const DType dtype = out_int32 ? DType::i32 : DType::i64;
+  const Arg* self = c.arg("self");
+  const std::optional<Operand> values = self == nullptr ? std::nullopt : c.operand(*self);
+  if (!values) return c.unsure(), std::vector<Inferred>{};
+  return {typed(dtype, values->shape)};
+}
+
+std::vector<Inferred> isin(Call& c) {
+  const Arg* elements = c.arg(c.arg("elements") != nullptr ? "elements" : "element");
+  const std::optional<Operand> operand = elements == nullptr ? std::nullopt : c.operand(*elements);
+  if (!operand) return c.unsure(), std::vector<Inferred>{};
+  return {typed(DType::boolean, operand->shape)};
+}
+
+std::vector<Inferred> cross(Call& c) {
+  const Operand a = c.tensor("self"), b = c.tensor("other");
+  Promotion promotion;
+  promotion.add(a);
+  promotion.add(b);
+  if (!promotion.result()) c.unsure();
+  return {typed(promotion.result().value_or(a.dtype), c.broadcast(a.shape, b.shape))};
+}
+
+}  // namespace
+
+std::span<const NamedRule> indexing_rules() {
+  static constexpr NamedRule kRules[] = {
+      {"index", index},
+      {"gather", gather},
+      {"index_select", index_select},
+      {"take", take},
+      {"take_along_dim", take_along_dim},
+      {"embedding", embedding},
+      {"search", search},
+      {"isin", isin},
+      {"cross", cross},
+  };
+  return kRules;
+}
+
+}  // namespace genie::plan::detail
