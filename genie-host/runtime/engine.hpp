@@ -48,7 +48,9 @@ struct EngineOptions {
   bool rescan = false;                      ///< probe plug-ins anew (A18)
   bool verify_blobs = false;                ///< hash every weight blob after capture
   bool reschedule = false;                  ///< a scheduled source.plan is scheduled anew
-  bool trace = false;                       ///< collect trace events
+  bool trace = false;                       ///< collect trace events; also when the config asks for report.trace
+  bool set_environment = false;             ///< set what manifests name as environment defaults, before any load (A19):
+                                            ///< only for a process that has one thread yet
 };
 
 /// Concrete sizes of a method's inputs, as a step will have them.
@@ -70,6 +72,8 @@ struct Timings {
 using Versions = plan::Table<std::string>;
 
 class KeptValue;
+struct EngineCore;
+struct SessionState;
 
 /// One input of a step: a tensor in host memory, borrowed for the call, or a value an earlier step of the session kept.
 struct StepInput {
@@ -103,7 +107,8 @@ class KeptValue {
  private:
   friend class Session;
   genie_value* value_ = nullptr;
-  std::shared_ptr<struct SessionState> session_;
+  std::optional<std::vector<std::int64_t>> shape_;  // where the plan's shape could be computed
+  std::shared_ptr<SessionState> session_;
 };
 
 /// Outputs in the order they were asked for: `tensor` for fetched ones (empty where `into` was given), `kept` for kept ones.
@@ -135,8 +140,8 @@ class Session {
 
  private:
   friend class Engine;
-  explicit Session(std::shared_ptr<struct SessionState> state);
-  std::shared_ptr<struct SessionState> state_;
+  explicit Session(std::shared_ptr<SessionState> state);
+  std::shared_ptr<SessionState> state_;
 };
 
 class Engine {
@@ -186,15 +191,16 @@ class Engine {
   [[nodiscard]] Result<std::string> stats();
   /// Trace events since the last call, when tracing.
   [[nodiscard]] std::vector<services::TraceEvent> take_trace();
+  /// Events that were not kept because there were too many.
+  [[nodiscard]] std::uint64_t trace_dropped() const;
 
   /// Makes running and later calls end with GENIE_CANCELLED. [any-thread], async-signal-safe.
   void cancel() noexcept;
   [[nodiscard]] const std::shared_ptr<CancelToken>& cancel_token() const;
 
  private:
-  struct State;
-  explicit Engine(std::shared_ptr<State> state);
-  std::shared_ptr<State> state_;
+  explicit Engine(std::shared_ptr<EngineCore> core);
+  std::shared_ptr<EngineCore> core_;
 };
 
 /// genie-host beside the running executable, else beside or under ../bin of the library this code is in, else on PATH;

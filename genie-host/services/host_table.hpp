@@ -25,6 +25,7 @@ struct Services {
   BlobStore blobs;
   KernelsRegistry kernels;
   CompletionTable completions;
+  std::atomic<std::uint64_t> abi_calls{0};  ///< calls that the host made into plug-ins
 
   /// A plug-in broke a rule: logged as an error, and kept for the report.
   void misbehaved(std::string_view plugin, std::string_view what);

@@ -57,6 +57,9 @@ GENIE_API void genie_text_free(char* text) GENIE_NOEXCEPT;
 #define GENIE_ENGINE_VERIFY_BLOBS UINT32_C(2) /* hash every weight blob after capture */
 #define GENIE_ENGINE_RESCHEDULE UINT32_C(4)   /* a saved scheduled plan is scheduled anew */
 #define GENIE_ENGINE_TRACE UINT32_C(8)        /* collect trace events */
+/* Set what manifests name as environment defaults (OMP_WAIT_POLICY, …), before plug-ins are loaded: only for a process that
+ * has one thread yet. */
+#define GENIE_ENGINE_SET_ENVIRONMENT UINT32_C(16)
 
 /* One line of the log; borrowed for the call. [callback] any thread */
 typedef void (*genie_log_fn)(void* ctx, uint32_t level, genie_str component, genie_str text, const genie_key_value* values,

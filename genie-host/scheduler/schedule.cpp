@@ -1,0 +1,124 @@
+#include "scheduler/schedule.hpp"
+
+#include <utility>
+
+#include "genie/plan/codec.hpp"
+#include "genie/plan/schedule.hpp"
+#include "scheduler/hints.hpp"
+#include "scheduler/sizes.hpp"
+#include "scheduler/topology.hpp"
+
+namespace genie::scheduler {
+namespace {
+
+using runtime::Category;
+using runtime::failure;
+using runtime::Result;
+using runtime::Status;
+using runtime::Timer;
+
+// A saved schedule holds for the devices it was made for.
+Status check_saved(runtime::EngineCore& core) {
+  const std::string present = plan::topology_id(*core.topology);
+  const plan::Schedule& schedule = *core.scheduled->schedule;
+  if (schedule.topology != present)
+    return failure(Category::invalid_plan, GENIE_FAILED_PRECONDITION, "GE0581",
+                   "the saved plan was scheduled for topology " + schedule.topology + ", the present one is " + present,
+                   "schedule it anew with --reschedule, or restore the devices it was made for");
+  core.assumes = schedule.assumes;
+  return core.validate(*core.scheduled, plan::Level::v5, Category::invalid_plan);
+}
+
+// Asks the policy. Only documents go in and out: the plan without locations, as every receiver sees it.
+Result<plan::Schedule> ask_policy(runtime::EngineCore& core, const plan::Plan& plan, const plan::Costs& costs) {
+  auto library = core.library(core.config.policy.plugin);
+  if (!library) return std::move(library).failure();
+  auto created =
+      runtime::PolicyInstance::create(core.services, **library, GENIE_POLICY_V1, core.config.policy.options);
+  if (!created) return std::move(created).failure();
+  core.policy = *std::move(created);
+  runtime::PolicyInstance& policy = *core.policy;
+
+  const std::string plan_bytes = plan::encode(plan);
+  const std::string topology_bytes = plan::encode_topology(*core.topology);
+  const std::string cost_bytes = plan::encode_costs(costs);
+  const std::string hint_bytes = plan::encode_constraints(plan.constraints);
+  genie_schedule_request request{};
+  request.struct_size = sizeof request;
+  request.plan = services::str(plan_bytes);
+  request.topology = services::str(topology_bytes);
+  request.costs = services::str(cost_bytes);
+  request.hints = services::str(hint_bytes);
+  runtime::TextSink bytes;
+  const services::CallContext call = core.context();
+  const services::StatusPtr status(policy.call().schedule(call.get(), policy.self(), &request, bytes.sink()));
+  if (!status.ok())
+    return runtime::failure_of({policy.id(), "schedule the plan", Category::unschedulable, "GE0582"}, status);
+  auto schedule = plan::decode_schedule(bytes.value);
+  if (!schedule) {
+    runtime::Failure bad = failure(Category::plugin, GENIE_INTERNAL, "GE0133", policy.id() + "'s schedule is malformed",
+                                   "this is a bug of the policy");
+    bad.diagnostics.insert(bad.diagnostics.end(), schedule.errors().begin(), schedule.errors().end());
+    return bad;
+  }
+  plan::Schedule answer = std::move(schedule).value();
+  // Who decided is a fact of the host, whatever the answer says.
+  answer.policy.plugin = policy.id();
+  answer.policy.version = core.versions[policy.id()];
+  return answer;
+}
+
+// Judges a policy's answer: what is wrong with it is the policy's doing, and a person should read so.
+Status judge(runtime::EngineCore& core, const plan::Plan& scheduled) {
+  Status valid = core.validate(scheduled, plan::Level::v5, Category::unschedulable);
+  if (valid) return valid;
+  runtime::Failure why = std::move(valid).failure();
+  plan::Diagnostic headline;
+  headline.code = "GE0583";
+  headline.message = "the schedule of " + core.policy->id() + " does not hold";
+  headline.help = "use another policy, more memory or fewer hard hints; what is wrong with it follows";
+  why.diagnostics.insert(why.diagnostics.begin(), std::move(headline));
+  return why;
+}
+
+}  // namespace
+
+Status schedule_plan(runtime::EngineCore& core, std::span<const runtime::MethodSizes> sizes) {
+  {
+    const Timer timer(core.timings.schedule_ns);
+    auto topology = make_topology(core);
+    if (!topology) return std::move(topology).failure();
+    core.topology = *std::move(topology);
+  }
+  if (core.scheduled) return check_saved(core);
+
+  std::optional<plan::Plan> scheduled;
+  {
+    const Timer timer(core.timings.schedule_ns);
+    plan::Plan plan = *core.captured;
+    plan.locations.clear();
+    if (auto hinted = apply_hints(plan, core.config.hints, *core.topology); !hinted)
+      return failure(Category::config, std::move(hinted).errors());
+    auto assumes = assumed_sizes(plan, sizes);
+    if (!assumes) return std::move(assumes).failure();
+    core.assumes = *std::move(assumes);
+    const plan::Costs costs = plan::model_costs(plan, *core.topology, core.assumes);
+    auto schedule = ask_policy(core, plan, costs);
+    if (!schedule) return std::move(schedule).failure();
+    if (core.cancelled()) return failure(Category::interrupted, GENIE_CANCELLED, "GE0657", "cancelled while scheduling");
+    auto joined = plan::join_schedule(plan, *std::move(schedule), *core.topology, costs);
+    if (!joined) {
+      runtime::Failure bad = failure(Category::unschedulable, GENIE_FAILED_PRECONDITION, "GE0583",
+                                     "the schedule of " + core.policy->id() + " does not fit the plan");
+      bad.diagnostics.insert(bad.diagnostics.end(), joined.errors().begin(), joined.errors().end());
+      return bad;
+    }
+    scheduled = std::move(joined).value();
+  }
+  if (auto valid = judge(core, *scheduled); !valid) return valid;
+  core.scheduled = std::move(scheduled);
+  core.plan_id = plan::plan_id(*core.scheduled);
+  return runtime::Unit{};
+}
+
+}  // namespace genie::scheduler
