@@ -230,6 +230,13 @@ Expr make_extreme(Op op, const Expr& a, const Expr& b) {
 
 }  // namespace
 
+// Out of line: inlined, GCC 12 takes the variant's inactive members for uninitialised ones in every user's code.
+Expr::Expr(const Expr& other) = default;
+Expr::Expr(Expr&& other) noexcept = default;
+Expr& Expr::operator=(const Expr& other) = default;
+Expr& Expr::operator=(Expr&& other) noexcept = default;
+Expr::~Expr() = default;
+
 Expr Expr::symbol(std::string id) {
   Expr result;
   result.state_ = std::move(id);

@@ -26,6 +26,11 @@ class Expr {
   struct Operation;
 
   Expr(std::int64_t value = 0) : state_(value) {}
+  Expr(const Expr& other);
+  Expr(Expr&& other) noexcept;
+  Expr& operator=(const Expr& other);
+  Expr& operator=(Expr&& other) noexcept;
+  ~Expr();
   [[nodiscard]] static Expr symbol(std::string id);
   /// Builds and normalises. Integer overflow saturates to an expression that evaluate() refuses.
   [[nodiscard]] static Expr make(Op op, const Expr& a, const Expr& b);

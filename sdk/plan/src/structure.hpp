@@ -1,0 +1,83 @@
+// V2 in parts: what each file of it checks, and how it reports.
+#pragma once
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "genie/plan/index.hpp"
+#include "genie/plan/json.hpp"
+#include "genie/plan/model.hpp"
+#include "genie/plan/validate.hpp"
+#include "messages.hpp"
+
+namespace genie::plan::detail {
+
+/// Collects V2's diagnostics; bounded as V1's are.
+class Findings {
+ public:
+  explicit Findings(Diagnostics& into) : into_(into) {}
+  ~Findings();
+  Findings(const Findings&) = delete;
+  Findings& operator=(const Findings&) = delete;
+
+  void add(std::string pointer, std::string_view code, std::string message, std::string help = {});
+  /// Stands in a node: names the user's place.
+  void add(const Node& node, std::string pointer, std::string_view code, std::string message,
+           std::string help = {});
+  void warn(std::string pointer, std::string_view code, std::string message, std::string help);
+
+ private:
+  void push(Diagnostic diagnostic);
+  Diagnostics& into_;
+  std::size_t dropped_ = 0;
+};
+
+/// "did you mean "x"?" for a reference into a table or list of names, or empty.
+template <class Names>
+[[nodiscard]] std::string did_you_mean(std::string_view name, const Names& names) {
+  std::vector<std::string_view> known;
+  for (const auto& entry : names) {
+    if constexpr (requires { entry.first; })
+      known.emplace_back(entry.first);
+    else
+      known.emplace_back(entry);
+  }
+  const std::string_view meant = json::nearest(name, known);
+  return meant.empty() ? std::string() : "did you mean " + quoted(meant) + "?";
+}
+
+/// What names refer to across the whole plan.
+struct PlanNames {
+  std::unordered_map<std::string_view, std::string> nodes;  ///< node id → pointer of its first use
+};
+
+/// The graph under check.
+struct GraphPlace {
+  std::string method;
+  std::string graph;  ///< empty: the method itself
+  std::string pointer;
+  const Method* owner = nullptr;
+};
+
+// structure_graph.cpp: references, one producer per value, an order that runs.
+void check_graph(const Plan& plan, const GraphPlace& place, const Graph& graph, const GraphIndex& index,
+                 Findings& findings);
+
+// structure_hazards.cpp: what is mutated may be, and its reads are ordered against its writes.
+void check_mutations(const Plan& plan, const GraphPlace& place, const Graph& graph, const GraphIndex& index,
+                     Findings& findings);
+
+// structure_storage.cpp: weights, blobs, states, locations, symbols, guards, constraints.
+void check_storage(const Plan& plan, Findings& findings);
+void check_symbols(const Plan& plan, const PlanNames& names, Findings& findings);
+void check_constraints_listed(const Plan& plan, Findings& findings);
+/// Every symbol of the expressions is declared.
+void check_declared(const Plan& plan, const Expr& expr, const std::string& pointer, Findings& findings);
+
+// structure_schedule.cpp: the schedule's references.
+void check_schedule_references(const Plan& plan, Findings& findings);
+
+}  // namespace genie::plan::detail

@@ -1,0 +1,297 @@
+// One graph: every reference resolves, every value has one producer, nodes stand in an order that runs.
+#include <unordered_set>
+
+#include "structure.hpp"
+
+namespace genie::plan::detail {
+namespace {
+
+constexpr std::string_view kState = "state:";
+constexpr std::string_view kWeight = "weight:";
+
+class GraphCheck {
+ public:
+  GraphCheck(const Plan& plan, const GraphPlace& place, const Graph& graph, const GraphIndex& index,
+             Findings& findings)
+      : plan_(plan), place_(place), graph_(graph), index_(index), findings_(findings) {}
+
+  void run() {
+    check_inputs();
+    check_values();
+    check_producers();
+    for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n)
+      check_node(n);
+    check_outputs();
+    check_writes();
+  }
+
+ private:
+  [[nodiscard]] std::string node_at(std::uint32_t n) const {
+    return place_.pointer + "/nodes/" + std::to_string(n);
+  }
+
+  [[nodiscard]] bool declared(std::string_view id) const { return graph_.values.contains(id); }
+  [[nodiscard]] bool available(std::string_view id) const {
+    const std::uint32_t v = index_.value(id);
+    return v != kNone && (index_.values()[v].input != kNone || index_.values()[v].producer != kNone);
+  }
+
+  /// Ends in words that name the place a value id belongs to.
+  [[nodiscard]] std::string home() const {
+    return place_.graph.empty() ? "method " + quoted(place_.method) : "sub-graph " + quoted(place_.graph);
+  }
+
+  /// A value that something reads: declared, and made by a node or given as an input. Empty when it is both.
+  [[nodiscard]] std::string why_not_readable(const std::string& id) const {
+    if (!declared(id)) return "the value " + quoted(id) + " is not declared in the values of " + home();
+    if (!available(id)) return "the value " + quoted(id) + " is no input and no node makes it";
+    return {};
+  }
+
+  [[nodiscard]] std::string hint_for_value(const std::string& id) const {
+    return did_you_mean(id, graph_.values);
+  }
+
+  void check_inputs() {
+    std::unordered_set<std::string_view> names;
+    std::unordered_set<std::string_view> values;
+    for (std::size_t i = 0; i < graph_.inputs.size(); ++i) {
+      const Port& port = graph_.inputs[i];
+      const std::string at = place_.pointer + "/inputs/" + std::to_string(i);
+      if (!names.insert(port.name).second)
+        findings_.add(at + "/name", "GE0342", "two inputs of " + home() + " are named " + quoted(port.name));
+      const auto* value = std::get_if<arg::Value>(&port.value.is);
+      if (value == nullptr) {
+        findings_.add(at + "/value", "GE0343", "the input " + quoted(port.name) + " names no value");
+        continue;
+      }
+      if (!declared(value->id))
+        findings_.add(at + "/value", "GE0343",
+                      "the value " + quoted(value->id) + " is not declared in the values of " + home(),
+                      hint_for_value(value->id));
+      if (!values.insert(value->id).second)
+        findings_.add(at + "/value", "GE0344", "the value " + quoted(value->id) + " is two inputs at once");
+    }
+  }
+
+  void check_values() {
+    for (const auto& [id, value] : graph_.values) {
+      const std::string at = place_.pointer + "/values" + json::pointer_token(id);
+      if (id.rfind(kState, 0) == 0 || id.rfind(kWeight, 0) == 0)
+        findings_.add(at, "GE0342",
+                      "the value id " + quoted(id) + " reads like a reference to a state or weight",
+                      "value ids do not start with \"state:\" or \"weight:\"");
+      if (value.strides.size() != value.shape.size())
+        findings_.add(at + "/strides", "GE0346",
+                      "the value has " + std::to_string(value.shape.size()) + " dimensions and " +
+                          std::to_string(value.strides.size()) + " strides",
+                      "give one stride per dimension, or none for a contiguous value");
+      for (const Expr& dim : value.shape)
+        check_declared(plan_, dim, at + "/shape", findings_);
+      for (const Expr& stride : value.strides)
+        check_declared(plan_, stride, at + "/strides", findings_);
+      check_alias(id, value, at);
+    }
+  }
+
+  void check_alias(const std::string& id, const Value& value, const std::string& at) {
+    if (value.alias_of.empty()) return;
+    const std::string_view target = value.alias_of;
+    if (target.rfind(kState, 0) == 0 || target.rfind(kWeight, 0) == 0) {
+      check_named_storage(target, at + "/alias_of", nullptr);
+      return;
+    }
+    if (!declared(target)) {
+      findings_.add(at + "/alias_of", "GE0343",
+                    "the value shares storage with " + quoted(target) + ", which is not declared",
+                    did_you_mean(target, graph_.values));
+      return;
+    }
+    const Value* next = &value;
+    for (std::size_t steps = 0; !next->alias_of.empty(); ++steps) {
+      const auto found = graph_.values.find(next->alias_of);
+      if (found == graph_.values.end()) return;  // a state, a weight, or reported where it stands
+      if (steps > graph_.values.size() || found->first == id) {
+        findings_.add(at + "/alias_of", "GE0349",
+                      "the value " + quoted(id) + " shares storage with itself in a circle",
+                      "alias_of leads to the value that owns the storage");
+        return;
+      }
+      next = &found->second;
+    }
+  }
+
+  /// "state:NAME" or "weight:NAME".
+  void check_named_storage(std::string_view reference, std::string pointer, const Node* node) {
+    const bool state = reference.rfind(kState, 0) == 0;
+    const std::string_view name = reference.substr(state ? kState.size() : kWeight.size());
+    const bool known = state ? plan_.states.contains(name) : plan_.weights.contains(name);
+    if (known) return;
+    std::string message = "there is no " + std::string(state ? "state " : "weight ") + quoted(name);
+    std::string help = state ? did_you_mean(name, plan_.states) : did_you_mean(name, plan_.weights);
+    if (node != nullptr)
+      findings_.add(*node, std::move(pointer), "GE0343", std::move(message), std::move(help));
+    else
+      findings_.add(std::move(pointer), "GE0343", std::move(message), std::move(help));
+  }
+
+  void check_producers() {
+    std::unordered_map<std::string_view, std::uint32_t> producers;
+    for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
+      const Node& node = graph_.nodes[n];
+      for (std::size_t r = 0; r < node.results.size(); ++r) {
+        const std::string& id = node.results[r];
+        if (id.empty()) continue;
+        const std::string at = node_at(n) + "/results/" + std::to_string(r);
+        if (!declared(id))
+          findings_.add(node, at, "GE0343",
+                        "the result " + quoted(id) + " is not declared in the values of " + home(),
+                        "declare its dtype and shape");
+        const auto [first, fresh] = producers.try_emplace(id, n);
+        if (!fresh)
+          findings_.add(node, at, "GE0344",
+                        "the value " + quoted(id) + " is made twice, first by node " +
+                            quoted(graph_.nodes[first->second].id),
+                        "give each result its own value");
+        else if (const std::uint32_t v = index_.value(id); v != kNone && index_.values()[v].input != kNone)
+          findings_.add(node, at, "GE0344",
+                        "the value " + quoted(id) + " is an input and a node's result at once");
+      }
+    }
+  }
+
+  void check_node(std::uint32_t n) {
+    const Node& node = graph_.nodes[n];
+    for (std::size_t i = 0; i < node.args.size(); ++i) {
+      const Arg& argument = node.args[i];
+      check_argument(n, argument, [&] { return node_at(n) + "/args/" + std::to_string(i); });
+    }
+    for (const auto& [name, argument] : node.kwargs)
+      check_argument(n, argument,
+                     [&, key = &name] { return node_at(n) + "/kwargs" + json::pointer_token(*key); });
+    for (std::size_t i = 0; i < node.after.size(); ++i)
+      check_after(n, i);
+    for (std::size_t i = 0; i < node.mutates.size(); ++i) {
+      const std::string at = node_at(n) + "/mutates/" + std::to_string(i);
+      const std::string& target = node.mutates[i];
+      if (target.rfind(kState, 0) == 0 || target.rfind(kWeight, 0) == 0)
+        check_named_storage(target, at, &node);
+      else if (std::string why = why_not_readable(target); !why.empty())
+        findings_.add(node, at, "GE0343", std::move(why), hint_for_value(target));
+    }
+    if (node.cost)
+      for (const Expr* work : {&node.cost->flops, &node.cost->read_bytes, &node.cost->written_bytes})
+        check_declared(plan_, *work, node_at(n) + "/cost", findings_);
+  }
+
+  template <class Pointer>
+  void check_argument(std::uint32_t n, const Arg& argument, Pointer&& pointer) {
+    const Node& node = graph_.nodes[n];
+    for_each_arg(argument, [&](const Arg& item) {
+      if (const auto* value = std::get_if<arg::Value>(&item.is)) {
+        if (std::string why = why_not_readable(value->id); !why.empty())
+          findings_.add(node, pointer(), "GE0343", std::move(why), hint_for_value(value->id));
+        else
+          check_order(n, value->id, pointer);
+      } else if (const auto* weight = std::get_if<arg::Weight>(&item.is)) {
+        if (!plan_.weights.contains(weight->name))
+          findings_.add(node, pointer(), "GE0343", "there is no weight " + quoted(weight->name),
+                        did_you_mean(weight->name, plan_.weights));
+      } else if (const auto* state = std::get_if<arg::State>(&item.is)) {
+        if (!plan_.states.contains(state->name))
+          findings_.add(node, pointer(), "GE0343", "there is no state " + quoted(state->name),
+                        did_you_mean(state->name, plan_.states));
+      } else if (const auto* dim = std::get_if<arg::Dim>(&item.is)) {
+        check_declared(plan_, dim->expr, pointer(), findings_);
+      } else if (const auto* graph = std::get_if<arg::Graph>(&item.is)) {
+        if (!place_.owner->graphs.contains(graph->name))
+          findings_.add(node, pointer(), "GE0343",
+                        "method " + quoted(place_.method) + " has no sub-graph " + quoted(graph->name),
+                        did_you_mean(graph->name, place_.owner->graphs));
+      }
+    });
+  }
+
+  template <class Pointer>
+  void check_order(std::uint32_t n, const std::string& id, Pointer&& pointer) {
+    const GraphIndex::ValueInfo& info = index_.values()[index_.value(id)];
+    if (info.input != kNone || info.producer < n) return;
+    const Node& node = graph_.nodes[n];
+    const Node& producer = graph_.nodes[info.producer];
+    findings_.add(node, pointer(), "GE0345",
+                  info.producer == n ? "node " + quoted(node.id) + " reads its own result " + quoted(id)
+                                     : "node " + quoted(node.id) + " reads " + quoted(id) + " before node " +
+                                           quoted(producer.id) + " makes it",
+                  "list nodes in an order that runs; a circle of nodes has none");
+  }
+
+  void check_after(std::uint32_t n, std::size_t i) {
+    const Node& node = graph_.nodes[n];
+    const std::string at = node_at(n) + "/after/" + std::to_string(i);
+    const std::uint32_t before = index_.node(node.after[i]);
+    if (before == kNone)
+      findings_.add(node, at, "GE0343", home() + " has no node " + quoted(node.after[i]),
+                    "\"after\" names nodes of the same graph");
+    else if (before >= n)
+      findings_.add(node, at, "GE0345",
+                    "node " + quoted(node.id) + " must run after node " + quoted(node.after[i]) +
+                        ", which stands behind it",
+                    "list nodes in an order that runs; a circle of nodes has none");
+  }
+
+  void check_outputs() {
+    std::unordered_set<std::string_view> names;
+    for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
+      const Port& port = graph_.outputs[i];
+      const std::string at = place_.pointer + "/outputs/" + std::to_string(i);
+      if (!names.insert(port.name).second)
+        findings_.add(at + "/name", "GE0342", "two outputs of " + home() + " are named " + quoted(port.name));
+      if (const auto* value = std::get_if<arg::Value>(&port.value.is)) {
+        if (std::string why = why_not_readable(value->id); !why.empty())
+          findings_.add(at + "/value", "GE0343", std::move(why), hint_for_value(value->id));
+      } else if (const auto* weight = std::get_if<arg::Weight>(&port.value.is)) {
+        if (!plan_.weights.contains(weight->name))
+          findings_.add(at + "/value", "GE0343", "there is no weight " + quoted(weight->name),
+                        did_you_mean(weight->name, plan_.weights));
+      } else if (const auto* state = std::get_if<arg::State>(&port.value.is)) {
+        if (!plan_.states.contains(state->name))
+          findings_.add(at + "/value", "GE0343", "there is no state " + quoted(state->name),
+                        did_you_mean(state->name, plan_.states));
+      } else if (const auto* dim = std::get_if<arg::Dim>(&port.value.is)) {
+        check_declared(plan_, dim->expr, at + "/value", findings_);
+      }
+    }
+  }
+
+  void check_writes() {
+    std::unordered_set<std::string_view> written;
+    for (std::size_t i = 0; i < graph_.writes.size(); ++i) {
+      const StateWrite& write = graph_.writes[i];
+      const std::string at = place_.pointer + "/writes/" + std::to_string(i);
+      if (!plan_.states.contains(write.state))
+        findings_.add(at + "/state", "GE0343", "there is no state " + quoted(write.state),
+                      did_you_mean(write.state, plan_.states));
+      if (!written.insert(write.state).second)
+        findings_.add(at + "/state", "GE0344",
+                      "the state " + quoted(write.state) + " is written twice in one call",
+                      "only the last content can remain: write that one");
+      if (std::string why = why_not_readable(write.value); !why.empty())
+        findings_.add(at + "/value", "GE0343", std::move(why), hint_for_value(write.value));
+    }
+  }
+
+  const Plan& plan_;
+  const GraphPlace& place_;
+  const Graph& graph_;
+  const GraphIndex& index_;
+  Findings& findings_;
+};
+
+}  // namespace
+
+void check_graph(const Plan& plan, const GraphPlace& place, const Graph& graph, const GraphIndex& index,
+                 Findings& findings) {
+  GraphCheck(plan, place, graph, index, findings).run();
+}
+
+}  // namespace genie::plan::detail
