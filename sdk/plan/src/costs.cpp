@@ -28,7 +28,7 @@ std::uint64_t roofline_ns(const Device& device, double flops, double bytes) {
 
 Diagnostic broken(std::string message, std::string pointer) {
   Diagnostic d;
-  d.code = "GE0550";
+  d.code = "GE0549";
   d.message = "costs: " + std::move(message);
   d.pointer = std::move(pointer);
   d.help = "costs come from the host; write them as encode_costs does";
