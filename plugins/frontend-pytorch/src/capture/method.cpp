@@ -70,6 +70,7 @@ class MethodBuilder {
       if (meta->second.layout != "strided")
         refuse("GE0246", "input '" + spec.arg + "' has layout " + meta->second.layout + ", which no plan has", "export with a dense tensor as this input");
       declare_input(spec.arg, tensor_value(meta->second), {});
+      check_sizes(spec.arg, meta->second);
       const auto roots = aliases_.values.find(spec.arg);
       // A surely changed input: the one root of an input is its own.
       if (roots != aliases_.values.end() && aliases_.is_mutated(spec.arg))
@@ -81,6 +82,18 @@ class MethodBuilder {
     if (std::holds_alternative<argument::SymFloat>(spec.value.is)) return declare_input(spec.arg, scalar_value(plan::ScalarKind::floating), {});
     if (std::holds_alternative<argument::SymBool>(spec.value.is)) return declare_input(spec.arg, scalar_value(plan::ScalarKind::boolean), {});
     // A plain constant among the inputs has no name here, and no node reads it.
+  }
+
+  /// Sizes that a call can be checked against and symbols solved from.
+  void check_sizes(const std::string& name, const TensorMeta& meta) {
+    SymbolSet symbols;
+    for (const plan::Expr& size : meta.sizes) size.collect_symbols(symbols);
+    for (const auto& [text, symbol] : program_.opaque_symbols) {
+      const auto renamed = program_.renamed_symbols.find(symbol);
+      if (symbols.contains(renamed == program_.renamed_symbols.end() ? symbol : renamed->second))
+        refuse("GE0234", "a size of input '" + name + "' is `" + text + "`, which no plan can compute with",
+               "give this dimension of the input a Dim of its own in dynamic_shapes");
+    }
   }
 
   /// A number the program was exported for: an input that no node reads. Only that value may be passed; it may be left out.

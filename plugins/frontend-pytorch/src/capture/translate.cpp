@@ -160,8 +160,9 @@ class GraphTranslator {
     }
     if (const auto* tensor = std::get_if<argument::Tensor>(&output.is)) {
       const auto meta = graph_.tensors.find(tensor->name);
-      if (meta == graph_.tensors.end()) {
-        out.results.emplace_back();  // an unused result has no description
+      // The serializer names results that nothing uses after the node; some of them have no description.
+      if (meta == graph_.tensors.end() || tensor->name.starts_with(node.name + "_unused_")) {
+        out.results.emplace_back();
         return;
       }
       if (meta->second.layout != "strided") {

@@ -81,6 +81,7 @@ Rules load_rules() {
   rules.phases = read_rules(root, "phases");
   rules.fusion = read_rule(root.find("modality_fusion").value());
   rules.inherited_confidence = root.find("modality_inherited_confidence").value().real();
+  rules.sole_confidence = root.find("modality_sole_confidence").value().real();
   return rules;
 }
 

@@ -36,7 +36,8 @@ struct Rule {
 struct Rules {
   std::vector<Rule> states, state_residency, modalities, modality_scopes, roles, phases;
   Rule fusion;
-  double inherited_confidence = 0;
+  double inherited_confidence = 0;  ///< of a modality that came along the data
+  double sole_confidence = 0;       ///< of the only modality of a method, where no data brings one
 };
 
 /// The embedded rules. Parsed at each call: a capture does so once. Throws std::logic_error when the data is wrong, which a

@@ -153,6 +153,7 @@ class Annotator {
 
   void annotate_modalities(plan::Method& method) {
     std::map<std::string, std::set<std::string>> of_value;
+    std::set<std::string> of_inputs;
     for (const plan::Port& input : method.inputs) {
       const auto* id = std::get_if<plan::arg::Value>(&input.value.is);
       const auto value = id == nullptr ? method.values.end() : method.values.find(id->id);
@@ -160,6 +161,7 @@ class Annotator {
       for (const Rule& rule : rules_.modalities)
         if (input_matches(rule, input.name, value->second)) {
           of_value[id->id].insert(rule.is);
+          of_inputs.insert(rule.is);
           break;
         }
     }
@@ -172,6 +174,12 @@ class Annotator {
       const Rule* scoped = scope_modality(node.scope);
       if (scoped != nullptr) found = {scoped->is};
       for (const std::string& result : node.results) of_value[result] = found;
+      // What is computed from weights alone serves the one modality there is.
+      if (found.empty() && of_inputs.size() == 1) {
+        for (plan::Node* part : with_sub_graphs(method, node))
+          if (!part->semantics.modality) part->semantics.modality = inferred(*of_inputs.begin(), rules_.sole_confidence);
+        continue;
+      }
       for (plan::Node* part : with_sub_graphs(method, node)) {
         if (part->semantics.modality || found.empty()) continue;
         if (scoped != nullptr) part->semantics.modality = inferred(scoped->is, scoped->confidence);

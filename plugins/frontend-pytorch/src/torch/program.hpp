@@ -132,7 +132,7 @@ struct Program {
   std::vector<std::string> guards;
   std::string torch_version;
   std::map<std::string, Payload, std::less<>> payloads;  ///< by fully qualified name
-  /// Sizes that no plan expression can say, by their text: each is a symbol of its own ("x0"), known when computed.
+  /// Sizes that no plan expression can say, by their text: each is a symbol of its own ("x0"), known once computed.
   std::map<std::string, std::string, std::less<>> opaque_symbols;
   /// Symbols that were renamed because another model of the archive uses the same name.
   std::map<std::string, std::string, std::less<>> renamed_symbols;
