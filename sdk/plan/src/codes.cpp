@@ -13,7 +13,8 @@ std::span<const CodeInfo> all_codes() {
     for (const auto table :
          {detail::usage_codes(), detail::plugin_codes(), detail::source_codes(), detail::plan_codes(),
           detail::plan_structure_codes(), detail::type_codes(), detail::schedule_codes(),
-          detail::execution_codes(), detail::verify_codes(), detail::bug_codes()})
+          detail::scheduler_codes(), detail::execution_codes(), detail::runtime_codes(), detail::verify_codes(),
+          detail::bug_codes()})
       all.insert(all.end(), table.begin(), table.end());
     return all;
   }();
