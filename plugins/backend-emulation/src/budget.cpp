@@ -1,0 +1,100 @@
+#include "budget.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <vector>
+
+#include "genie/plan/diagnostic.hpp"
+
+namespace genie::emulation {
+
+namespace {
+
+constexpr std::size_t kNamed = 8;  ///< of what is alive, the largest are named
+
+}  // namespace
+
+Claim::~Claim() {
+  if (budget_ != nullptr) budget_->give_back(id_);
+}
+
+genie::Expected<Claim> Budget::take(std::string name, std::uint64_t bytes) {
+  const std::lock_guard hold(lock_);
+  if (bytes > limit_ - std::min(limit_, used_)) return refusal(name, bytes);
+  used_ += bytes;
+  peak_ = std::max(peak_, used_);
+  const std::uint64_t id = next_++;
+  alive_.emplace(id, Entry{std::move(name), bytes});
+  return Claim(this, id, bytes);
+}
+
+std::uint64_t Budget::used() const {
+  const std::lock_guard hold(lock_);
+  return used_;
+}
+
+std::uint64_t Budget::peak() const {
+  const std::lock_guard hold(lock_);
+  return peak_;
+}
+
+genie::Error Budget::over(std::string_view name, std::uint64_t bytes) const {
+  const std::lock_guard hold(lock_);
+  return refusal(name, bytes);
+}
+
+genie::Error Budget::refusal(std::string_view name, std::uint64_t bytes) const {
+  std::vector<const Entry*> entries;
+  for (const auto& [id, entry] : alive_)
+    if (entry.bytes != 0) entries.push_back(&entry);
+  std::ranges::stable_sort(entries, std::ranges::greater{}, [](const Entry* e) { return e->bytes; });
+  std::string alive;
+  for (std::size_t i = 0; i < entries.size() && i < kNamed; ++i)
+    alive += (i == 0 ? "" : ", ") + entries[i]->name + " (" + bytes_text(entries[i]->bytes) + ")";
+  if (entries.size() > kNamed) alive += " and " + std::to_string(entries.size() - kNamed) + " more";
+  const std::uint64_t room = limit_ - std::min(limit_, used_);
+  return problem(GENIE_RESOURCE_EXHAUSTED, "GE0610",
+                 "device " + device_ + " has no room for " + std::string(name) + ": " + bytes_text(bytes) + " asked, " +
+                     bytes_text(room) + " of " + bytes_text(limit_) + " free; alive: " + (alive.empty() ? "nothing" : alive),
+                 "up to " + std::to_string(room) + " bytes would fit; give " + device_ + " at least " +
+                     std::to_string(used_ + bytes) + " bytes of memory in the topology, use smaller sizes, or schedule the plan anew");
+}
+
+void Budget::give_back(std::uint64_t id) {
+  const std::lock_guard hold(lock_);
+  const auto at = alive_.find(id);
+  if (at == alive_.end()) return;
+  used_ -= at->second.bytes;
+  alive_.erase(at);
+}
+
+std::string bytes_text(std::uint64_t bytes) {
+  constexpr const char* kUnits[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  if (bytes < 1024) return std::to_string(bytes) + " bytes";
+  double value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (value >= 1024 && unit + 1 < std::size(kUnits)) {
+    value /= 1024;
+    ++unit;
+  }
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f %s", std::ceil(value * 10) / 10, kUnits[unit]);
+  return text;
+}
+
+genie::Error problem(std::uint32_t status_code, std::string_view ge_code, std::string message, std::string help,
+                     std::string_view node, std::string_view scope) {
+  plan::Diagnostic d;
+  d.code = ge_code;
+  d.message = message;
+  d.help = std::move(help);
+  d.node = node;
+  d.scope = scope;
+  genie::Error error{status_code, std::move(message)};
+  error.node = node;
+  error.diagnostics = plan::to_json({d});
+  return error;
+}
+
+}  // namespace genie::emulation

@@ -1,0 +1,240 @@
+// A scheduled method by numbers: which stage fills and empties which place.
+#include <algorithm>
+#include <queue>
+#include <set>
+
+#include "program.hpp"
+
+namespace genie::emulation {
+
+namespace {
+
+/// The longest module path that all nodes of a stage share.
+std::string common_scope(const plan::GraphIndex& index, const plan::Stage& stage) {
+  std::string common;
+  bool first = true;
+  for (const std::string& id : stage.nodes) {
+    const Index n = index.node(id);
+    if (n == kNone) continue;
+    const std::string& scope = index.graph().nodes[n].scope;
+    if (first) {
+      common = scope;
+      first = false;
+      continue;
+    }
+    std::size_t same = 0;
+    while (same < common.size() && same < scope.size() && common[same] == scope[same]) ++same;
+    if (same < common.size() || (same < scope.size() && scope[same] != '.')) {
+      // Not in the middle of a name.
+      const bool whole = same == common.size() ? scope[same] == '.' : same == scope.size() && common[same] == '.';
+      if (!whole) same = same == 0 ? 0 : common.rfind('.', same - 1) == std::string::npos ? 0 : common.rfind('.', same - 1);
+      common.resize(same);
+    }
+  }
+  return common;
+}
+
+class Layout {
+ public:
+  Layout(const plan::Plan& plan, const std::string& name, const std::vector<plan::Plan>& documents,
+         const std::vector<Index>& stage_devices)
+      : plan_(plan), documents_(documents), devices_(stage_devices) {
+    const auto method = plan.methods.find(name);
+    out_.name = &method->first;
+    out_.method = &method->second;
+    out_.index = std::make_unique<plan::GraphIndex>(method->second);
+    schedule_ = &plan.schedule->methods.find(name)->second;
+  }
+
+  genie::Expected<CompiledMethod> run() {
+    read_documents();
+    if (auto ordered = order(); !ordered) return std::move(ordered).error();
+    find_mutated();
+    for (const Index s : order_) add_stage(s);
+    for (Index i = 0; i < out_.slots.size(); ++i)
+      if (out_.slots[i].last_use != kNone) out_.stages[out_.slots[i].last_use].frees.push_back(i);
+    add_outputs();
+    return std::move(out_);
+  }
+
+ private:
+  struct Ends {
+    std::vector<Index> inputs, outputs;  // values
+  };
+
+  const plan::GraphIndex& index() const { return *out_.index; }
+  Index value_of(const plan::Port& port) const {
+    const auto* value = std::get_if<plan::arg::Value>(&port.value.is);
+    return value == nullptr ? kNone : index().value(value->id);
+  }
+
+  void read_documents() {
+    maker_.assign(index().values().size(), kNone);
+    for (Index s = 0; s < documents_.size(); ++s) {
+      const plan::Method& stage = documents_[s].methods.find("stage")->second;
+      Ends ends;
+      for (const plan::Port& port : stage.inputs) ends.inputs.push_back(value_of(port));
+      for (const plan::Port& port : stage.outputs) ends.outputs.push_back(value_of(port));
+      for (const Index v : ends.outputs)
+        if (v != kNone) maker_[v] = s;
+      ends_.push_back(std::move(ends));
+    }
+  }
+
+  /// Stages of a device in schedule order, each after what it needs.
+  genie::Outcome order() {
+    const std::vector<plan::Stage>& stages = schedule_->stages;
+    std::vector<std::set<Index>> next(stages.size());
+    std::vector<Index> waits(stages.size(), 0);
+    const auto before = [&](Index a, Index b) {
+      if (a != b && a != kNone && next[a].insert(b).second) ++waits[b];
+    };
+    std::map<Index, Index> last_on_device;
+    std::map<std::string_view, Index> by_id;
+    std::map<std::string_view, Index> home;
+    for (Index s = 0; s < stages.size(); ++s) {
+      by_id.emplace(stages[s].id, s);
+      for (const std::string& n : stages[s].nodes) home.emplace(n, s);
+    }
+    for (Index s = 0; s < stages.size(); ++s) {
+      if (const auto at = last_on_device.find(devices_[s]); at != last_on_device.end()) before(at->second, s);
+      last_on_device[devices_[s]] = s;
+      for (const Index v : ends_[s].inputs)
+        if (v != kNone) before(maker_[v], s);
+      for (const std::string& id : stages[s].after)
+        if (const auto at = by_id.find(id); at != by_id.end()) before(at->second, s);
+      for (const std::string& id : stages[s].nodes)
+        if (const Index n = index().node(id); n != kNone)
+          for (const std::string& earlier : index().graph().nodes[n].after)
+            if (const auto at = home.find(earlier); at != home.end()) before(at->second, s);
+    }
+    std::priority_queue<Index, std::vector<Index>, std::greater<>> ready;
+    for (Index s = 0; s < stages.size(); ++s)
+      if (waits[s] == 0) ready.push(s);
+    while (!ready.empty()) {
+      const Index s = ready.top();
+      ready.pop();
+      order_.push_back(s);
+      for (const Index n : next[s])
+        if (--waits[n] == 0) ready.push(n);
+    }
+    if (order_.size() != stages.size())
+      return problem(GENIE_INVALID_ARGUMENT, "GE0601", "the stages of method " + *out_.name + " wait for each other in a circle",
+                     "order the stages of each device so that what a stage needs is computed before it");
+    return genie::Done{};
+  }
+
+  void find_mutated() {
+    mutated_.assign(index().values().size(), false);
+    const auto mark = [&](const std::string& id) {
+      if (const Index v = index().value(id); v != kNone) mutated_[storage(v)] = true;
+    };
+    for (const plan::Node& node : out_.method->nodes)
+      for (const std::string& id : node.mutates) mark(id);
+  }
+
+  Index storage(Index v) const { return index().values()[v].storage == kNone ? v : index().values()[v].storage; }
+  bool in_state(Index v) const {
+    const plan::Value* owner = index().values()[storage(v)].value;
+    return owner != nullptr && owner->alias_of.starts_with("state:");
+  }
+
+  Index slot(Index value, Index device) {
+    const auto [at, added] = slots_.try_emplace({value, device}, static_cast<Index>(out_.slots.size()));
+    if (added) out_.slots.push_back({value, device, kNone});
+    return at->second;
+  }
+
+  void add_stage(Index s) {
+    const plan::Stage& stage = schedule_->stages[s];
+    const auto place = static_cast<Index>(out_.stages.size());
+    CompiledStage compiled;
+    compiled.stage = &stage;
+    compiled.number = s;
+    compiled.device = devices_[s];
+    compiled.scope = common_scope(index(), stage);
+    for (const Index v : ends_[s].inputs) {
+      StageInput in;
+      const bool known = slots_.contains({v, devices_[s]});
+      in.slot = slot(v, devices_[s]);
+      out_.slots[in.slot].last_use = place;
+      if (!known) {
+        if (v != kNone && maker_[v] != kNone) send(v, in, place);
+        else if (v != kNone) in.port = index().values()[v].input;
+      }
+      compiled.inputs.push_back(in);
+    }
+    for (const Index v : ends_[s].outputs) compiled.outputs.push_back({slot(v, devices_[s]), v});
+    for (const auto& [name, state] : documents_[s].states) compiled.states.push_back(name);
+    for (const auto& [name, symbol] : documents_[s].symbols) compiled.symbols.push_back(name);
+    const plan::Method& document = documents_[s].methods.find("stage")->second;
+    compiled.writes_state = !document.writes.empty() || std::ranges::any_of(document.nodes, [&](const plan::Node& n) {
+      return n.effects == "state" || std::ranges::any_of(n.mutates, [&](const std::string& id) {
+               const Index v = index().value(id);
+               return id.starts_with("state:") || (v != kNone && in_state(v));
+             });
+    });
+    compiled.random = std::ranges::any_of(document.nodes, [](const plan::Node& n) { return n.effects == "rng"; });
+    out_.stages.push_back(std::move(compiled));
+  }
+
+  /// A value from another device: when the stage that takes it starts, or at once where its storage is written later.
+  void send(Index v, StageInput& in, Index place) {
+    const Index from = slot(v, devices_[maker_[v]]);
+    if (late(v)) {
+      const auto maker = std::ranges::find(out_.stages, maker_[v], &CompiledStage::number);
+      maker->sends.push_back({from, in.slot});
+      place = static_cast<Index>(maker - out_.stages.begin());
+    } else {
+      in.from = from;
+    }
+    out_.slots[from].last_use = std::max(last_use(from), place);
+  }
+
+  bool late(Index v) const { return in_state(v) || mutated_[storage(v)]; }
+
+  Index last_use(Index slot) const {
+    return out_.slots[slot].last_use == kNone ? 0 : out_.slots[slot].last_use;
+  }
+
+  void add_outputs() {
+    std::vector<Index> place(schedule_->stages.size(), kNone);
+    for (Index i = 0; i < out_.stages.size(); ++i) place[out_.stages[i].number] = i;
+    for (const plan::Port& port : out_.method->outputs) {
+      Output output;
+      output.port = &port;
+      output.value = value_of(port);
+      if (output.value != kNone) {
+        const Index s = maker_[output.value];
+        if (s == kNone) {
+          output.input = index().values()[output.value].input;
+        } else {
+          output.slot = slots_.at({output.value, devices_[s]});
+          output.made_by = place[s];
+          output.late = late(output.value);
+        }
+      }
+      out_.outputs.push_back(output);
+    }
+  }
+
+  const plan::Plan& plan_;
+  const std::vector<plan::Plan>& documents_;
+  const std::vector<Index>& devices_;
+  const plan::MethodSchedule* schedule_ = nullptr;
+  CompiledMethod out_;
+  std::vector<Ends> ends_;
+  std::vector<Index> maker_;  // value → stage that makes it
+  std::vector<Index> order_;
+  std::vector<bool> mutated_; // per storage
+  std::map<std::pair<Index, Index>, Index> slots_;  // value, device
+};
+
+}  // namespace
+
+genie::Expected<CompiledMethod> lay_out(const plan::Plan& plan, const std::string& method,
+                                        const std::vector<plan::Plan>& documents, const std::vector<Index>& stage_devices) {
+  return Layout(plan, method, documents, stage_devices).run();
+}
+
+}  // namespace genie::emulation

@@ -1,0 +1,29 @@
+// Options of the run config's `backend.options`.
+#pragma once
+
+#include <string_view>
+
+#include "genie/plan/result.hpp"
+#include "genie/plan/topology.hpp"
+
+namespace genie::emulation {
+
+enum class Timing : std::uint8_t { virtual_clock, wall };
+enum class Costs : std::uint8_t { model, measured };
+enum class Compute : std::uint8_t { real, none };
+
+struct Options {
+  plan::Topology topology;
+  Timing timing = Timing::virtual_clock;
+  Costs costs = Costs::model;
+  Compute compute = Compute::real;
+};
+
+/// Reads the options and the topology file they name. Errors (GE0600, or the topology's own) name the option, what is known,
+/// and the nearest known name.
+[[nodiscard]] plan::Result<Options> read_options(std::string_view json);
+
+/// One device "local" as large as this machine, which the client reaches at no cost.
+[[nodiscard]] plan::Topology local_topology();
+
+}  // namespace genie::emulation

@@ -1,0 +1,425 @@
+#include "step.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <limits>
+
+#include "genie/plan/validate.hpp"
+#include "stage_run.hpp"
+
+namespace genie::emulation {
+
+namespace {
+
+/// A 0-d tensor's number; nothing for other tensors and for complex ones.
+std::optional<double> number_of(const Tensor& tensor) {
+  if (!tensor.shape.empty() || tensor.data == nullptr) return std::nullopt;
+  const auto* bytes = static_cast<const std::byte*>(tensor.data) + tensor.byte_offset;
+  const auto read = [&]<class T>(T) {
+    T value;
+    std::memcpy(&value, bytes, sizeof value);
+    return static_cast<double>(value);
+  };
+  const auto type = plan::dtype_from_dlpack(tensor.dtype.code, tensor.dtype.bits, tensor.dtype.lanes);
+  if (!type) return std::nullopt;
+  switch (*type) {
+    case plan::DType::i64: return read(std::int64_t{});
+    case plan::DType::f64: return read(double{});
+    case plan::DType::boolean: return read(std::uint8_t{});
+    case plan::DType::i32: return read(std::int32_t{});
+    case plan::DType::f32: return read(float{});
+    default: return std::nullopt;
+  }
+}
+
+class Step {
+ public:
+  Step(const StepContext& context, Job& job, std::shared_ptr<Session> session, const genie_step& step)
+      : c_(context), job_(job), session_(std::move(session)), program_(session_->program()), step_(step) {}
+
+  genie::Outcome run() {
+    started_ns_ = now_ns();
+    if (auto usable = session_->usable(); !usable) return usable;
+    auto method = program_.method(genie::view(step_.method));
+    if (!method) return std::move(method).error();
+    method_ = *method;
+    if (auto ready = take_inputs(); !ready) return ready;
+    if (auto ready = match_outputs(); !ready) return ready;
+    auto bound = plan::bind_symbols(program_.plan(), *method_->method, shapes_);
+    if (!bound) return error_of(GENIE_INVALID_ARGUMENT, bound.errors());
+    bound_ = *std::move(bound);
+    auto sized = program_.sized(*method_, bound_);
+    if (!sized) return std::move(sized).error();
+    sized_ = *std::move(sized);
+
+    genie::Outcome outcome = run_stages();
+    if (outcome) outcome = finish();
+    if (!outcome) {
+      give_up();
+      if (wrote_) session_->lose(step_.index, genie::view(step_.method), outcome.error());
+    }
+    return outcome;
+  }
+
+ private:
+  bool imagined() const { return program_.options().compute == Compute::none; }
+
+  genie::Outcome wrong(std::string_view code, std::string message, std::string help) const {
+    return problem(GENIE_INVALID_ARGUMENT, code, "step " + std::to_string(step_.index) + ": " + std::move(message), std::move(help));
+  }
+
+  // --- inputs ---
+
+  genie::Outcome take_inputs() {
+    const std::vector<plan::Port>& ports = method_->method->inputs;
+    inputs_.resize(ports.size());
+    std::vector<std::string_view> names;
+    for (const plan::Port& port : ports) names.push_back(port.name);
+    for (std::uint64_t i = 0; i < step_.input_count; ++i) {
+      const genie_step_input& given = step_.inputs[i];
+      const std::string_view name = genie::view(given.name);
+      const auto at = std::ranges::find(names, name);
+      if (at == names.end()) {
+        const std::string_view near = plan::json::nearest(name, names);
+        return wrong("GE0606", "method " + *method_->name + " has no input " + std::string(name),
+                     near.empty() ? "`genie-host plan show` lists its inputs" : "did you mean " + std::string(near) + "?");
+      }
+      if (auto taken = take_input(static_cast<std::size_t>(at - names.begin()), given); !taken) return taken;
+    }
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+      if (!inputs_[i].given) return wrong("GE0606", "input " + ports[i].name + " of method " + *method_->name + " is missing", "give it");
+      if (auto checked = check_type(i); !checked) return checked;
+      plan::InputShape shape{ports[i].name, inputs_[i].tensor.shape, std::nullopt};
+      if (inputs_[i].tensor.kernels == nullptr || inputs_[i].tensor.device_kind == GENIE_DEVICE_CPU)
+        shape.number = number_of(inputs_[i].tensor);
+      shapes_.push_back(std::move(shape));
+    }
+    return genie::Done{};
+  }
+
+  genie::Outcome take_input(std::size_t port, const genie_step_input& given) {
+    Input& input = inputs_[port];
+    const std::string& name = method_->method->inputs[port].name;
+    if (input.given) return wrong("GE0606", "input " + name + " is given twice", "give it once");
+    input.given = true;
+    if ((given.tensor == nullptr) == (given.kept == nullptr))
+      return wrong("GE0606", "input " + name + " must be a tensor or a kept value, exactly one of them", "set one of the two");
+    if (given.tensor != nullptr) {
+      if (given.tensor->device_kind != GENIE_DEVICE_CPU && given.tensor->device_kind != GENIE_DEVICE_CUDA_HOST)
+        return genie::unimplemented("input " + name + " is not in host memory; copy it there first");
+      input.tensor = describe(*given.tensor);
+      return genie::Done{};
+    }
+    const KeptValue* kept = c_.kept(given.kept);
+    if (kept == nullptr || kept->session != session_)
+      return wrong("GE0606", "input " + name + " is a kept value of another session, or one that was given back",
+                   "use values that this session kept");
+    input.tensor = kept->tensor;
+    input.kept_on = kept->device;
+    return genie::Done{};
+  }
+
+  genie::Outcome check_type(std::size_t port) const {
+    const auto* value = std::get_if<plan::arg::Value>(&method_->method->inputs[port].value.is);
+    const auto declared = value == nullptr ? method_->method->values.end() : method_->method->values.find(value->id);
+    if (declared == method_->method->values.end()) return genie::Done{};
+    const genie_dtype want = dtype_of(declared->second.dtype);
+    const genie_dtype have = inputs_[port].tensor.dtype;
+    if (want.code == have.code && want.bits == have.bits && have.lanes == 1) return genie::Done{};
+    const auto type = plan::dtype_from_dlpack(have.code, have.bits, have.lanes);
+    return wrong("GE0606",
+                 "input " + method_->method->inputs[port].name + " is " + std::string(type ? plan::name(*type) : "of an unknown type") +
+                     "; the model takes " + std::string(plan::name(declared->second.dtype)),
+                 "convert it before the step");
+  }
+
+  // --- outputs ---
+
+  genie::Outcome match_outputs() {
+    std::vector<std::string_view> names;
+    for (const Output& output : method_->outputs) names.push_back(output.port->name);
+    wanted_.assign(step_.output_count, kNone);
+    slot_wanted_.assign(method_->slots.size(), 0);
+    for (std::uint64_t i = 0; i < step_.output_count; ++i) {
+      const std::string_view name = genie::view(step_.outputs[i].name);
+      const auto at = std::ranges::find(names, name);
+      if (at == names.end()) {
+        const std::string_view near = plan::json::nearest(name, names);
+        return wrong("GE0607", "method " + *method_->name + " has no output " + std::string(name),
+                     near.empty() ? "`genie-host plan show` lists its outputs" : "did you mean " + std::string(near) + "?");
+      }
+      wanted_[i] = static_cast<Index>(at - names.begin());
+      const Output& output = method_->outputs[wanted_[i]];
+      if (output.slot != kNone) ++slot_wanted_[output.slot];
+    }
+    return genie::Done{};
+  }
+
+  // --- stages ---
+
+  genie::Outcome run_stages() {
+    slots_.resize(method_->slots.size());
+    for (Index place = 0; place < method_->stages.size(); ++place) {
+      const CompiledStage& stage = method_->stages[place];
+      if (auto go = job_.check(); !go) return go;
+      c_.worker->look_after_waiting();
+      if (auto paced = pace(stage); !paced) return paced;
+      if (auto moved = bring_inputs(stage); !moved) return moved;
+      wrote_ = wrote_ || stage.writes_state;
+      if (auto done = run_stage(stage); !done) return done;
+      for (const EagerSend& s : stage.sends)
+        if (auto moved = move(s.from, s.to); !moved) return moved;
+      for (std::uint64_t i = 0; i < step_.output_count; ++i) {
+        const Output& output = method_->outputs[wanted_[i]];
+        if (output.made_by == place && !output.late)
+          if (auto got = deliver(i); !got) return got;
+      }
+      for (const Index s : stage.frees)
+        if (slot_wanted_[s] == 0) slots_[s] = {};
+      for (const StageOutput& o : stage.outputs)
+        if (method_->slots[o.slot].last_use == kNone && slot_wanted_[o.slot] == 0) slots_[o.slot] = {};
+    }
+    return genie::Done{};
+  }
+
+  /// With `timing: wall`, nothing happens before its time.
+  genie::Outcome pace(const CompiledStage& stage) {
+    if (program_.options().timing != Timing::wall || program_.options().costs != Costs::model) return genie::Done{};
+    for (const plan::Event& event : sized_->timeline.events)
+      if (event.kind == plan::Event::Kind::stage && event.id == stage.stage->id)
+        return c_.worker->wait_until(job_, started_ns_ + event.start_ns);
+    return genie::Done{};
+  }
+
+  genie::Outcome bring_inputs(const CompiledStage& stage) {
+    for (const StageInput& in : stage.inputs) {
+      if (slots_[in.slot].here) continue;
+      if (in.from != kNone) {
+        if (auto moved = move(in.from, in.slot); !moved) return moved;
+        continue;
+      }
+      if (in.port == kNone)
+        return problem(GENIE_INTERNAL, "GE0609", "stage " + stage.stage->id + " takes a value that nothing makes", {}, stage.stage->id);
+      const Input& input = inputs_[in.port];
+      auto there = receive(input.tensor, input.kept_on, stage.device, value_name(method_->slots[in.slot].value), stage.kernels);
+      if (!there) return std::move(there).error();
+      slots_[in.slot].tensor = *std::move(there);
+      slots_[in.slot].here = true;
+    }
+    return genie::Done{};
+  }
+
+  std::string value_name(Index value) const { return *method_->index->values()[value].id; }
+
+  genie::Outcome move(Index from, Index to) {
+    if (!slots_[from].here) return genie::Done{};  // the operator returned nothing
+    const Slot& target = method_->slots[to];
+    KernelsDevice* kernels = nullptr;
+    for (const CompiledStage& stage : method_->stages)
+      if (stage.device == target.device && kernels == nullptr) kernels = stage.kernels;
+    auto there = receive(slots_[from].tensor, method_->slots[from].device, target.device, value_name(target.value), kernels);
+    if (!there) return std::move(there).error();
+    slots_[to].tensor = *std::move(there);
+    slots_[to].here = true;
+    return genie::Done{};
+  }
+
+  /// A tensor brought to a device: from the client (`from` kNone), another device, or the same one (shared).
+  genie::Expected<Tensor> receive(const Tensor& tensor, Index from, Index to, const std::string& name, KernelsDevice* kernels) {
+    if (from == to) return tensor;
+    EmulatedDevice& device = program_.device(to);
+    auto claim = device.budget().take("value " + name, span_bytes(tensor));
+    if (!claim) return std::move(claim).error();
+    count_wire(from, to, span_bytes(tensor));
+    if (imagined()) {
+      Tensor there = tensor;
+      there.storage = Storage::imagined(*std::move(claim));
+      return there;
+    }
+    return send(job_.call(), tensor, is_number(name) ? nullptr : kernels, *std::move(claim), *c_.counters);
+  }
+
+  /// Numbers cross as 0-d tensors in host memory.
+  bool is_number(const std::string& value) const {
+    const auto at = method_->method->values.find(value);
+    return at != method_->method->values.end() && at->second.scalar.has_value();
+  }
+
+  void count_wire(Index from, Index to, std::uint64_t bytes) const {
+    const auto id = [&](Index d) { return d == kNone ? std::string_view() : std::string_view(program_.device(d).spec().id); };
+    const plan::Route route = plan::route(program_.options().topology, id(from), id(to));
+    if (!route.links.empty()) c_.counters->add("wire_bytes", bytes);
+  }
+
+  genie::Outcome run_stage(const CompiledStage& stage) {
+    EmulatedDevice& device = program_.device(stage.device);
+    const std::uint64_t began = now_ns();
+    auto work = device.budget().take("values that stage " + stage.stage->id + " computes", sized_->stage_peak[stage.number]);
+    if (!work) {
+      genie::Error error = std::move(work).error();
+      error.node = stage.stage->id;
+      return error;
+    }
+    StageRun run{.host = c_.host,
+                 .call = job_.call(),
+                 .session = *session_,
+                 .method = *method_,
+                 .stage = stage,
+                 .slots = slots_,
+                 .sizes = bound_,
+                 .planned = sized_->sizes,
+                 .room = device.budget(),
+                 .claimed = sized_->stage_peak[stage.number],
+                 .counters = *c_.counters};
+    if (imagined()) {
+      *work = Claim();
+      if (auto made = run.imagine(); !made) return made;
+    } else {
+      if (auto done = run.execute(); !done) return done;
+      *work = Claim();
+      if (auto held = run.account(); !held) return held;
+    }
+    stage_ns_[stage.stage->id] = now_ns() - began;
+    return genie::Done{};
+  }
+
+  // --- the end ---
+
+  genie::Outcome finish() {
+    for (std::uint64_t i = 0; i < step_.output_count; ++i) {
+      const Output& output = method_->outputs[wanted_[i]];
+      if (output.slot != kNone && !output.late) continue;  // delivered when it was made
+      if (auto got = deliver(i); !got) return got;
+    }
+    const plan::Timeline* timeline = &sized_->timeline;
+    plan::Timeline measured;
+    if (program_.options().costs == Costs::measured) {
+      auto made = program_.timeline(*method_, sized_->sizes, [&](std::string_view, const plan::Stage& stage) {
+        const auto ns = stage_ns_.find(stage.id);
+        const auto device = program_.device_number(stage.device);
+        const double speed = device ? std::max(1e-9, program_.device(*device).spec().speed) : 1.0;
+        return ns == stage_ns_.end() ? std::uint64_t{0} : static_cast<std::uint64_t>(static_cast<double>(ns->second) / speed);
+      });
+      if (!made) return std::move(made).error();
+      measured = *std::move(made);
+      timeline = &measured;
+    }
+    if (program_.options().timing == Timing::wall)
+      if (auto paced = c_.worker->wait_until(job_, started_ns_ + timeline->predicted.makespan_ns); !paced) return paced;
+    c_.record->add(c_.host, job_.call(), *method_, program_.plan(), *timeline,
+                   {job_.call().job(), step_.index, *method_->name, timeline->predicted.makespan_ns, now_ns() - started_ns_});
+    return genie::Done{};
+  }
+
+  genie::Outcome deliver(std::uint64_t i) {
+    genie_step_output& out = step_.outputs[i];
+    const Output& output = method_->outputs[wanted_[i]];
+    Delivery delivery{c_.host, job_.call(), *session_, *method_, bound_, *c_.counters, imagined()};
+    auto found = delivery.find(output, slots_, inputs_of_step());
+    if (!found) return std::move(found).error();
+    if (out.mode == GENIE_OUTPUT_KEEP) {
+      if (!found->has_value()) return wrong("GE0607", "output " + output.port->name + " is nothing; it cannot be kept", "fetch it");
+      auto kept = keep(**found, output);
+      if (!kept) return std::move(kept).error();
+      out.kept = *kept;
+      made_values_.push_back(&out);
+    } else {
+      if (*found && (*found)->device != kNone) count_wire((*found)->device, kNone, span_bytes((*found)->tensor));
+      const bool own = out.tensor == nullptr;
+      if (auto fetched = delivery.fetch(*found, out); !fetched) {
+        fetched = add_place(std::move(fetched), output);
+        return fetched;
+      }
+      if (own && out.tensor != nullptr) made_tensors_.push_back(&out);
+    }
+    if (output.slot != kNone && --slot_wanted_[output.slot] == 0) {
+      const Index last = method_->slots[output.slot].last_use;
+      if (last == kNone || last <= output.made_by) slots_[output.slot] = {};
+    }
+    return genie::Done{};
+  }
+
+  genie::Outcome add_place(genie::Outcome outcome, const Output& output) const {
+    genie::Error error = std::move(outcome).error();
+    error.message = "output " + output.port->name + ": " + error.message;
+    return error;
+  }
+
+  std::vector<Found> inputs_of_step() const {
+    std::vector<Found> out;
+    for (const Input& input : inputs_) out.push_back({input.tensor, input.kept_on});
+    return out;
+  }
+
+  genie::Expected<genie_value*> keep(const Found& found, const Output& output) {
+    KeptValue kept{session_, found.tensor, found.device, output.port->name};
+    // What the client sent, and what a later step would overwrite, gets bytes of its own.
+    if (found.device == kNone || found.tensor.in_state) {
+      kept.device = found.device == kNone ? 0 : found.device;
+      EmulatedDevice& device = program_.device(kept.device);
+      auto claim = device.budget().take("kept output " + output.port->name, span_bytes(found.tensor));
+      if (!claim) return std::move(claim).error();
+      if (imagined()) {
+        kept.tensor.storage = Storage::imagined(*std::move(claim));
+      } else {
+        auto copied = send(job_.call(), found.tensor, device.any_kernels(), *std::move(claim), *c_.counters);
+        if (!copied) return std::move(copied).error();
+        kept.tensor = *std::move(copied);
+      }
+    }
+    return c_.keep(std::move(kept));
+  }
+
+  /// What a failed step has handed out already is taken back: its receiver expects nothing.
+  void give_up() {
+    for (genie_step_output* out : made_tensors_) {
+      if (out->tensor->deleter != nullptr) out->tensor->deleter(out->tensor);
+      out->tensor = nullptr;
+    }
+    for (genie_step_output* out : made_values_) {
+      dropped_.push_back(out->kept);
+      out->kept = nullptr;
+    }
+  }
+
+ public:
+  std::vector<genie_value*> dropped_;  ///< handles that a failed step made and nobody received
+
+ private:
+  struct Input {
+    bool given = false;
+    Tensor tensor;
+    Index kept_on = kNone;  // device; kNone: the client has it
+  };
+
+  const StepContext& c_;
+  Job& job_;
+  std::shared_ptr<Session> session_;
+  Program& program_;
+  const genie_step& step_;
+  const CompiledMethod* method_ = nullptr;
+  std::vector<Input> inputs_;
+  std::vector<plan::InputShape> shapes_;
+  plan::Bindings bound_;
+  std::shared_ptr<const Sized> sized_;
+  std::vector<Index> wanted_;               // per output slot of the caller: which output
+  std::vector<std::uint32_t> slot_wanted_;  // per slot: deliveries still to come
+  std::vector<Held> slots_;
+  std::map<std::string, std::uint64_t> stage_ns_;
+  std::vector<genie_step_output*> made_tensors_;
+  std::vector<genie_step_output*> made_values_;
+  std::uint64_t started_ns_ = 0;
+  bool wrote_ = false;
+};
+
+}  // namespace
+
+genie::Outcome run_step(const StepContext& context, Job& job, const std::shared_ptr<Session>& session, const genie_step& step) {
+  Step run(context, job, session, step);
+  genie::Outcome outcome = run.run();
+  for (genie_value* value : run.dropped_) context.release(value);
+  return outcome;
+}
+
+}  // namespace genie::emulation
