@@ -111,8 +111,7 @@ class Decisions {
         }
         if (g >= method.first && g < method.first + method.count) changed[g - method.first] = device;
       }
-    const Resident none = nothing_resident(p_);
-    Resident others = none;
+    Resident others = replicas_under(p_, q_.rules);
     for (std::size_t i = 0; i < p_.methods.size(); ++i) {
       if (i == m) continue;
       make_resident(p_, p_.methods[i], placed_.assignments[i], std::vector<std::uint64_t>(p_.device_count, 0), others);
@@ -164,7 +163,11 @@ class Decisions {
       d.subject = weight;
       d.because = "replicated";
       for (const std::string& device : devices) d.chose += (d.chose.empty() ? "" : ", ") + device;
-      d.detail = "stages on " + std::to_string(devices.size()) + " devices read it; each keeps a copy";
+      for (const Rule* rule : q_.rules)
+        if (rule->kind == Rule::Kind::replicate && std::ranges::find(rule->weights, weight) != rule->weights.end())
+          d.honours.push_back(rule->constraint.id);
+      d.detail = d.honours.empty() ? "stages on " + std::to_string(devices.size()) + " devices read it; each keeps a copy"
+                                   : "a hint asks for a copy on every device";
       out_.push_back(std::move(d));
     }
   }
@@ -224,6 +227,11 @@ plan::Schedule make_schedule(const Question& question, const Placed& placed) {
     for (Index s = 0; s < p.states.size(); ++s)
       if (p.states[s].name == root_state(*p.plan, name))
         schedule.residence.states[name] = p.device_id(placed.resident.states[s]);
+  for (const Rule* rule : question.rules)
+    if (rule->kind == Rule::Kind::replicate)
+      for (const std::string& weight : rule->weights)
+        for (std::size_t d = schedule.residence.weights[weight].size(); d < p.device_count; ++d)
+          schedule.residence.weights[weight].push_back(p.device_id(d));
   return schedule;
 }
 

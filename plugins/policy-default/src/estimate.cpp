@@ -26,6 +26,14 @@ void add_residents(const Problem& problem, Index global, std::uint8_t device, Re
 
 }  // namespace
 
+void replicate(const Problem& problem, Index blob, Resident& resident) {
+  for (std::size_t d = 0; d < problem.device_count; ++d) {
+    if (has(resident.blobs[blob], d)) continue;
+    resident.blobs[blob] |= only(d);
+    resident.bytes[d] += problem.blobs[blob].bytes;
+  }
+}
+
 void make_resident(const Problem& problem, const MethodGraph& method, const Assignment& assignment,
                    const std::vector<std::uint64_t>& live, Resident& resident) {
   for (Index n = 0; n < method.count; ++n) add_residents(problem, method.global(n), assignment[n], resident);

@@ -36,6 +36,8 @@ struct Resident {
 };
 inline constexpr std::uint8_t kNowhere = 0xff;
 [[nodiscard]] Resident nothing_resident(const Problem& problem);
+/// A blob on every device, whoever uses it.
+void replicate(const Problem& problem, Index blob, Resident& resident);
 /// Adds what a method's assignment makes resident, and `live` bytes beside.
 void make_resident(const Problem& problem, const MethodGraph& method, const Assignment& assignment,
                    const std::vector<std::uint64_t>& live, Resident& resident);

@@ -57,11 +57,12 @@ std::vector<std::uint64_t> keep_back(const Problem& p, const std::vector<std::ui
 }
 
 std::optional<Placed> place_in_order(const Problem& p, const Units& units, const std::vector<std::uint64_t>& memory,
-                                     Objective objective, bool thorough, const std::vector<std::size_t>& order, double share) {
+                                     Objective objective, bool thorough, const std::vector<std::size_t>& order, double share,
+                                     const Resident& replicas) {
   Placed placed;
   placed.assignments.resize(p.methods.size());
   placed.stages.resize(p.methods.size());
-  placed.resident = nothing_resident(p);
+  placed.resident = replicas;
   std::vector<DeviceSet> allowed = units.allowed;
   for (std::size_t i = 0; i < order.size(); ++i) {
     const MethodGraph& m = p.methods[order[i]];
@@ -101,15 +102,28 @@ std::optional<Placed> place_in_order(const Problem& p, const Units& units, const
 
 }  // namespace
 
+Resident replicas_under(const Problem& problem, const std::vector<const Rule*>& rules) {
+  Resident resident = nothing_resident(problem);
+  for (const Rule* rule : rules) {
+    if (rule->kind != Rule::Kind::replicate) continue;
+    for (const std::string& name : rule->weights)
+      for (Index b = 0; b < problem.blobs.size(); ++b)
+        if (const auto at = problem.plan->weights.find(name); at != problem.plan->weights.end() && problem.blobs[b].name == at->second.blob)
+          replicate(problem, b, resident);
+  }
+  return resident;
+}
+
 std::optional<Placed> place(const Problem& problem, const std::vector<const Rule*>& rules,
                             const std::vector<std::uint64_t>& memory, Objective objective, bool thorough) {
   Units units = make_units(problem, rules);
   if (std::ranges::find(units.allowed, DeviceSet{0}) != units.allowed.end()) return std::nullopt;
+  const Resident replicas = replicas_under(problem, rules);
   const bool several = problem.methods.size() > 1;
   for (const double share : {0.0, 1.0, 1.15}) {
     if (share > 0 && !several) break;
     for (const auto& order : method_orders(problem))
-      if (auto placed = place_in_order(problem, units, memory, objective, thorough, order, share)) {
+      if (auto placed = place_in_order(problem, units, memory, objective, thorough, order, share, replicas)) {
         placed->units = std::move(units);
         return placed;
       }

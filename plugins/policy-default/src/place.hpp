@@ -21,6 +21,9 @@ struct Placed {
 [[nodiscard]] std::optional<Placed> place(const Problem& problem, const std::vector<const Rule*>& rules,
                                           const std::vector<std::uint64_t>& memory, Objective objective, bool thorough);
 
+/// What replicate rules put on every device.
+[[nodiscard]] Resident replicas_under(const Problem& problem, const std::vector<const Rule*>& rules);
+
 /// Why nothing was found, and the smallest changes that would help: code GE0552 (a node may run nowhere) or GE0553 (memory).
 [[nodiscard]] plan::Diagnostics explain_infeasible(const Problem& problem, const std::vector<const Rule*>& rules);
 

@@ -54,6 +54,30 @@ std::optional<Solution> solve(const Question& question) {
   return std::nullopt;
 }
 
+std::uint64_t total_makespan(const Solution& solution) {
+  std::uint64_t sum = 0;
+  for (const auto& [name, method] : solution.joined.schedule->methods) sum += method.predicted ? method.predicted->makespan_ns : 0;
+  return sum;
+}
+
+/// With separate rules: the best of the first few ways to keep their groups apart.
+std::optional<Solution> solve_apart(const Question& question) {
+  constexpr int kThorough = 6;
+  const auto ways = separations(*question.problem, question.rules);
+  if (ways.size() == 1 && ways.front().empty()) return solve(question);
+  std::optional<Solution> best;
+  int tried = 0;
+  for (const std::vector<Rule>& way : ways) {
+    Question narrowed = question;
+    for (const Rule& pin : way) narrowed.rules.push_back(&pin);
+    if (!place(*question.problem, narrowed.rules, memory_under(*question.problem, narrowed.rules), question.objective, false)) continue;
+    auto solution = solve(narrowed);
+    if (solution && (!best || total_makespan(*solution) < total_makespan(*best))) best = std::move(solution);
+    if (++tried == kThorough) break;
+  }
+  return best;
+}
+
 }  // namespace
 
 plan::Result<plan::Schedule> make_schedule(const plan::Plan& plan, const plan::Topology& topology, const plan::Costs& costs,
@@ -66,7 +90,7 @@ plan::Result<plan::Schedule> make_schedule(const plan::Plan& plan, const plan::T
   Question question{&*problem, &costs, {}, {}, options.objective};
   for (const Rule& rule : *rules) question.rules.push_back(&rule);
   for (;;) {
-    if (auto solution = solve(question)) return finish_schedule(question, solution->placed, solution->joined);
+    if (auto solution = solve_apart(question)) return finish_schedule(question, solution->placed, solution->joined);
     // The lightest soft rule goes, the later one of two equals.
     auto lightest = question.rules.end();
     for (auto at = question.rules.begin(); at != question.rules.end(); ++at)

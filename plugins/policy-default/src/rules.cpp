@@ -18,6 +18,7 @@ Rule::Kind kind_of(const std::string& kind) {
   if (kind == "forbid") return Rule::Kind::forbid;
   if (kind == "colocate") return Rule::Kind::colocate;
   if (kind == "separate") return Rule::Kind::separate;
+  if (kind == "replicate") return Rule::Kind::replicate;
   if (kind == "budget") return Rule::Kind::budget;
   return Rule::Kind::other;
 }
@@ -54,6 +55,39 @@ void add_selection(const Problem& p, const plan::Selection& selection, Rule& rul
           std::ranges::any_of(p.node_blobs[g], [&](Index b) { return blobs[b]; }))
         rule.nodes.push_back(g);
     }
+}
+
+/// What a separate rule keeps apart: the modules that the selector's last segment tells apart; else each thing by itself.
+void add_groups(const Problem& p, const plan::Selection& selection, Rule& rule) {
+  const std::string& select = rule.constraint.select;
+  const bool by_module = select.find(':') == std::string::npos;
+  const auto depth = static_cast<std::size_t>(std::ranges::count(select, '.')) + 1;
+  std::map<std::string, std::vector<Index>> groups;
+  const auto module_of = [&](const plan::Node& node) {
+    if (select.find("**") != std::string::npos) return node.scope;
+    std::size_t end = 0;
+    for (std::size_t i = 0; i < depth && end != std::string::npos; ++i) end = node.scope.find('.', end + (i == 0 ? 0 : 1));
+    return node.scope.substr(0, end);
+  };
+  for (const auto& [method, id] : selection.nodes)
+    for (const MethodGraph& m : p.methods) {
+      if (*m.name != method) continue;
+      const Index n = m.index->node(id);
+      if (n != kNone) groups[by_module ? "module " + module_of(m.method->nodes[n]) : "node " + method + "/" + id].push_back(m.global(n));
+    }
+  for (const std::string& name : selection.states)
+    for (Index g = 0; g < p.node_count; ++g)
+      for (const Index s : p.node_states[g])
+        if (p.states[s].name == root_state(*p.plan, name)) groups["state " + std::string(p.states[s].name)].push_back(g);
+  for (const std::string& name : selection.weights)
+    if (const auto at = p.plan->weights.find(name); at != p.plan->weights.end())
+      for (Index g = 0; g < p.node_count; ++g)
+        for (const Index b : p.node_blobs[g])
+          if (p.blobs[b].name == at->second.blob) groups["weight " + at->second.blob].push_back(g);
+  for (auto& [name, nodes] : groups) {
+    std::ranges::sort(nodes);
+    rule.groups.push_back(std::move(nodes));
+  }
 }
 
 class Groups {
@@ -161,6 +195,8 @@ plan::Result<std::vector<Rule>> make_rules(const Problem& problem, const std::ve
         return;
       }
       add_selection(problem, *selection, rule);
+      rule.weights = selection->weights;
+      if (rule.kind == Rule::Kind::separate) add_groups(problem, *selection, rule);
     }
     rules.push_back(std::move(rule));
   };
@@ -214,6 +250,42 @@ std::string refusal(const Problem& problem, const std::vector<const Rule*>& rule
       return "hint:" + (rule->constraint.id.empty() ? rule->constraint.kind : rule->constraint.id);
   }
   return {};
+}
+
+std::vector<std::vector<Rule>> separations(const Problem& problem, const std::vector<const Rule*>& rules) {
+  constexpr std::size_t kMaxWays = 64;
+  std::vector<std::vector<Rule>> ways{{}};
+  for (const Rule* rule : rules) {
+    if (rule->kind != Rule::Kind::separate || rule->groups.size() < 2) continue;
+    std::vector<std::vector<Rule>> longer;
+    std::vector<std::size_t> devices;
+    // Depth first over devices not yet taken by an earlier group of the rule.
+    const auto extend = [&](const auto& self, const std::vector<Rule>& base) -> void {
+      if (longer.size() >= kMaxWays) return;
+      if (devices.size() == rule->groups.size()) {
+        std::vector<Rule> way = base;
+        for (std::size_t g = 0; g < devices.size(); ++g) {
+          Rule pin;
+          pin.constraint = rule->constraint;
+          pin.kind = Rule::Kind::pin;
+          pin.device = devices[g];
+          pin.nodes = rule->groups[g];
+          way.push_back(std::move(pin));
+        }
+        longer.push_back(std::move(way));
+        return;
+      }
+      for (std::size_t d = 0; d < problem.device_count; ++d) {
+        if (std::ranges::find(devices, d) != devices.end()) continue;
+        devices.push_back(d);
+        self(self, base);
+        devices.pop_back();
+      }
+    };
+    for (const auto& way : ways) extend(extend, way);
+    ways = std::move(longer);
+  }
+  return ways;
 }
 
 std::vector<std::uint64_t> memory_under(const Problem& problem, const std::vector<const Rule*>& rules) {

@@ -13,12 +13,14 @@ namespace genie::policy {
 
 /// One constraint with what it selects.
 struct Rule {
-  enum class Kind : std::uint8_t { pin, forbid, colocate, separate, budget, other };
+  enum class Kind : std::uint8_t { pin, forbid, colocate, separate, replicate, budget, other };
   plan::Constraint constraint;
   Kind kind = Kind::other;
   std::size_t device = 0;     ///< pin, forbid, budget
   std::vector<Index> nodes;   ///< global numbers, ascending
   std::vector<Index> states;  ///< root states
+  std::vector<std::string> weights;        ///< replicate: by name
+  std::vector<std::vector<Index>> groups;  ///< separate: nodes that may share a device with each other, not across groups
   bool soft = false;
   double weight = 1.0;
   /// For a person: "h1 (run.json#/hints/0)".
@@ -42,6 +44,10 @@ struct Units {
 
 /// Why a node may not run on a device: "kernels", "hint:ID", or empty when it may.
 [[nodiscard]] std::string refusal(const Problem& problem, const std::vector<const Rule*>& rules, Index node, std::size_t device);
+
+/// Ways to honour the separate rules: each is a list of pins, one per group, that put the groups of a rule on different
+/// devices. One empty way when there is nothing to separate; none when there are fewer devices than groups.
+[[nodiscard]] std::vector<std::vector<Rule>> separations(const Problem& problem, const std::vector<const Rule*>& rules);
 
 /// Per device: the topology's memory, cut by budgets in force.
 [[nodiscard]] std::vector<std::uint64_t> memory_under(const Problem& problem, const std::vector<const Rule*>& rules);
