@@ -124,7 +124,7 @@ What to do: correct the value's "strides" (absent means row-major).
 the other.
 
 Example: aten.sym_size.int gives an integer
-    "v2": {"scalar": "int", "dtype": "i64", "shape": []}
+    "v2": {"scalar": "int"}
 
 What to do: add or remove "scalar" in the value's declaration.
 )"},

@@ -15,6 +15,14 @@ Inference infer(const OpSchema& schema, const Node& node, const TypeScope& scope
   std::vector<Inferred> results = rule(call);
   if (!call.error().empty()) return {std::nullopt, call.error()};
   if (call.is_unsure()) return {};
+  // A copy chooses its own strides; a view, and what is made to measure, does not.
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const OpReturn* declared =
+        schema.returns.empty() ? nullptr : &schema.returns[std::min(i, schema.returns.size() - 1)];
+    const bool copies = declared == nullptr || declared->alias.empty();
+    if (copies && !schema.arguments.empty() && schema.arguments.front().type.starts_with("Tensor"))
+      results[i].strides.clear();
+  }
   return {std::move(results), {}};
 }
 

@@ -101,6 +101,11 @@ std::vector<Inferred> in_place(Call& c) {
   return out;
 }
 
+std::vector<Inferred> masked_scatter(Call& c) {
+  const Operand self = c.tensor("self");
+  return {typed(self.dtype, c.broadcast(self.shape, c.tensor("mask").shape))};
+}
+
 std::vector<Inferred> native_dropout(Call& c) {
   const Operand input = c.tensor("input");
   return {typed(input.dtype, input.shape), typed(DType::boolean, input.shape)};
@@ -110,7 +115,7 @@ std::vector<Inferred> native_dropout(Call& c) {
 std::vector<Inferred> loss(Call& c) {
   Joined joined = join(c, "weight");
   const std::int64_t reduction = c.constant("reduction");
-  return {typed(joined.dtype.value_or(DType::f32), reduction == 0 ? joined.shape : Shape{})};
+  return {typed(to_real(joined.dtype.value_or(DType::f32)), reduction == 0 ? joined.shape : Shape{})};
 }
 
 std::vector<Inferred> glu(Call& c) {
@@ -145,6 +150,7 @@ std::span<const NamedRule> elementwise_rules() {
       {"frexp", frexp},
       {"like_first", like_first},
       {"in_place", in_place},
+      {"masked_scatter", masked_scatter},
       {"native_dropout", native_dropout},
       {"loss", loss},
       {"glu", glu},

@@ -39,7 +39,8 @@ std::vector<Inferred> index(Call& c) {
 std::vector<Inferred> gather(Call& c) {
   const Operand self = c.tensor("self"), at = c.tensor("index");
   (void)c.dim(c.constant("dim"), self.rank());
-  if (c.ok() && self.shape.size() != at.shape.size() && !self.shape.empty() && !at.shape.empty())
+  const bool empty = std::ranges::find(at.shape, Expr(0)) != at.shape.end();  // any rank will do
+  if (c.ok() && self.shape.size() != at.shape.size() && !self.shape.empty() && !at.shape.empty() && !empty)
     c.fail("a tensor of rank " + std::to_string(self.rank()) + " is indexed by one of rank " +
            std::to_string(at.rank()));
   return {typed(self.dtype, at.shape)};
