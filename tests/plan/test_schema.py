@@ -114,9 +114,11 @@ def verdicts(plan_check, kind, documents):
 
 @pytest.fixture(scope="session")
 def plan_check():
-    path = os.environ.get("GENIE_PLAN_CHECK")
-    if not path:
-        pytest.skip("set GENIE_PLAN_CHECK to the built plan-check")
+    """Built by Meson; GENIE_BUILD names the build folder (default: build/)."""
+    build = Path(os.environ.get("GENIE_BUILD", HERE.parent.parent / "build"))
+    path = build / "tests" / "plan" / "plan-check"
+    if not path.exists():
+        pytest.fail(f"{path} is not built; run scripts/test, or set GENIE_BUILD to a build folder")
     return path
 
 
