@@ -93,6 +93,11 @@ std::size_t OpTable::size() const {
   return ops_.size();
 }
 
+bool is_known_opset(std::string_view domain, int version) {
+  if (domain == "python" || domain == "higher_order") return version == 1;
+  return OpTable::find(domain, version) != nullptr;
+}
+
 bool name_declares_mutation(std::string_view op) {
   // "domain.base.overload": the base may not hold a dot, the overload may not either.
   const std::size_t last = op.rfind('.');

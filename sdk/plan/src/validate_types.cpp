@@ -290,12 +290,12 @@ class GraphTypes {
 
 void check_types(const Plan& plan, Diagnostics& into, Unchecked& unchecked) {
   for (const auto& [domain, version] : plan.opsets) {
-    if (OpTable::find(domain, version) != nullptr) continue;
+    if (is_known_opset(domain, version)) continue;
     Diagnostic d;
     d.code = "GE0402";
     d.message = "op set " + domain + " " + std::to_string(version) + " is unknown to this version of Genie";
     d.pointer = "/opsets" + json::pointer_token(domain);
-    d.help = "known: aten 1; use a newer Genie, or have the frontend translate the operators";
+    d.help = "known: aten 1, higher_order 1, python 1; use a newer Genie, or have the frontend translate the operators";
     into.push_back(std::move(d));
   }
   const Facts facts(plan);

@@ -79,7 +79,8 @@ class GraphTranslator {
                                : "export again with a torch that this Genie's op table was made from, or export with decompositions");
       return;
     }
-    context_.domains[domain_of(op)] = op.starts_with("aten.") ? kAtenVersion : kOtherDomainVersion;
+    // Operators of other libraries belong to no op set: the kernels plug-in alone knows them.
+    if (python || op.starts_with("aten.")) context_.domains[domain_of(op)] = python ? kOtherDomainVersion : kAtenVersion;
     const OpEffects effects = effects_of(node, schema, graph_);
     const bool may_have_aliases = schema != nullptr && !effects.unknown;
     for (const std::size_t i : effects.writes)

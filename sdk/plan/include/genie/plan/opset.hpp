@@ -59,6 +59,11 @@ class OpTable {
   std::vector<OpSchema> ops_;  // sorted by name
 };
 
+/// Op sets that a plan may name. Besides those with a table: `python` 1, arithmetic on numbers as Python's operator, math and
+/// torch.sym_* functions do it ("python.floordiv"), and `higher_order` 1, operators that run sub-graphs
+/// ("higher_order.cond": condition, graph if true, graph if false, list of operands). Their operators have no shape rules.
+[[nodiscard]] bool is_known_opset(std::string_view domain, int version);
+
 /// True if the op's name declares a mutation: base name with a trailing '_' (but not "__x__"), or an `out` overload.
 [[nodiscard]] bool name_declares_mutation(std::string_view op);
 
