@@ -86,6 +86,19 @@ std::vector<Inferred> gru(Call& c) {
   return {recurrent_output(c, input, state), typed(state.dtype, state.shape)};
 }
 
+std::vector<Inferred> cell(Call& c) {
+  const Operand state = c.tensor("hx");
+  return {typed(state.dtype, state.shape)};
+}
+
+std::vector<Inferred> lstm_cell(Call& c) {
+  std::vector<Inferred> out;
+  for (const std::optional<Operand>& state : c.tensors("hx"))
+    if (state) out.push_back(typed(state->dtype, state->shape));
+  if (out.size() != 2) c.unsure();
+  return out;
+}
+
 std::vector<Inferred> cosine_similarity(Call& c) {
   const Operand a = c.tensor("x1"), b = c.tensor("x2");
   Shape shape = c.broadcast(a.shape, b.shape);
@@ -108,6 +121,8 @@ std::span<const NamedRule> norm_rules() {
       {"native_batch_norm", native_batch_norm},
       {"lstm", lstm},
       {"gru", gru},
+      {"cell", cell},
+      {"lstm_cell", lstm_cell},
       {"cosine_similarity", cosine_similarity},
   };
   return kRules;

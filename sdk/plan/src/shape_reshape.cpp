@@ -120,9 +120,13 @@ std::vector<Inferred> diff(Call& c) {
   if (c.has("prepend") || c.has("append")) c.unsure();
   const std::size_t d = c.dim(c.constant("dim"), self.rank());
   const std::int64_t n = c.constant("n");
-  if (!c.ok() || self.shape.empty() || !self.shape[d].is_int()) return c.unsure(), std::vector<Inferred>{};
+  if (!c.ok() || self.shape.empty()) return c.unsure(), std::vector<Inferred>{};
   Shape shape = self.shape;
-  shape[d] = std::max<std::int64_t>(0, shape[d].as_int() - n);
+  const Interval left = c.facts().interval(shape[d] - Expr(n));
+  if (left.low && *left.low >= 0)
+    shape[d] = shape[d] - Expr(n);
+  else
+    shape[d] = left.high && *left.high <= 0 ? Expr(0) : unknown_dim();
   return {typed(self.dtype, std::move(shape))};
 }
 
