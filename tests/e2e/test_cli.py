@@ -19,6 +19,11 @@ MIB = 1 << 20
 CODE = re.compile(r"GE\d{4}")
 
 
+def too_small(archive):
+    """Two devices, neither of which can hold the weights of an archive."""
+    return [0.8 * archive["weight_bytes"]] * 2
+
+
 @pytest.fixture
 def bert(corpus, tmp_path):
     """The configuration of a small model on one large device, in ``tmp_path``."""
@@ -31,7 +36,7 @@ def split(host, corpus, tmp_path_factory):
     """A folder where a model was run on two devices."""
     folder = tmp_path_factory.mktemp("split")
     archive = corpus.archives["bert-static.recommended"]
-    topology(folder, [0.8 * archive["weight_bytes"] + MIB] * 2)
+    topology(folder, too_small(archive))
     host.run(corpus.config(archive, folder), folder, check=OK)
     return folder
 
@@ -219,6 +224,7 @@ def test_a_model_that_fits_nowhere_is_not_scheduled(host, bert, tmp_path):
 
 def test_plan_validate_accepts_what_the_host_wrote(host, split):
     host.command("plan", "validate", "plan.json", folder=split, check=OK)
+    host.command("plan", "validate", "plan.json", "--topology", "cluster.json", folder=split, check=OK)
 
 
 def test_plan_show_tells_devices_stages_and_reasons(host, split):
@@ -227,20 +233,40 @@ def test_plan_show_tells_devices_stages_and_reasons(host, split):
         assert word in out, word
 
 
-@pytest.mark.parametrize("damage, pointer", [
-    (lambda plan: plan["methods"]["forward"]["nodes"][0].update(op="aten.no_such_operator"), "nodes"),
-    (lambda plan: plan["schedule"]["methods"]["forward"]["stages"].pop(), "stages"),
-    (lambda plan: plan["schedule"]["methods"]["forward"]["transfers"].clear(), ""),
-    (lambda plan: plan.update(surprise=1), ""),
-    (lambda plan: plan["methods"]["forward"]["nodes"][3]["results"].__setitem__(0, "v0"), "nodes"),
-    (lambda plan: plan.update(version={"major": 7, "minor": 0}), "version"),
-])
-def test_plan_validate_names_what_is_wrong(host, split, tmp_path, damage, pointer):
+def stages(plan):
+    return plan["schedule"]["methods"]["forward"]["stages"]
+
+
+def nodes(plan):
+    return plan["methods"]["forward"]["nodes"]
+
+
+@pytest.mark.parametrize("damage", [
+    lambda plan: nodes(plan)[0].update(op="aten.relu_.default"),
+    lambda plan: nodes(plan)[3]["results"].__setitem__(0, nodes(plan)[2]["results"][0]),
+    lambda plan: nodes(plan).reverse(),
+    lambda plan: plan["methods"]["forward"]["outputs"][0].update(value="nothing"),
+    lambda plan: plan["weights"].popitem(),
+    lambda plan: next(iter(plan["weights"].values())).update(dtype="i64"),
+    lambda plan: next(iter(plan["methods"]["forward"]["values"].values()))["shape"].append(7),
+    lambda plan: stages(plan).pop(),
+    lambda plan: stages(plan)[0].update(device="w7"),
+    lambda plan: stages(plan).reverse(),
+    lambda plan: plan["schedule"]["methods"]["forward"]["transfers"].clear(),
+    lambda plan: [stage.update(device="w0") for stage in stages(plan)],
+    lambda plan: plan.update(version={"major": 7, "minor": 0}),
+    lambda plan: plan.update(requires=["telepathy"]),
+    lambda plan: plan.pop("methods"),
+], ids=["mutating op", "two producers", "order of nodes", "unknown output", "missing weight", "weight dtype", "shape", "missing stage",
+        "unknown device", "order of stages", "missing transfers", "one device too small", "future major", "unknown feature",
+        "no methods"])
+def test_plan_validate_refuses_a_damaged_plan_and_says_where(host, split, tmp_path, damage):
     plan = json.loads((split / "plan.json").read_text())
     damage(plan)
-    (tmp_path / "plan.json").write_text(json.dumps(plan))
-    result = host.command("plan", "validate", "plan.json", folder=tmp_path, check=INVALID_MODEL)
-    assert CODE.search(result.text) and pointer in result.text
+    (tmp_path / "damaged.json").write_text(json.dumps(plan))
+    result = host.command("plan", "validate", "damaged.json", "--topology", split / "cluster.json", folder=tmp_path,
+                          check=INVALID_MODEL)
+    assert CODE.search(result.text) and "damaged.json" in result.text
 
 
 def test_plan_diff_of_equal_plans_says_so_and_of_others_says_what_changed(host, corpus, split, tmp_path):
@@ -273,7 +299,7 @@ def test_the_same_run_gives_the_same_plan_and_trace(host, corpus, tmp_path):
     for name in ("a", "b"):
         folder = tmp_path / name
         folder.mkdir()
-        topology(folder, [0.8 * archive["weight_bytes"] + MIB] * 2)
+        topology(folder, too_small(archive))
         config = corpus.config(archive, folder)
         config["report"]["trace"] = "trace.json"
         config["backend"]["options"]["timing"] = "virtual"
@@ -284,7 +310,7 @@ def test_the_same_run_gives_the_same_plan_and_trace(host, corpus, tmp_path):
 
 def test_the_trace_is_a_timeline_of_both_devices(host, corpus, tmp_path):
     archive = corpus.archives["bert-static.recommended"]
-    topology(tmp_path, [0.8 * archive["weight_bytes"] + MIB] * 2)
+    topology(tmp_path, too_small(archive))
     config = corpus.config(archive, tmp_path)
     config["report"]["trace"] = "trace.json"
     host.run(config, tmp_path, check=OK)

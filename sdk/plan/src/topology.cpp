@@ -261,7 +261,9 @@ std::string encode_topology(const Topology& topology, unsigned indent) {
 }
 
 std::string topology_id(const Topology& topology) {
-  return digest(encode_topology(topology));
+  Topology described = topology;
+  described.kernels.clear();
+  return digest(encode_topology(described));
 }
 
 }  // namespace genie::plan

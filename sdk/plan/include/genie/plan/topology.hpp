@@ -60,6 +60,8 @@ struct Topology {
 [[nodiscard]] Result<Topology> decode_topology(std::string_view bytes, const json::ReadOptions& options = {},
                                                std::string_view file = {});
 [[nodiscard]] std::string encode_topology(const Topology& topology, unsigned indent = 0);
+/// Digest of the canonical bytes without `kernels`: the document that a person wrote and the one that the host completed with
+/// what kernels say of themselves are the same topology.
 [[nodiscard]] std::string topology_id(const Topology& topology);
 
 /// How bytes get from one place to another: the links used, in order. Empty: same device (free), or, when `bus` is set,
