@@ -63,14 +63,19 @@ class Rewriter {
   }
 
  private:
-  void make(std::size_t depth) {  // members that are missing become objects
+  /// What is missing on the way becomes an object, or a list where the pointer appends.
+  void make(std::size_t depth) {
     if (depth == tokens_.size()) {
       writer_.raw(replacement_);
-      return;
+    } else if (tokens_[depth] == "-") {
+      writer_.begin_array();
+      make(depth + 1);
+      writer_.end_array();
+    } else {
+      writer_.begin_object().key(tokens_[depth]);
+      make(depth + 1);
+      writer_.end_object();
     }
-    writer_.begin_object().key(tokens_[depth]);
-    make(depth + 1);
-    writer_.end_object();
   }
 
   void replace(View view, std::size_t depth) {

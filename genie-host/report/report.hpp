@@ -82,6 +82,13 @@ struct Verification {
   std::vector<std::string> mismatched;    ///< shape or dtype differs; each a sentence
 };
 
+/// One output of the last run, for people.
+struct OutputSummary {
+  std::string name;
+  std::string type;     ///< "f32[3, 384]"
+  std::string preview;  ///< its first elements: "0.12, -3, 7.5, …"
+};
+
 /// What one call of a method was predicted to take, or took on average.
 struct Use {
   std::uint64_t makespan_ns = 0;
@@ -93,6 +100,7 @@ struct Use {
 struct RunReport {
   int exit_code = 0;
   plan::Diagnostics failure;  ///< empty: the outcome is ok
+  std::string source;           ///< the model or plan that was run, as the config names it
   std::string plan_id;
   std::optional<plan::Plan> plan;          ///< the newest: scheduled, or what capture left
   std::optional<plan::Topology> topology;
@@ -101,7 +109,8 @@ struct RunReport {
   std::vector<StepTime> steps;  ///< measured ones, in order
   std::uint32_t repeat = 1;     ///< how many runs of all steps `steps` holds
   Stats stats;                  ///< of the measured part
-  plan::Table<Use> observed;    ///< by method; only what could be attributed
+  plan::Table<Use> observed;    ///< by method, averaged over its calls; only what could be attributed
+  std::vector<OutputSummary> outputs;
   plan::Table<std::string> versions;
   plan::Diagnostics warnings;
   plan::Unchecked unchecked;
@@ -110,6 +119,11 @@ struct RunReport {
 };
 
 [[nodiscard]] std::string to_json(const RunReport& report, unsigned indent = 2);
+
+/// What the schedule predicts for one call of each method.
+[[nodiscard]] plan::Table<Use> predicted_use(const RunReport& report);
+/// By what fraction of the observed value a prediction was off; nothing when that is 0 and the prediction is not.
+[[nodiscard]] std::optional<double> prediction_error(std::uint64_t predicted, std::uint64_t observed);
 
 /// Chrome's trace-event format: one process per device (and per link), one row per queue, flow arrows for transfers. `plan`
 /// (may be null) supplies the nodes and scopes of stages.

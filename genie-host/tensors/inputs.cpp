@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "element.hpp"
 #include "genie/plan/json.hpp"
 #include "literal.hpp"
 #include "npy.hpp"
@@ -209,6 +210,8 @@ std::optional<plan::Value> port_type(const plan::Plan& plan, const plan::Graph& 
   if (std::holds_alternative<bool>(port.value.is)) return number(plan::ScalarKind::boolean, plan::DType::boolean);
   return std::nullopt;
 }
+
+double number_of(const Tensor& tensor) { return load_real(tensor.dtype(), tensor.bytes().data()); }
 
 std::string declared_type_text(const plan::Plan& plan, const plan::Value& value) {
   if (value.scalar)

@@ -41,6 +41,9 @@ struct StepInputs {
 /// for an output that is a constant None or text.
 [[nodiscard]] std::optional<plan::Value> port_type(const plan::Plan& plan, const plan::Graph& graph, const plan::Port& port);
 
+/// The number that a 0-d tensor of a real type holds.
+[[nodiscard]] double number_of(const Tensor& tensor);
+
 /// "f32[s77, 384]" with the user's names for symbols ("f32[batch, 384]"), or "int" for a number.
 [[nodiscard]] std::string declared_type_text(const plan::Plan& plan, const plan::Value& value);
 

@@ -177,7 +177,6 @@ TEST_CASE("--set replaces, creates and appends, and takes JSON or plain text") {
   const auto config = decode(R"({"run": {"repeat": 1}})", {{"/run/repeat", "4"},
                                                            {"/policy/options/objective", "throughput"},
                                                            {"/policy/options/a~1b", "true"},
-                                                           {"/hints", "[]"},
                                                            {"/hints/-", R"({"kind": "colocate", "select": "a.*"})"},
                                                            {"/report/plan", "out/pinned.json"}});
   REQUIRE(config.ok());

@@ -1,0 +1,75 @@
+// What each command does, given what was typed. command_line.cpp turns arguments into these; nothing here knows CLI11.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/run_config.hpp"
+#include "report/plan_text.hpp"
+
+namespace genie::cli {
+
+/// Options that most commands take.
+struct Common {
+  bool json = false;
+  std::vector<std::string> plugins;      ///< --plugin
+  std::string log_level = "warning";
+  std::string log_file;
+};
+
+struct RunArguments {
+  std::string config;
+  std::vector<std::string> set;  ///< "POINTER=VALUE"
+  bool verify_blobs = false;
+  bool reschedule = false;
+  bool rescan = false;
+};
+
+struct ShowArguments {
+  std::string file;
+  report::PlanView view;
+};
+
+struct ValidateArguments {
+  std::string file;
+  std::string topology;
+};
+
+struct DiffArguments {
+  std::string before;
+  std::string after;
+  bool exit_code = false;
+};
+
+struct ConvertArguments {
+  std::string file;
+  std::string to;
+  std::string output;
+  bool indent = false;
+};
+
+struct PluginsArguments {
+  std::string config;
+  bool explain = false;
+  bool rescan = false;
+  std::vector<std::string> paths;  ///< of `check`
+};
+
+struct ExplainArguments {
+  std::string code;
+  bool all = false;
+};
+
+// Each returns the process's exit code.
+[[nodiscard]] int run(const Common& common, const RunArguments& arguments);
+[[nodiscard]] int plan_show(const Common& common, const ShowArguments& arguments);
+[[nodiscard]] int plan_validate(const Common& common, const ValidateArguments& arguments);
+[[nodiscard]] int plan_diff(const Common& common, const DiffArguments& arguments);
+[[nodiscard]] int plan_convert(const Common& common, const ConvertArguments& arguments);
+[[nodiscard]] int plugins_list(const Common& common, const PluginsArguments& arguments);
+[[nodiscard]] int plugins_check(const Common& common, const PluginsArguments& arguments);
+[[nodiscard]] int explain(const Common& common, const ExplainArguments& arguments);
+[[nodiscard]] int version(const Common& common);
+
+}  // namespace genie::cli

@@ -1,0 +1,83 @@
+#include "cli/plan_source.hpp"
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+
+#include "cli/engine_setup.hpp"
+#include "genie/plan/codec.hpp"
+#include "genie/plan/json.hpp"
+
+namespace genie::cli {
+
+namespace {
+
+using runtime::Category;
+using runtime::failure;
+
+/// The first character that is no blank: '{' begins a document, everything else is a model's.
+bool looks_like_json(const std::string& file) {
+  std::ifstream stream(file, std::ios::binary);
+  char c = 0;
+  while (stream.get(c))
+    if (c != ' ' && c != '\t' && c != '\r' && c != '\n') return c == '{' || c == '/';  // '/' begins a comment
+  return false;
+}
+
+bool is_run_config(const std::string& text) {
+  const auto document = plan::json::Document::parse(text, {.comments = true, .limits = {}});
+  if (!document || !document->root().is(plan::json::Kind::object)) return false;
+  const auto schema = document->root().find("schema");
+  return schema && schema->is(plan::json::Kind::string) && schema->string() == "genie.run";
+}
+
+runtime::Result<LoadedPlan> capture(const Common& common, config::RunConfig config, Progress& progress) {
+  auto options = engine_options(common, progress);
+  if (!options) return failure(Category::config, std::move(options).errors());
+  auto engine = runtime::Engine::create(std::move(config), std::move(*options));
+  if (!engine) return std::move(engine).failure();
+  if (auto captured = engine->capture(); !captured) return std::move(captured).failure();
+  progress.clear();
+  plan::Plan plan = engine->scheduled() != nullptr ? *engine->scheduled() : *engine->captured();
+  return LoadedPlan{std::move(plan), std::move(*engine)};
+}
+
+}  // namespace
+
+runtime::Result<std::string> read_text(const std::string& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(stream)), {});
+  std::error_code error;
+  if (stream && !std::filesystem::is_directory(file, error)) return text;
+  runtime::Failure missing = failure(Category::config, GENIE_NOT_FOUND, "GE0002",
+                                     std::filesystem::exists(file, error) ? "the file cannot be read" : "there is no such file",
+                                     "check the path");
+  missing.diagnostics.front().file = file;
+  return missing;
+}
+
+runtime::Result<LoadedPlan> load_plan(const Common& common, const std::string& file, Progress& progress) {
+  std::error_code error;
+  if (std::filesystem::is_regular_file(file, error) && !looks_like_json(file)) {
+    config::RunConfig config;
+    config.file = file;
+    config.folder = std::filesystem::absolute(file, error).parent_path();
+    config.source.uri = std::filesystem::absolute(file, error).string();
+    config.run.steps.emplace_back();
+    return capture(common, std::move(config), progress);
+  }
+  auto text = read_text(file);
+  if (!text) return std::move(text).failure();
+  if (is_run_config(*text)) {
+    auto config = config::read_run(file);
+    if (!config) return failure(Category::config, std::move(config).errors());
+    return capture(common, std::move(*config), progress);
+  }
+  auto decoded = plan::decode(*text, {}, file);
+  if (!decoded) return failure(Category::invalid_plan, std::move(decoded).errors());
+  return LoadedPlan{std::move(decoded).value(), std::nullopt};
+}
+
+}  // namespace genie::cli

@@ -1,0 +1,72 @@
+// genie-host --config run.json
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+#include "cli/console.hpp"
+#include "cli/engine_setup.hpp"
+#include "cli/interrupt.hpp"
+#include "report/text.hpp"
+#include "runtime/job.hpp"
+
+namespace genie::cli {
+
+namespace {
+
+/// A run that ended before there was an engine to report on: the report says just that.
+int fail_early(const Console& console, const runtime::Failure& failure) {
+  console.say(failure.diagnostics);
+  if (console.json()) {
+    report::RunReport report;
+    report.exit_code = failure.exit_code();
+    report.failure = failure.diagnostics;
+    console.print(report::to_json(report));
+  }
+  return failure.exit_code();
+}
+
+}  // namespace
+
+int run(const Common& common, const RunArguments& arguments) {
+  const Console console(common.json);
+  const auto usage = [&](plan::Diagnostics diagnostics) { return fail_early(console, runtime::failure(runtime::Category::config, std::move(diagnostics))); };
+
+  std::vector<config::Edit> edits;
+  for (const std::string& text : arguments.set) {
+    auto edit = config::parse_edit(text);
+    if (!edit) return usage(std::move(edit).errors());
+    edits.push_back(std::move(*edit));
+  }
+  auto config = config::read_run(arguments.config, edits);
+  if (!config) return usage(std::move(config).errors());
+
+  Progress progress(console.err_style());
+  auto options = engine_options(common, progress);
+  if (!options) return usage(std::move(options).errors());
+  options->rescan = arguments.rescan;
+  options->verify_blobs = arguments.verify_blobs;
+  options->reschedule = arguments.reschedule;
+  options->trace = !config->report.trace.empty();
+  const InterruptGuard guard(options->cancel);
+
+  auto engine = runtime::Engine::create(std::move(*config), std::move(*options));
+  if (!engine) {
+    progress.clear();
+    return fail_early(console, engine.failure());
+  }
+  runtime::JobOptions job;
+  job.steps_done = [&progress](std::uint64_t done, std::uint64_t total) { progress.update(done, total, fmt::format("running {} steps", total)); };
+  const runtime::JobOutcome outcome = runtime::run_job(*engine, job);
+  progress.clear();
+
+  if (console.json()) {
+    console.print(report::to_json(outcome.report));
+  } else if (!outcome.report.steps.empty() && (!outcome.failure || outcome.report.verify)) {
+    console.print(report::to_text(outcome.report, console.out_style()));
+  }
+  if (!outcome.failure) return 0;
+  if (!console.json() && outcome.report.verify) console.print("\n");
+  console.say(outcome.failure->diagnostics);
+  return outcome.failure->exit_code();
+}
+
+}  // namespace genie::cli

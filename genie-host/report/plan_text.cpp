@@ -1,0 +1,200 @@
+#include "plan_text.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+
+#include "plan_summary.hpp"
+
+namespace genie::report {
+
+namespace {
+
+using Align = Table::Align;
+constexpr std::string_view kIndent = "  ";
+
+class PlanText {
+ public:
+  PlanText(const plan::Plan& plan, const PlanSummary& summary, const PlanView& view, const Style& style)
+      : plan_(plan), summary_(summary), view_(view), style_(style) {}
+
+  std::string write() {
+    header();
+    for (const MethodSummary& method : summary_.methods) write_method(method);
+    if (!summary_.nodes.empty()) {
+      nodes();
+    } else {
+      weights();
+      decisions();
+    }
+    return std::move(out_);
+  }
+
+ private:
+  [[nodiscard]] std::string paint(Paint colour, std::string_view text) const { return painted(style_, colour, text); }
+  [[nodiscard]] std::size_t shown(std::size_t rows) const { return view_.limit == 0 ? rows : std::min(rows, view_.limit); }
+
+  void lines(const std::string& text) {
+    std::string_view rest = text;
+    while (!rest.empty()) {
+      const std::size_t end = std::min(rest.find('\n'), rest.size());
+      out_ += fitted(rest.substr(0, end), style_.width) + "\n";
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+  }
+  void more(std::size_t rows) {
+    if (rows > shown(rows)) out_ += fmt::format("{}{}\n", kIndent, paint(Paint::dim, fmt::format("… {} more (--limit 0 shows all)", rows - shown(rows))));
+  }
+
+  void header() {
+    out_ += fmt::format("{} · {} · genie.plan {}.{}\n", paint(Paint::bold, "plan " + summary_.id.substr(0, 19)), plan_.stage, plan_.version.major, plan_.version.minor);
+    Table table({Align::left, Align::left});
+    const auto row = [&](std::string_view key, std::string value) { table.row({paint(Paint::dim, key), std::move(value)}); };
+    std::string from = fmt::format("{} {}", plan_.producer.plugin, plan_.producer.version);
+    if (plan_.producer.source) from += fmt::format(", from {} {}", plan_.producer.source->framework, plan_.producer.source->framework_version);
+    row("captured by", std::move(from));
+    std::vector<std::string> opsets;
+    for (const auto& [domain, version] : plan_.opsets) opsets.push_back(fmt::format("{} {}", domain, version));
+    row("op sets", fmt::format("{}{}", fmt::join(opsets, ", "), plan_.required.empty() ? "" : fmt::format("   needs: {}", fmt::join(plan_.required, ", "))));
+    std::string stored = summary_.blob_bytes < summary_.weight_bytes ? fmt::format(" ({} stored, as some share their bytes)", bytes_text(summary_.blob_bytes)) : "";
+    row("weights", fmt::format("{}, {}{}", counted(plan_.weights.size(), "tensor"), bytes_text(summary_.weight_bytes), stored));
+    if (!plan_.states.empty()) row("states", states());
+    if (!summary_.symbols.empty()) row("open sizes", symbols());
+    if (plan_.schedule) {
+      const plan::Schedule& schedule = *plan_.schedule;
+      row("scheduled by", fmt::format("{} {}{}", schedule.policy.plugin, schedule.policy.version,
+                                      schedule.policy.objective.empty() ? "" : fmt::format(", for {}", schedule.policy.objective)));
+      row("topology", schedule.topology.substr(0, 19));
+    }
+    if (!plan_.constraints.empty()) row("hints", counted(plan_.constraints.size(), "constraint") + " of the plan itself");
+    lines(table.text(kIndent));
+  }
+
+  std::string states() const {
+    std::map<std::string, std::size_t> roles;
+    for (const auto& [name, state] : plan_.states) ++roles[state.role.empty() ? "state" : state.role];
+    std::vector<std::string> parts;
+    for (const auto& [role, count] : roles) parts.push_back(fmt::format("{} {}", count, role));
+    return fmt::format("{}, {} ({})", counted(plan_.states.size(), "tensor"), bytes_text(summary_.state_bytes), fmt::join(parts, ", "));
+  }
+
+  std::string symbols() const {
+    std::vector<std::string> parts;
+    for (const SymbolSummary& symbol : summary_.symbols)
+      parts.push_back(fmt::format("{}: {}{}", symbol.name, symbol.bounds, symbol.assumed ? fmt::format(" (scheduled for {})", *symbol.assumed) : ""));
+    return fmt::format("{}", fmt::join(parts, " · "));
+  }
+
+  void write_method(const MethodSummary& method) {
+    out_ += fmt::format("\n{} · {}\n", paint(Paint::bold, "method " + method.name), counted(method.nodes, "node"));
+    Table table({Align::left, Align::left, Align::left});
+    const auto add = [&](std::string_view label, const std::vector<PortSummary>& ports) {
+      const std::size_t count = shown(ports.size());
+      for (std::size_t i = 0; i < count; ++i) table.row({paint(Paint::dim, i == 0 ? label : ""), paint(Paint::cyan, ports[i].name), ports[i].type});
+      if (count < ports.size()) table.row({"", paint(Paint::dim, fmt::format("… {} more", ports.size() - count)), ""});
+    };
+    add("in", method.inputs);
+    add("out", method.outputs);
+    lines(table.text(kIndent));
+    if (!method.writes.empty())
+      out_ += fitted(fmt::format("{}{}  {}", kIndent, paint(Paint::dim, "writes"), fmt::join(method.writes, ", ")), style_.width) + "\n";
+    stages(method);
+    transfers(method);
+  }
+
+  void stages(const MethodSummary& method) {
+    if (method.stages.empty()) return;
+    Table table({Align::left, Align::left, Align::right, Align::right, Align::left, Align::left});
+    table.row({paint(Paint::dim, "stage"), paint(Paint::dim, "device"), paint(Paint::dim, "nodes"), paint(Paint::dim, "weights"),
+               paint(Paint::dim, "kernels"), paint(Paint::dim, "modules")});
+    const std::size_t count = shown(method.stages.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      const StageSummary& stage = method.stages[i];
+      table.row({stage.id, paint(Paint::cyan, stage.device), count_text(stage.nodes) + (stage.recomputed > 0 ? fmt::format("+{}", stage.recomputed) : ""),
+                 bytes_text(stage.weight_bytes), stage.kernels, paint(Paint::dim, stage.modules)});
+    }
+    out_ += '\n';
+    lines(table.text(kIndent));
+    more(method.stages.size());
+  }
+
+  void transfers(const MethodSummary& method) {
+    if (method.predicted) {
+      const plan::Predicted& predicted = *method.predicted;
+      std::vector<std::string> peaks;
+      for (const auto& [device, bytes] : predicted.peak_bytes) peaks.push_back(fmt::format("{} {}", device, bytes_text(bytes)));
+      out_ += fitted(fmt::format("{}{}  {} a call, {} over links in {}; peaks {}", kIndent, paint(Paint::dim, "predicted"), duration_text(predicted.makespan_ns),
+                                 bytes_text(predicted.wire_bytes), counted(method.transfers.size(), "transfer"), fmt::join(peaks, ", ")),
+                     style_.width) + "\n";
+    }
+  }
+
+  void nodes() {
+    out_ += fmt::format("\n{}\n", paint(Paint::bold, counted(summary_.nodes.size(), "node")));
+    const std::size_t count = shown(summary_.nodes.size());
+    Table table({Align::left, Align::left, Align::left, Align::left, Align::left});
+    for (std::size_t i = 0; i < count; ++i) {
+      const NodeSummary& node = summary_.nodes[i];
+      table.row({paint(Paint::cyan, node.id), fitted(node.op, 36), node.device, node.results, paint(Paint::dim, node.scope + (node.source.empty() ? "" : " " + node.source))});
+    }
+    lines(table.text(kIndent));
+    more(summary_.nodes.size());
+  }
+
+  void weights() {
+    if (summary_.weights.empty()) return;
+    const std::size_t count = std::min<std::size_t>(view_.limit == 0 ? summary_.weights.size() : std::min<std::size_t>(view_.limit, 5), summary_.weights.size());
+    out_ += fmt::format("\n{}\n", paint(Paint::bold, "largest weights"));
+    Table table({Align::left, Align::left, Align::right, Align::left});
+    for (std::size_t i = 0; i < count; ++i) {
+      const WeightSummary& weight = summary_.weights[i];
+      table.row({weight.name, weight.type, bytes_text(weight.bytes), paint(Paint::cyan, fmt::format("{}", fmt::join(weight.devices, ", ")))});
+    }
+    lines(table.text(kIndent));
+  }
+
+  void decisions() {
+    if (!plan_.schedule || plan_.schedule->decisions.empty()) return;
+    const auto& all = plan_.schedule->decisions;
+    out_ += fmt::format("\n{}\n", paint(Paint::bold, "decisions"));
+    const std::size_t count = view_.decisions ? all.size() : shown(all.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      const plan::Decision& decision = all[i];
+      const std::string head = fmt::format("{} on {}", decision.subject, decision.chose);
+      std::string reason = decision.because;
+      if (!decision.detail.empty()) reason += (reason.empty() ? "" : ": ") + decision.detail;
+      if (!decision.honours.empty()) reason += fmt::format(" (honours {})", fmt::join(decision.honours, ", "));
+      bool first = true;
+      for (const std::string& line : wrapped(fmt::format("{}  {}", head, reason), style_.width - 4)) {
+        out_ += fmt::format("{}{}{}\n", kIndent, first ? "" : "    ", first && line.starts_with(head) ? paint(Paint::cyan, head) + line.substr(head.size()) : line);
+        first = false;
+      }
+      if (!view_.decisions) continue;
+      for (const plan::Alternative& alternative : decision.alternatives) {
+        std::string why = alternative.refused.empty() ? "" : "refused: " + alternative.refused;
+        if (alternative.makespan_ns) why += fmt::format("{}would take {}", why.empty() ? "" : ", ", duration_text(*alternative.makespan_ns));
+        if (!alternative.detail.empty()) why += fmt::format("{}{}", why.empty() ? "" : ", ", alternative.detail);
+        out_ += fitted(fmt::format("{}    {} {}", kIndent, paint(Paint::dim, "instead of " + alternative.device), why), style_.width) + "\n";
+      }
+    }
+    if (count < all.size()) out_ += fmt::format("{}{}\n", kIndent, paint(Paint::dim, fmt::format("… {} more (--decisions shows all, with the alternatives)", all.size() - count)));
+  }
+
+  const plan::Plan& plan_;
+  const PlanSummary& summary_;
+  const PlanView& view_;
+  const Style& style_;
+  std::string out_;
+};
+
+}  // namespace
+
+plan::Result<std::string> plan_text(const plan::Plan& plan, const PlanView& view, const Style& style) {
+  auto summary = summarize(plan, view);
+  if (!summary) return std::move(summary).errors();
+  return PlanText(plan, *summary, view, style).write();
+}
+
+}  // namespace genie::report

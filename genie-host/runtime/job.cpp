@@ -1,0 +1,290 @@
+// A job's life: inputs are loaded and checked before anything is scheduled, because their sizes decide the schedule; warm-up
+// runs and measured runs each take a session of their own; outputs are those of the last run.
+#include "runtime/job.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "genie/plan/json.hpp"
+#include "report/files.hpp"
+#include "runtime/job_steps.hpp"
+#include "tensors/compare.hpp"
+#include "tensors/element.hpp"
+
+namespace genie::runtime {
+
+namespace {
+
+constexpr std::size_t kPreviewElements = 4;
+
+std::string preview(const tensors::Tensor& tensor) {
+  std::string text;
+  const std::uint64_t shown = std::min<std::uint64_t>(tensor.elements(), kPreviewElements);
+  for (std::uint64_t i = 0; i < shown; ++i)
+    text += (i > 0 ? ", " : "") + tensors::element_text(tensor.dtype(), tensor.bytes().data() + i * plan::size_bytes(tensor.dtype()));
+  if (tensor.elements() > shown) text += ", …";
+  return text;
+}
+
+class Job {
+ public:
+  Job(Engine& engine, const JobOptions& options) : engine_(engine), options_(options), config_(engine.config()) {}
+
+  JobOutcome execute() {
+    JobOutcome outcome;
+    std::optional<Failure> failure = run();
+    outcome.report = describe(engine_);
+    report::RunReport& report = outcome.report;
+    report.steps = std::move(times_);
+    report.repeat = config_.run.repeat;
+    report.stats = report::since(before_, std::move(report.stats));
+    attach_virtual_times(report);
+    report.observed = observe(report);
+    report.verify = std::move(verification_);
+    for (const auto& [name, tensor] : outputs_) report.outputs.push_back({name, tensor.type_text(), preview(tensor)});
+    if (!failure) failure = save_outputs(report);
+    // What the run found out is written also when it failed: that is when one wants to look at it.
+    if (auto unwritten = save_documents(report); unwritten && !failure) failure = std::move(unwritten);
+    if (!failure && report.verify && !report.verify->passed)
+      failure = runtime::failure(Category::verification, tensors::verification_diagnostics(*report.verify, config_.expect->file), GENIE_DATA_LOSS);
+    if (failure) {
+      report.exit_code = failure->exit_code();
+      report.failure = failure->diagnostics;
+    }
+    if (!config_.report.json.empty()) {
+      report.written.emplace_back("report", config_.report.json);
+      if (auto unwritten = save("report", config_.report.json, report::to_json(report)); unwritten && !failure) failure = std::move(unwritten);
+    }
+    outcome.failure = std::move(failure);
+    return outcome;
+  }
+
+ private:
+  std::optional<Failure> run() {
+    if (auto captured = engine_.capture(); !captured) return std::move(captured).failure();
+    if (auto expected = load_expected()) return expected;
+    auto prepared = prepare_steps(config_, *engine_.captured(), wanted_by_name_);
+    if (!prepared) return failure(Category::config, std::move(prepared).errors());
+    steps_ = std::move(*prepared);
+    const std::vector<MethodSizes> sizes = step_sizes(*engine_.captured(), steps_);
+    if (auto loaded = engine_.load(sizes); !loaded) return std::move(loaded).failure();
+
+    const std::uint64_t total = (std::uint64_t{config_.run.warmup} + config_.run.repeat) * config_.run.step_count();
+    done_ = 0;
+    for (std::uint32_t i = 0; i < config_.run.warmup; ++i)
+      if (auto failed = run_session(total, Purpose::warmup)) return failed;
+    if (config_.run.warmup > 0) {
+      (void)engine_.take_trace();
+      if (auto stats = read_stats()) before_ = std::move(*stats);
+    }
+    for (std::uint32_t i = 0; i < config_.run.repeat; ++i)
+      if (auto failed = run_session(total, i + 1 == config_.run.repeat ? Purpose::result : Purpose::measure)) return failed;
+    if (config_.expect) verification_ = tensors::verify(outputs_, expected_, config_.expect->rtol, config_.expect->atol);
+    return std::nullopt;
+  }
+
+  enum class Purpose { warmup, measure, result };
+  /// Outputs that stay on their devices: (step, output) → value.
+  using Kept = std::map<std::pair<std::uint64_t, std::string>, KeptValue>;
+
+  /// All steps of the config, once, in a session of their own.
+  std::optional<Failure> run_session(std::uint64_t total, Purpose purpose) {
+    auto session = engine_.open_session(config_.run.seed);
+    if (!session) return std::move(session).failure();
+    Kept kept;
+    std::uint64_t number = 0;
+    for (const PreparedStep& step : steps_) {
+      for (std::uint32_t repetition = 0; repetition < step.config->repeat; ++repetition, ++number) {
+        if (engine_.cancel_token()->cancelled()) return interrupted(number);
+        auto result = session->step(request(step, number, kept));
+        if (!result) return name_step(std::move(result).failure(), number, *step.config);
+        if (auto failed = take_outputs(*result, number, kept, purpose)) return failed;
+        if (purpose != Purpose::warmup) {
+          times_.push_back({number, step.config->method, result->wall_ns, std::nullopt});
+          jobs_.push_back(result->job);
+        }
+        // Values that no later step asks for need not stay on their devices.
+        std::erase_if(kept, [&](const auto& entry) { return last_use_of(steps_, entry.first.first, entry.first.second) <= number; });
+        ++done_;
+        if (options_.steps_done && total > 1) options_.steps_done(done_, total);
+      }
+    }
+    return std::nullopt;
+  }
+
+  StepRequest request(const PreparedStep& step, std::uint64_t number, const Kept& kept) const {
+    StepRequest request;
+    request.method = step.config->method;
+    request.deadline_ms = config_.run.deadline_ms;
+    for (const auto& [name, view] : step.views) request.inputs.push_back({name, &view, nullptr});
+    for (const auto& [name, reference] : step.inputs.references)
+      request.inputs.push_back({name, nullptr, &kept.at({referenced_step(reference, number), reference.output})});
+    for (const std::string& name : step.fetch) request.outputs.push_back({name, false, nullptr});
+    for (const std::string& name : kept_outputs(steps_, number)) request.outputs.push_back({name, true, nullptr});
+    return request;
+  }
+
+  std::optional<Failure> take_outputs(StepResult& result, std::uint64_t number, Kept& kept, Purpose purpose) {
+    for (StepResult::Output& output : result.outputs) {
+      if (output.kept) {
+        kept.insert_or_assign({number, output.name}, std::move(output.kept));
+      } else if (purpose == Purpose::result) {
+        auto tensor = tensors::Tensor::copy_of(output.tensor.view());
+        if (!tensor) return failure(Category::execution, std::move(tensor).errors());
+        outputs_.insert_or_assign(config_.run.has_steps ? fmt::format("{}/{}", number, output.name) : output.name, std::move(*tensor));
+      }
+    }
+    return std::nullopt;
+  }
+
+  std::optional<Failure> load_expected() {
+    if (!config_.expect) return std::nullopt;
+    auto file = tensors::Safetensors::open(config_.expect->file);
+    if (!file) return in_config(std::move(file).errors(), "/expect/file");
+    if (!file->unsupported().empty()) {
+      auto refused = file->get(file->unsupported().begin()->first);
+      return in_config(std::move(refused).errors(), "/expect/file");
+    }
+    expected_ = file->tensors();
+    for (const auto& [name, tensor] : expected_) wanted_by_name_.insert(name);
+    return std::nullopt;
+  }
+
+  std::optional<Failure> save_outputs(report::RunReport& report) {
+    if (config_.outputs.file.empty()) return std::nullopt;
+    const std::vector<std::pair<std::string, tensors::Tensor>> all(outputs_.begin(), outputs_.end());
+    if (auto written = tensors::write_safetensors(config_.outputs.file, all); !written)
+      return in_config(std::move(written).errors(), "/outputs/file");
+    report.written.emplace_back("outputs", config_.outputs.file);
+    return std::nullopt;
+  }
+
+  std::optional<Failure> save_documents(report::RunReport& report) {
+    std::optional<Failure> failed;
+    if (!config_.report.plan.empty() && engine_.captured() != nullptr) {
+      const std::filesystem::path folder = std::filesystem::path(config_.report.plan).parent_path();
+      failed = save("plan", config_.report.plan, engine_.plan_document(folder));
+      if (!failed) report.written.emplace_back("plan", config_.report.plan);
+    }
+    if (!config_.report.trace.empty() && engine_.scheduled() != nullptr) {
+      const std::vector<services::TraceEvent> events = engine_.take_trace();
+      auto unwritten = save("trace", config_.report.trace, report::trace_json(events, engine_.scheduled()));
+      report.trace_dropped = engine_.trace_dropped();
+      if (!unwritten)
+        report.written.emplace_back("trace", config_.report.trace);
+      else if (!failed)
+        failed = std::move(unwritten);
+    }
+    return failed;
+  }
+
+  std::optional<Failure> save(std::string_view key, const std::string& path, const std::string& text) {
+    auto written = report::write_file(path, text);
+    if (written) return std::nullopt;
+    return in_config(std::move(written).errors(), fmt::format("/report/{}", key));
+  }
+
+  /// A file that the config names cannot be used: both are named.
+  Failure in_config(plan::Diagnostics diagnostics, const std::string& pointer) const {
+    for (plan::Diagnostic& diagnostic : diagnostics) {
+      if (!diagnostic.file.empty()) diagnostic.message = diagnostic.file + ": " + diagnostic.message;
+      diagnostic.file = config_.file;
+      diagnostic.pointer = pointer;
+    }
+    return failure(Category::config, std::move(diagnostics));
+  }
+
+  static Failure interrupted(std::uint64_t number) {
+    return failure(Category::interrupted, GENIE_CANCELLED, "GE0657", fmt::format("interrupted before step {} started", number));
+  }
+
+  Failure name_step(Failure failed, std::uint64_t number, const config::Step& step) const {
+    if (config_.run.has_steps)
+      for (plan::Diagnostic& diagnostic : failed.diagnostics) {
+        diagnostic.message = fmt::format("step {} (`{}`): {}", number, step.method, diagnostic.message);
+      }
+    return failed;
+  }
+
+  std::optional<report::Stats> read_stats() {
+    auto json = engine_.stats();
+    if (!json) return std::nullopt;
+    auto stats = report::decode_stats(*json);
+    return stats ? std::optional(std::move(*stats)) : std::nullopt;
+  }
+
+  void attach_virtual_times(report::RunReport& report) const {
+    for (std::size_t i = 0; i < report.steps.size() && i < jobs_.size(); ++i) report.steps[i].virtual_ns = report.stats.virtual_of(jobs_[i]);
+  }
+
+  /// Means over the measured steps. Bytes and busy times cannot be told apart by method, so they are given when there is one.
+  static plan::Table<report::Use> observe(const report::RunReport& report) {
+    plan::Table<report::Use> observed;
+    plan::Table<std::pair<std::uint64_t, std::uint64_t>> sums;  // method → time, steps
+    for (const report::StepTime& step : report.steps) {
+      auto& [time, count] = sums[step.method];
+      time += step.virtual_ns.value_or(step.wall_ns);
+      ++count;
+    }
+    for (const auto& [method, sum] : sums) {
+      report::Use& use = observed[method];
+      use.makespan_ns = sum.first / sum.second;
+      if (sums.size() > 1) continue;
+      if (const auto wire = report.stats.counters.find("wire_bytes"); wire != report.stats.counters.end()) use.wire_bytes = wire->second / sum.second;
+      for (const auto& [id, device] : report.stats.devices) {
+        use.device_busy_ns[id] = device.busy_ns / sum.second;
+        use.peak_bytes[id] = device.peak_bytes;
+      }
+    }
+    return observed;
+  }
+
+  Engine& engine_;
+  const JobOptions& options_;
+  const config::RunConfig& config_;
+  std::vector<PreparedStep> steps_;
+  tensors::TensorTable expected_;
+  std::set<std::string, std::less<>> wanted_by_name_;  ///< of `expect`: fetched whatever `only` says
+  tensors::TensorTable outputs_;
+  std::optional<report::Verification> verification_;
+  std::vector<report::StepTime> times_;
+  std::vector<std::uint64_t> jobs_;  ///< of times_
+  report::Stats before_;             ///< when the measured part began
+  std::uint64_t done_ = 0;
+};
+
+}  // namespace
+
+JobOutcome run_job(Engine& engine, const JobOptions& options) { return Job(engine, options).execute(); }
+
+report::RunReport describe(Engine& engine) {
+  report::RunReport report;
+  const config::Source& source = engine.config().source;
+  report.source = source.plan.empty() ? source.uri : source.plan;
+  report.plan_id = engine.plan_id();
+  if (const plan::Plan* plan = engine.scheduled() != nullptr ? engine.scheduled() : engine.captured()) report.plan = *plan;
+  if (engine.topology() != nullptr) report.topology = *engine.topology();
+  const Timings& time = engine.timings();
+  report.time = {time.load_plugins_ns, time.capture_ns, time.validate_ns, time.schedule_ns, time.prepare_ns};
+  report.warnings = engine.warnings();
+  report.unchecked = engine.unchecked();
+  report.versions = engine.versions();
+  auto json = engine.stats();
+  if (json) {
+    auto stats = report::decode_stats(*json);
+    if (stats) {
+      report.stats = std::move(*stats);
+    } else {
+      plan::Diagnostics problems = std::move(stats).errors();
+      for (plan::Diagnostic& problem : problems) problem.severity = plan::Severity::warning;
+      report.warnings.insert(report.warnings.end(), problems.begin(), problems.end());
+    }
+  }
+  return report;
+}
+
+}  // namespace genie::runtime
