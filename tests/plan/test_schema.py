@@ -29,7 +29,7 @@ KEYS = [
     "id", "op", "args", "kwargs", "results", "effects", "mutates", "after", "scope", "source", "semantics", "cost", "by", "is",
     "confidence", "value", "weight", "state", "int", "float", "bool", "complex", "str", "dtype", "layout", "memory_format",
     "device", "dim", "graph", "list", "name", "scalar", "shape", "strides", "alias_of", "residency", "writes", "graphs",
-    "in_place", "min", "max", "from", "input", "node", "size_bytes", "kind", "blob", "offset_bytes", "init", "role", "bytes",
+    "in_place", "min", "max", "from", "input", "node", "size_bytes", "kind", "blob", "offset_bytes", "requires_grad", "init", "role", "bytes",
     "strength", "origin", "select", "uri", "stages", "transfers", "predicted", "class", "slack_ns", "profile", "topology",
     "assumes", "residence", "decisions", "alternatives", "honours", "schedule", "locations", "extensions", "requires",
     "host", "links", "ends", "shared", "speed", "kernels", "compute", "client", "ops", "kinds", "dtypes", "com.example.x", "zz",

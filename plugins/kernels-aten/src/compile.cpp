@@ -1,6 +1,7 @@
 #include "compile.hpp"
 
 #include <c10/core/CPUAllocator.h>
+#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <unordered_map>
@@ -52,15 +53,18 @@ std::optional<at::Tensor> weight_view(const std::string& name, const plan::Weigh
                                   "The plan and the blob do not belong together: capture the model again", pointer));
     return std::nullopt;
   }
+  // An inference tensor cannot say that its gradients are tracked, and torch's choice of algorithm asks.
+  const c10::InferenceMode inference(!weight.requires_grad);
+  const auto tracked = [&](at::Tensor tensor) { return tensor.set_requires_grad(weight.requires_grad); };
   const bool aligned = weight.offset_bytes % size == 0 && reinterpret_cast<std::uintptr_t>(blob->data) % size == 0;
   const char* first = static_cast<const char*>(blob->data) + weight.offset_bytes;
   if (!aligned || elements == 0) {
     c10::Storage copy = c10::Storage(c10::Storage::use_byte_size_t(), elements * size, c10::GetCPUAllocator(), false);
     std::copy_n(first, elements * size, static_cast<char*>(copy.mutable_data()));
     context.copied(elements * size);
-    return storage_view(copy, 0, weight.shape, weight.strides, *type);
+    return tracked(storage_view(copy, 0, weight.shape, weight.strides, *type));
   }
-  return storage_view(blob->storage, static_cast<std::int64_t>(weight.offset_bytes / size), weight.shape, weight.strides, *type);
+  return tracked(storage_view(blob->storage, static_cast<std::int64_t>(weight.offset_bytes / size), weight.shape, weight.strides, *type));
 }
 
 std::optional<Declared> declare(const std::string& name, const plan::Value& value, const Scope& scope) {

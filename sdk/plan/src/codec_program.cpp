@@ -46,7 +46,7 @@ void write_from(json::Writer& writer, const SymbolFrom& from) {
 }
 
 constexpr std::string_view kStorageKinds[] = {"parameter", "buffer", "constant"};
-constexpr std::string_view kWeightKeys[] = {"kind", "dtype", "shape", "strides", "blob", "offset_bytes"};
+constexpr std::string_view kWeightKeys[] = {"kind", "dtype", "shape", "strides", "blob", "offset_bytes", "requires_grad"};
 constexpr std::string_view kStateKeys[] = {"dtype", "shape", "strides",  "init",
                                            "role",  "scope", "alias_of", "offset_bytes"};
 constexpr std::string_view kScopes[] = {"session", "program"};
@@ -217,6 +217,7 @@ Weight read_weight(Problems& problems, const View& view) {
   weight.strides = read_strides(problems, fields.find("strides"), weight.shape);
   if (const View* blob = fields.need("blob")) weight.blob = read_digest(problems, *blob);
   if (const View* offset = fields.find("offset_bytes")) weight.offset_bytes = read_count(problems, *offset);
+  if (const View* tracked = fields.find("requires_grad")) weight.requires_grad = read_boolean(problems, *tracked);
   fields.keep_unknown(weight.extra);
   return weight;
 }
@@ -227,6 +228,7 @@ void write_weight(json::Writer& writer, const Weight& weight) {
   object.key("dtype").value(name(weight.dtype));
   object.key("kind").value(weight.kind);
   if (weight.offset_bytes != 0) object.key("offset_bytes").value(weight.offset_bytes);
+  if (weight.requires_grad) object.key("requires_grad").value(true);
   object.key("shape");
   write_sizes(writer, weight.shape);
   write_strides(object, weight.shape, weight.strides, writer);

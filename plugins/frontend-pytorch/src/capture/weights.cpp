@@ -220,6 +220,7 @@ class WeightBuilder {
     weight.blob = add_blob(storage);
     const bool empty = std::find(payload.shape.begin(), payload.shape.end(), 0) != payload.shape.end();
     weight.offset_bytes = empty ? 0 : static_cast<std::uint64_t>(payload.storage_offset) * plan::size_bytes(payload.dtype);
+    weight.requires_grad = payload.requires_grad;
     plan_.weights.emplace(name, std::move(weight));
   }
 

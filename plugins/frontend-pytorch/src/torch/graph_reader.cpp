@@ -74,6 +74,7 @@ TensorMeta GraphReader::tensor_meta(const View& view) {
     const auto known = enumerated(cursor_, *kind, [](auto value) { return layout(value); });
     meta.layout = known ? std::string(*known) : "unknown";
   }
+  if (const auto tracked = cursor_.optional_member(view, "requires_grad")) meta.requires_grad = cursor_.boolean(*tracked);
   if (meta.sizes.size() != meta.strides.size() && meta.layout == "strided")
     cursor_.fail(view, "a tensor has " + std::to_string(meta.sizes.size()) + " sizes and " +
                            std::to_string(meta.strides.size()) + " strides");

@@ -1,7 +1,7 @@
 // An exported program as torch's schema 8 describes it, in types: what the reader makes and the translation consumes.
 //
-// Names follow torch/_export/serde/schema.py. Kept is what a plan can use; what a plan never uses (requires_grad, hints,
-// from_node, custom metadata) is left out.
+// Names follow torch/_export/serde/schema.py. Kept is what a plan can use; what a plan never uses (hints, from_node,
+// custom metadata) is left out.
 #pragma once
 
 #include <cstdint>
@@ -68,6 +68,7 @@ struct TensorMeta {
   plan::Shape sizes;
   std::vector<plan::Expr> strides;
   std::string layout = "strided";
+  bool requires_grad = false;
 };
 
 struct Graph {
@@ -118,6 +119,7 @@ struct Payload {
   std::vector<std::int64_t> strides;
   std::int64_t storage_offset = 0;  ///< in elements
   bool is_parameter = false;
+  bool requires_grad = false;
 };
 
 struct Program {

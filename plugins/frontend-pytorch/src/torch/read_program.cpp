@@ -258,6 +258,7 @@ class ProgramReader {
       return;
     }
     payload.dtype = meta.dtype;
+    payload.requires_grad = meta.requires_grad;
     bool whole = true;
     for (const plan::Expr& size : meta.sizes) payload.shape.push_back((whole &= size.is_int()) ? size.as_int() : 0);
     for (const plan::Expr& stride : meta.strides) payload.strides.push_back((whole &= stride.is_int()) ? stride.as_int() : 0);

@@ -83,6 +83,9 @@ struct Weight {
   std::vector<std::int64_t> strides;  ///< in elements
   std::string blob;                   ///< "sha256:…", key of Plan::blobs
   std::uint64_t offset_bytes = 0;
+  /// The framework tracks gradients of it. Inference depends on it too: torch chooses by it how a product of many
+  /// matrices is folded into one, and with that how it rounds.
+  bool requires_grad = false;
   Extra extra;
 };
 
