@@ -25,7 +25,8 @@ template <class Tensor>
 void write_fixed(Writer& writer, const Tensor& tensor) {
   writer.key("dtype").value(plan::name(tensor.dtype));
   writer.key("shape").begin_array();
-  for (const std::int64_t size : tensor.shape) writer.value(size);
+  for (const std::int64_t size : tensor.shape)
+    writer.value(size);
   writer.end_array();
 }
 
@@ -38,10 +39,13 @@ void write_type(Writer& writer, const plan::Plan& plan, const plan::Method& meth
     write_shape(writer, found->second.shape);
     if (found->second.scalar) writer.key("number").value(true);
   } else if (const auto* weight = std::get_if<plan::arg::Weight>(&port.value.is)) {
-    if (const auto found = plan.weights.find(weight->name); found != plan.weights.end()) write_fixed(writer, found->second);
+    if (const auto found = plan.weights.find(weight->name); found != plan.weights.end())
+      write_fixed(writer, found->second);
   } else if (const auto* state = std::get_if<plan::arg::State>(&port.value.is)) {
-    if (const auto found = plan.states.find(state->name); found != plan.states.end()) write_fixed(writer, found->second);
-  } else if (std::holds_alternative<std::int64_t>(port.value.is) || std::holds_alternative<plan::arg::Dim>(port.value.is)) {
+    if (const auto found = plan.states.find(state->name); found != plan.states.end())
+      write_fixed(writer, found->second);
+  } else if (std::holds_alternative<std::int64_t>(port.value.is) ||
+             std::holds_alternative<plan::arg::Dim>(port.value.is)) {
     writer.key("dtype").value("i64").key("shape").begin_array().end_array().key("number").value(true);
   } else if (std::holds_alternative<double>(port.value.is)) {
     writer.key("dtype").value("f64").key("shape").begin_array().end_array().key("number").value(true);

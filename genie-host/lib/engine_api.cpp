@@ -21,7 +21,8 @@ namespace {
 constexpr std::uint64_t kSmallestOptions = offsetof(genie_engine_options, ctx) + sizeof(void*);
 
 genie_error* not_loaded(const char* what, const char* first) {
-  return make_error(genie::runtime::failure(genie::runtime::Category::config, GENIE_FAILED_PRECONDITION, "GE0650",
+  return make_error(genie::runtime::failure(genie::runtime::Category::config, GENIE_FAILED_PRECONDITION,
+                                            "GE0650",
                                             std::string(what) + " needs an engine that is " + first));
 }
 
@@ -33,7 +34,8 @@ std::vector<genie::runtime::MethodSizes> method_sizes(const genie_input_size* si
     method.inputs.push_back({sizes[i].input, {sizes[i].shape, sizes[i].shape + sizes[i].rank}, std::nullopt});
   }
   std::vector<genie::runtime::MethodSizes> list;
-  for (auto& [name, method] : methods) list.push_back(std::move(method));
+  for (auto& [name, method] : methods)
+    list.push_back(std::move(method));
   return list;
 }
 
@@ -41,7 +43,9 @@ std::vector<genie::runtime::MethodSizes> method_sizes(const genie_input_size* si
 
 extern "C" {
 
-const char* genie_version(void) noexcept { return genie::kHostVersion.data(); }
+const char* genie_version(void) noexcept {
+  return genie::kHostVersion.data();
+}
 
 genie_error* genie_engine_create(const genie_engine_options* options, genie_engine** out) noexcept {
   if (!options || !out) return bad_argument("genie_engine_create: options and out must not be null");
@@ -59,14 +63,17 @@ genie_error* genie_engine_create(const genie_engine_options* options, genie_engi
   });
 }
 
-void genie_engine_destroy(genie_engine* engine) noexcept { delete engine; }
+void genie_engine_destroy(genie_engine* engine) noexcept {
+  delete engine;
+}
 
 genie_error* genie_engine_set_source(genie_engine* engine, const char* frontend, const char* uri) noexcept {
   if (!engine || !uri) return bad_argument("genie_engine_set_source: engine and uri must not be null");
   return guarded([&]() -> genie_error* {
     if (engine->engine.captured())
-      return make_error(genie::runtime::failure(genie::runtime::Category::config, GENIE_FAILED_PRECONDITION, "GE0650",
-                                                "the source was read already", "set it before capture or load"));
+      return make_error(genie::runtime::failure(genie::runtime::Category::config, GENIE_FAILED_PRECONDITION,
+                                                "GE0650", "the source was read already",
+                                                "set it before capture or load"));
     genie::config::Source source = engine->engine.config().source;
     source.plan.clear();
     if (frontend) source.frontend.plugin = frontend;
@@ -84,8 +91,10 @@ genie_error* genie_engine_capture(genie_engine* engine) noexcept {
   });
 }
 
-genie_error* genie_engine_load(genie_engine* engine, const genie_input_size* sizes, uint64_t size_count) noexcept {
-  if (!engine || (!sizes && size_count > 0)) return bad_argument("genie_engine_load: engine and sizes must not be null");
+genie_error* genie_engine_load(genie_engine* engine, const genie_input_size* sizes,
+                               uint64_t size_count) noexcept {
+  if (!engine || (!sizes && size_count > 0))
+    return bad_argument("genie_engine_load: engine and sizes must not be null");
   return guarded([&]() -> genie_error* {
     auto done = engine->engine.load(method_sizes(sizes, size_count));
     return error_of(done);
@@ -105,7 +114,8 @@ genie_error* genie_engine_describe(genie_engine* engine, char** json) noexcept {
   if (!engine || !json) return bad_argument("genie_engine_describe: engine and json must not be null");
   return guarded([&]() -> genie_error* {
     if (!engine->engine.captured()) return not_loaded("genie_engine_describe", "captured");
-    const genie::plan::Plan& plan = engine->engine.scheduled() ? *engine->engine.scheduled() : *engine->engine.captured();
+    const genie::plan::Plan& plan =
+        engine->engine.scheduled() ? *engine->engine.scheduled() : *engine->engine.captured();
     *json = copy_text(genie::lib::describe_methods(plan, engine->engine.plan_id()));
     return nullptr;
   });
@@ -115,7 +125,8 @@ genie_error* genie_engine_plan(genie_engine* engine, uint32_t indent, char** jso
   if (!engine || !json) return bad_argument("genie_engine_plan: engine and json must not be null");
   return guarded([&]() -> genie_error* {
     if (!engine->engine.captured()) return not_loaded("genie_engine_plan", "captured");
-    const genie::plan::Plan& plan = engine->engine.scheduled() ? *engine->engine.scheduled() : *engine->engine.captured();
+    const genie::plan::Plan& plan =
+        engine->engine.scheduled() ? *engine->engine.scheduled() : *engine->engine.captured();
     *json = copy_text(genie::plan::encode(plan, {false, indent}));
     return nullptr;
   });

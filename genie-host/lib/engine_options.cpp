@@ -26,10 +26,11 @@ runtime::Result<config::RunConfig> read_config(const genie_engine_options& optio
     if (!edit) return runtime::failure(Category::config, std::move(edit).errors());
     edits.push_back(std::move(edit).value());
   }
-  auto config = options.config
-                    ? config::decode_run(options.config, options.config_file ? options.config_file : "the run config",
-                                         folder_of(options), edits)
-                    : config::read_run(options.config_file, edits);
+  auto config =
+      options.config
+          ? config::decode_run(options.config, options.config_file ? options.config_file : "the run config",
+                               folder_of(options), edits)
+          : config::read_run(options.config_file, edits);
   if (!config) return runtime::failure(Category::config, std::move(config).errors());
   return std::move(config).value();
 }
@@ -44,13 +45,15 @@ runtime::Result<EngineArguments> engine_arguments(const genie_engine_options& gi
   void* const ctx = given.ctx;
   if (const genie_log_fn log = given.log)
     options.log.write = [log, ctx](const services::LogLine& line) {
-      log(ctx, line.level, services::str(line.component), services::str(line.text), line.values, line.value_count);
+      log(ctx, line.level, services::str(line.component), services::str(line.text), line.values,
+          line.value_count);
     };
   if (const genie_progress_fn progress = given.progress)
     options.progress = [progress, ctx](std::uint64_t done, std::uint64_t total, std::string_view what) {
       progress(ctx, done, total, services::str(what));
     };
-  for (std::uint64_t i = 0; i < given.plugin_path_count; ++i) options.plugin_paths.emplace_back(given.plugin_paths[i]);
+  for (std::uint64_t i = 0; i < given.plugin_path_count; ++i)
+    options.plugin_paths.emplace_back(given.plugin_paths[i]);
   if (given.host_executable) options.host_executable = given.host_executable;
   options.rescan = (given.flags & GENIE_ENGINE_RESCAN) != 0;
   options.verify_blobs = (given.flags & GENIE_ENGINE_VERIFY_BLOBS) != 0;

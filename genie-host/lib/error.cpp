@@ -7,8 +7,8 @@ namespace {
 
 // What is answered when there is no memory for an error. Freed never, written once.
 genie_error* out_of_memory() noexcept {
-  static genie_error error{
-      runtime::Failure{runtime::Category::execution, GENIE_RESOURCE_EXHAUSTED, {}}, "error: out of memory", "[]"};
+  static genie_error error{runtime::Failure{runtime::Category::execution, GENIE_RESOURCE_EXHAUSTED, {}},
+                           "error: out of memory", "[]"};
   return &error;
 }
 
@@ -47,13 +47,23 @@ char* copy_text(const std::string& text) {
 
 extern "C" {
 
-uint32_t genie_error_code(const genie_error* error) noexcept { return error ? error->failure.code : GENIE_OK; }
-int32_t genie_error_exit_code(const genie_error* error) noexcept { return error ? error->failure.exit_code() : 0; }
-const char* genie_error_message(const genie_error* error) noexcept { return error ? error->text.c_str() : ""; }
-const char* genie_error_diagnostics(const genie_error* error) noexcept { return error ? error->diagnostics.c_str() : "[]"; }
+uint32_t genie_error_code(const genie_error* error) noexcept {
+  return error ? error->failure.code : GENIE_OK;
+}
+int32_t genie_error_exit_code(const genie_error* error) noexcept {
+  return error ? error->failure.exit_code() : 0;
+}
+const char* genie_error_message(const genie_error* error) noexcept {
+  return error ? error->text.c_str() : "";
+}
+const char* genie_error_diagnostics(const genie_error* error) noexcept {
+  return error ? error->diagnostics.c_str() : "[]";
+}
 void genie_error_free(genie_error* error) noexcept {
   if (error != genie::lib::out_of_memory()) delete error;
 }
-void genie_text_free(char* text) noexcept { std::free(text); }
+void genie_text_free(char* text) noexcept {
+  std::free(text);
+}
 
 }  // extern "C"

@@ -45,12 +45,14 @@ genie_error* guarded(F&& f) noexcept {
   try {
     return f();
   } catch (const std::bad_alloc&) {
-    return make_error(runtime::failure(runtime::Category::execution, GENIE_RESOURCE_EXHAUSTED, "GE0662", "out of memory"));
+    return make_error(
+        runtime::failure(runtime::Category::execution, GENIE_RESOURCE_EXHAUSTED, "GE0662", "out of memory"));
   } catch (const std::exception& e) {
     return make_error(runtime::failure(runtime::Category::bug, GENIE_INTERNAL, "GE0901",
                                        std::string("an unexpected error: ") + e.what()));
   } catch (...) {
-    return make_error(runtime::failure(runtime::Category::bug, GENIE_INTERNAL, "GE0901", "an unexpected error"));
+    return make_error(
+        runtime::failure(runtime::Category::bug, GENIE_INTERNAL, "GE0901", "an unexpected error"));
   }
 }
 

@@ -17,10 +17,13 @@ genie_error* genie_session_open(genie_engine* engine, uint64_t seed, genie_engin
   });
 }
 
-void genie_session_close(genie_engine_session* session) noexcept { delete session; }
+void genie_session_close(genie_engine_session* session) noexcept {
+  delete session;
+}
 
-genie_error* genie_session_step(genie_engine_session* session, const char* method, const genie_named_input* inputs,
-                                uint64_t input_count, genie_named_output* outputs, uint64_t output_count,
+genie_error* genie_session_step(genie_engine_session* session, const char* method,
+                                const genie_named_input* inputs, uint64_t input_count,
+                                genie_named_output* outputs, uint64_t output_count,
                                 uint64_t deadline_ms) noexcept {
   if (!session || !method || (!inputs && input_count > 0) || (!outputs && output_count > 0))
     return bad_argument("genie_session_step: session, method, inputs and outputs must not be null");
@@ -30,11 +33,13 @@ genie_error* genie_session_step(genie_engine_session* session, const char* metho
     for (uint64_t i = 0; i < input_count; ++i) {
       if (!inputs[i].name || !inputs[i].tensor == !inputs[i].value)
         return bad_argument("genie_session_step: an input needs a name, and either a tensor or a value");
-      request.inputs.push_back({inputs[i].name, inputs[i].tensor, inputs[i].value ? &inputs[i].value->value : nullptr});
+      request.inputs.push_back(
+          {inputs[i].name, inputs[i].tensor, inputs[i].value ? &inputs[i].value->value : nullptr});
     }
     for (uint64_t i = 0; i < output_count; ++i) {
       if (!outputs[i].name) return bad_argument("genie_session_step: an output needs a name");
-      request.outputs.push_back({outputs[i].name, outputs[i].keep != 0, outputs[i].keep ? nullptr : outputs[i].tensor});
+      request.outputs.push_back(
+          {outputs[i].name, outputs[i].keep != 0, outputs[i].keep ? nullptr : outputs[i].tensor});
     }
     if (deadline_ms > 0) request.deadline_ms = deadline_ms;
     auto result = session->session.step(request);
@@ -44,7 +49,8 @@ genie_error* genie_session_step(genie_engine_session* session, const char* metho
     std::vector<genie_tensor*> tensors(output_count, nullptr);
     for (uint64_t i = 0; i < output_count; ++i) {
       auto& output = result->outputs[i];
-      if (outputs[i].keep) values[i] = std::make_unique<genie_engine_value>(genie_engine_value{std::move(output.kept)});
+      if (outputs[i].keep)
+        values[i] = std::make_unique<genie_engine_value>(genie_engine_value{std::move(output.kept)});
     }
     for (uint64_t i = 0; i < output_count; ++i) {
       if (outputs[i].keep || outputs[i].tensor) continue;
@@ -62,8 +68,10 @@ genie_error* genie_session_step(genie_engine_session* session, const char* metho
   });
 }
 
-genie_error* genie_session_read_state(genie_engine_session* session, const char* name, genie_tensor** out) noexcept {
-  if (!session || !name || !out) return bad_argument("genie_session_read_state: session, name and out must not be null");
+genie_error* genie_session_read_state(genie_engine_session* session, const char* name,
+                                      genie_tensor** out) noexcept {
+  if (!session || !name || !out)
+    return bad_argument("genie_session_read_state: session, name and out must not be null");
   return guarded([&]() -> genie_error* {
     auto tensor = session->session.read_state(name);
     if (!tensor) return error_of(tensor);
@@ -84,6 +92,8 @@ genie_error* genie_session_write_state(genie_engine_session* session, const char
   });
 }
 
-void genie_value_release(genie_engine_value* value) noexcept { delete value; }
+void genie_value_release(genie_engine_value* value) noexcept {
+  delete value;
+}
 
 }  // extern "C"

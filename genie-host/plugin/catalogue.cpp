@@ -14,7 +14,8 @@
 namespace genie::plugin {
 namespace {
 
-plan::Diagnostic problem(std::string code, std::string message, const std::filesystem::path& file, std::string help) {
+plan::Diagnostic problem(std::string code, std::string message, const std::filesystem::path& file,
+                         std::string help) {
   plan::Diagnostic diagnostic;
   diagnostic.code = std::move(code);
   diagnostic.message = std::move(message);
@@ -25,7 +26,8 @@ plan::Diagnostic problem(std::string code, std::string message, const std::files
 
 std::string join(const std::vector<std::string>& items) {
   std::string text;
-  for (const std::string& item : items) text += (text.empty() ? "" : ", ") + item;
+  for (const std::string& item : items)
+    text += (text.empty() ? "" : ", ") + item;
   return text;
 }
 
@@ -33,13 +35,20 @@ std::string join(const std::vector<std::string>& items) {
 
 std::string_view name(Candidate::State state) {
   switch (state) {
-    case Candidate::State::found: return "found";
-    case Candidate::State::usable: return "usable";
-    case Candidate::State::loaded: return "loaded";
-    case Candidate::State::skipped: return "skipped";
-    case Candidate::State::refused: return "refused";
-    case Candidate::State::failed: return "failed";
-    case Candidate::State::quarantined: return "quarantined";
+    case Candidate::State::found:
+      return "found";
+    case Candidate::State::usable:
+      return "usable";
+    case Candidate::State::loaded:
+      return "loaded";
+    case Candidate::State::skipped:
+      return "skipped";
+    case Candidate::State::refused:
+      return "refused";
+    case Candidate::State::failed:
+      return "failed";
+    case Candidate::State::quarantined:
+      return "quarantined";
   }
   return "unknown";
 }
@@ -47,14 +56,16 @@ std::string_view name(Candidate::State state) {
 void Catalogue::fail(Candidate& candidate, Candidate::State state, plan::Diagnostic diagnostic) {
   candidate.state = state;
   log_(GENIE_LOG_WARNING, "loader",
-       (candidate.manifest.id.empty() ? candidate.manifest_path.string() : candidate.manifest.id) + ": " + diagnostic.message);
+       (candidate.manifest.id.empty() ? candidate.manifest_path.string() : candidate.manifest.id) + ": " +
+           diagnostic.message);
   candidate.diagnostics.push_back(std::move(diagnostic));
 }
 
 std::vector<std::string> Catalogue::ids_of_kind(std::string_view kind) const {
   std::vector<std::string> ids;
   for (const Candidate& candidate : candidates_) {
-    const bool possible = candidate.state == Candidate::State::found || candidate.state == Candidate::State::usable ||
+    const bool possible = candidate.state == Candidate::State::found ||
+                          candidate.state == Candidate::State::usable ||
                           candidate.state == Candidate::State::loaded;
     if (possible && candidate.manifest.has_kind(kind)) ids.push_back(candidate.manifest.id);
   }
@@ -82,42 +93,52 @@ bool Catalogue::make_usable(Candidate& candidate) {
   if (std::string why = writable_by_others(candidate.library, candidate.manifest_path); !why.empty()) {
     const std::size_t remedy = why.rfind(": ");
     fail(candidate, Candidate::State::refused,
-         problem("GE0105", "others could change it: " + why.substr(0, remedy), candidate.library, why.substr(remedy + 2)));
+         problem("GE0105", "others could change it: " + why.substr(0, remedy), candidate.library,
+                 why.substr(remedy + 2)));
     return false;
   }
-  const bool listed = options_.allow.empty() ||
-                      std::any_of(options_.allow.begin(), options_.allow.end(), [&](const config::AllowedPlugin& allowed) {
-                        return allowed.id == manifest.id && allowed.sha256 == manifest.sha256;
-                      });
+  const bool listed =
+      options_.allow.empty() ||
+      std::any_of(options_.allow.begin(), options_.allow.end(), [&](const config::AllowedPlugin& allowed) {
+        return allowed.id == manifest.id && allowed.sha256 == manifest.sha256;
+      });
   if (!listed) {
     fail(candidate, Candidate::State::refused,
-         problem("GE0106", "the run config's allow-list does not have " + manifest.id + " with sha256 " + manifest.sha256,
-                 candidate.library, "add it to /plugins/allow if you trust it"));
+         problem(
+             "GE0106",
+             "the run config's allow-list does not have " + manifest.id + " with sha256 " + manifest.sha256,
+             candidate.library, "add it to /plugins/allow if you trust it"));
     return false;
   }
-  const ProbeCache cache(options_.cache_folder.empty() ? user_cache_folder() : options_.cache_folder, options_.host_executable);
+  const ProbeCache cache(options_.cache_folder.empty() ? user_cache_folder() : options_.cache_folder,
+                         options_.host_executable);
   std::optional<Probe> probed;
   if (!options_.rescan) probed = cache.find(candidate.library, manifest);
   candidate.remembered = probed.has_value();
   // The cache's key holds the digest and the file's identity: what is remembered was compared then. An allow-list is worth
   // nothing unless the bytes are looked at.
   if (!probed || !options_.allow.empty()) {
-    if (const std::string found = services::sha256_of_file(candidate.library.string()); found != manifest.sha256) {
+    if (const std::string found = services::sha256_of_file(candidate.library.string());
+        found != manifest.sha256) {
       fail(candidate, Candidate::State::failed,
-           problem("GE0104", "the library is not the one its manifest describes: its sha256 is " + found + ", the manifest says " +
-                                 manifest.sha256, candidate.library, "write the manifest anew with genie-manifest"));
+           problem("GE0104",
+                   "the library is not the one its manifest describes: its sha256 is " + found +
+                       ", the manifest says " + manifest.sha256,
+                   candidate.library, "write the manifest anew with genie-manifest"));
       return false;
     }
   }
   if (!probed) {
     probed = probe(options_.host_executable, candidate.library, manifest, options_.probe_limit);
     const Description& described = probed->description;
-    if (probed->outcome == Probe::Outcome::ok && (described.id != manifest.id || described.version != manifest.version)) {
+    if (probed->outcome == Probe::Outcome::ok &&
+        (described.id != manifest.id || described.version != manifest.version)) {
       probed->outcome = Probe::Outcome::refused;
-      probed->diagnostics.insert(
-          probed->diagnostics.begin(),
-          problem("GE0115", "its manifest says " + manifest.id + " " + manifest.version + ", the library says " + described.id + " " +
-                                described.version, candidate.library, "write the manifest anew with genie-manifest"));
+      probed->diagnostics.insert(probed->diagnostics.begin(),
+                                 problem("GE0115",
+                                         "its manifest says " + manifest.id + " " + manifest.version +
+                                             ", the library says " + described.id + " " + described.version,
+                                         candidate.library, "write the manifest anew with genie-manifest"));
     }
     cache.store(candidate.library, manifest, *probed);
   }
@@ -129,13 +150,16 @@ bool Catalogue::make_usable(Candidate& candidate) {
       log_(GENIE_LOG_WARNING, "loader", manifest.id + ": " + warning.message);
     return true;
   }
-  candidate.state = probed->outcome == Probe::Outcome::crashed ? Candidate::State::quarantined : Candidate::State::failed;
-  for (const plan::Diagnostic& why : candidate.diagnostics) log_(GENIE_LOG_WARNING, "loader", manifest.id + ": " + why.message);
+  candidate.state =
+      probed->outcome == Probe::Outcome::crashed ? Candidate::State::quarantined : Candidate::State::failed;
+  for (const plan::Diagnostic& why : candidate.diagnostics)
+    log_(GENIE_LOG_WARNING, "loader", manifest.id + ": " + why.message);
   return false;
 }
 
 void Catalogue::probe_all() {
-  for (Candidate& candidate : candidates_) make_usable(candidate);
+  for (Candidate& candidate : candidates_)
+    make_usable(candidate);
 }
 
 plan::Result<const Library*> Catalogue::load(std::string_view id) {
@@ -150,7 +174,8 @@ plan::Result<const Library*> Catalogue::load(std::string_view id) {
       ids.push_back(candidate.manifest.id);
     }
     const std::string_view near = plan::json::nearest(id, known);
-    std::string help = ids.empty() ? "no plug-in was found at all: name a folder with --plugin, in /plugins/paths of the run config, or in GENIE_PLUGIN_PATH"
+    std::string help = ids.empty() ? "no plug-in was found at all: name a folder with --plugin, in "
+                                     "/plugins/paths of the run config, or in GENIE_PLUGIN_PATH"
                                    : "found are " + join(ids);
     if (!near.empty()) help = "did you mean " + std::string(near) + "? " + help;
     return problem("GE0101", "there is no plug-in " + std::string(id), {}, std::move(help));
@@ -158,7 +183,8 @@ plan::Result<const Library*> Catalogue::load(std::string_view id) {
   Candidate& candidate = candidates_[static_cast<std::size_t>(found - candidates_.data())];
   if (!make_usable(candidate)) {
     plan::Diagnostics diagnostics = candidate.diagnostics;
-    for (plan::Diagnostic& diagnostic : diagnostics) diagnostic.message = std::string(id) + ": " + diagnostic.message;
+    for (plan::Diagnostic& diagnostic : diagnostics)
+      diagnostic.message = std::string(id) + ": " + diagnostic.message;
     return diagnostics;
   }
   auto library = Library::load(candidate.library);
@@ -170,7 +196,8 @@ plan::Result<const Library*> Catalogue::load(std::string_view id) {
   candidate.state = Candidate::State::loaded;
   candidate.build = library->description().build;
   log_(GENIE_LOG_INFO, "loader",
-       candidate.manifest.id + " " + candidate.manifest.version + " loaded from " + candidate.library.string());
+       candidate.manifest.id + " " + candidate.manifest.version + " loaded from " +
+           candidate.library.string());
   auto& kept = libraries_[std::string(id)];
   kept = std::make_unique<Library>(std::move(library).value());
   return static_cast<const Library*>(kept.get());
@@ -180,19 +207,22 @@ void Catalogue::set_environment(std::span<const std::string> ids) const {
   for (const std::string& id : ids) {
     const Candidate* candidate = find(id);
     if (!candidate || candidate->state == Candidate::State::failed) continue;
-    for (const auto& [variable, value] : candidate->manifest.environment) ::setenv(variable.c_str(), value.c_str(), 0);
+    for (const auto& [variable, value] : candidate->manifest.environment)
+      ::setenv(variable.c_str(), value.c_str(), 0);
   }
 }
 
 std::vector<std::string> Catalogue::explain() const {
   std::vector<std::string> lines;
   for (const Candidate& candidate : candidates_) {
-    std::string line = candidate.manifest.id.empty() ? candidate.manifest_path.string()
-                                                     : candidate.manifest.id + " " + candidate.manifest.version;
+    std::string line = candidate.manifest.id.empty()
+                           ? candidate.manifest_path.string()
+                           : candidate.manifest.id + " " + candidate.manifest.version;
     line += ": " + std::string(name(candidate.state));
     for (std::size_t i = 0; i < candidate.diagnostics.size(); ++i)
       line += (i == 0 ? ", " : "; ") + candidate.diagnostics[i].message;
-    if (!candidate.library.empty()) line += " (" + candidate.library.string() + ", through " + candidate.through + ")";
+    if (!candidate.library.empty())
+      line += " (" + candidate.library.string() + ", through " + candidate.through + ")";
     lines.push_back(std::move(line));
   }
   return lines;

@@ -22,14 +22,14 @@
 namespace genie::plugin {
 
 struct CatalogueOptions {
-  std::vector<std::string> paths;               ///< of --plugin, searched first
-  std::vector<std::string> config_paths;        ///< of the run config
-  std::vector<config::AllowedPlugin> allow;     ///< not empty: nothing else is loaded (A20)
-  bool search_environment = true;               ///< GENIE_PLUGIN_PATH, unless AT_SECURE
-  std::filesystem::path install_folder;         ///< empty: the one of this build (find_install_folder)
-  std::filesystem::path host_executable;        ///< for probing
-  std::filesystem::path cache_folder;           ///< for what probes found; empty: the user's
-  bool rescan = false;                          ///< forget what was remembered
+  std::vector<std::string> paths;            ///< of --plugin, searched first
+  std::vector<std::string> config_paths;     ///< of the run config
+  std::vector<config::AllowedPlugin> allow;  ///< not empty: nothing else is loaded (A20)
+  bool search_environment = true;            ///< GENIE_PLUGIN_PATH, unless AT_SECURE
+  std::filesystem::path install_folder;      ///< empty: the one of this build (find_install_folder)
+  std::filesystem::path host_executable;     ///< for probing
+  std::filesystem::path cache_folder;        ///< for what probes found; empty: the user's
+  bool rescan = false;                       ///< forget what was remembered
   std::chrono::milliseconds probe_limit = kProbeLimit;
 };
 
@@ -48,10 +48,10 @@ struct Candidate {
   Manifest manifest;  ///< empty when it cannot be read
   std::filesystem::path manifest_path;
   std::filesystem::path library;
-  std::string through;             ///< "--plugin", "the run config", "GENIE_PLUGIN_PATH", "the install folder"
-  plan::Diagnostics diagnostics;   ///< why not; warnings of usable ones
-  std::string build;               ///< once probed: compiler and libraries, one line
-  bool remembered = false;         ///< the probe's result came from the cache
+  std::string through;            ///< "--plugin", "the run config", "GENIE_PLUGIN_PATH", "the install folder"
+  plan::Diagnostics diagnostics;  ///< why not; warnings of usable ones
+  std::string build;              ///< once probed: compiler and libraries, one line
+  bool remembered = false;        ///< the probe's result came from the cache
 };
 
 [[nodiscard]] std::string_view name(Candidate::State state);

@@ -49,7 +49,7 @@ class Library {
 };
 
 /// Judges what the entry returned. Separate from loading, so that it can be tested on any descriptor.
-[[nodiscard]] plan::Result<Description> check_descriptor(const genie_plugin_desc* desc, const genie_plugin_out& out,
-                                                         std::string_view file);
+[[nodiscard]] plan::Result<Description> check_descriptor(const genie_plugin_desc* desc,
+                                                         const genie_plugin_out& out, std::string_view file);
 
 }  // namespace genie::plugin

@@ -103,18 +103,21 @@ plan::Result<Manifest> decode_manifest(std::string_view bytes, std::string_view 
     return std::move(reader.errors);
   }
   Manifest manifest;
-  if (const auto schema = root.find("schema"); !schema || !schema->is(Kind::string) || schema->string() != "genie.plugin")
+  if (const auto schema = root.find("schema");
+      !schema || !schema->is(Kind::string) || schema->string() != "genie.plugin")
     reader.wrong("schema", "must be \"genie.plugin\"");
   manifest.id = reader.text("id");
   manifest.version = reader.text("version");
   manifest.kinds = reader.texts("kind");
   manifest.library = reader.text("library");
-  if (manifest.library.find('/') != std::string::npos) reader.wrong("library", "must be a file name without a folder");
+  if (manifest.library.find('/') != std::string::npos)
+    reader.wrong("library", "must be a file name without a folder");
   manifest.abi_major = reader.number("abi", "major");
   manifest.abi_minor = reader.number("abi", "minor");
   manifest.interfaces = reader.texts("interfaces");
   manifest.sha256 = reader.text("sha256");
-  if (!manifest.sha256.empty() && !is_sha256(manifest.sha256)) reader.wrong("sha256", "must be 64 hexadecimal digits");
+  if (!manifest.sha256.empty() && !is_sha256(manifest.sha256))
+    reader.wrong("sha256", "must be 64 hexadecimal digits");
   manifest.environment = reader.text_table("env");
   if (!reader.errors.empty()) return std::move(reader.errors);
   return manifest;

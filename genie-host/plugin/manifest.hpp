@@ -14,15 +14,15 @@ namespace genie::plugin {
 inline constexpr std::string_view kManifestSuffix = ".genie.json";
 
 struct Manifest {
-  std::string id;                       ///< reverse DNS, as the descriptor says
+  std::string id;  ///< reverse DNS, as the descriptor says
   std::string version;
-  std::vector<std::string> kinds;       ///< "policy", …
-  std::string library;                  ///< file name, in the manifest's folder
+  std::vector<std::string> kinds;  ///< "policy", …
+  std::string library;             ///< file name, in the manifest's folder
   int abi_major = 0;
   int abi_minor = 0;
-  std::vector<std::string> interfaces;  ///< "genie.policy/1", …
-  std::string sha256;                   ///< of the library: 64 hexadecimal digits
-  plan::Table<std::string> environment; ///< defaults to set before any plug-in is loaded (A19)
+  std::vector<std::string> interfaces;   ///< "genie.policy/1", …
+  std::string sha256;                    ///< of the library: 64 hexadecimal digits
+  plan::Table<std::string> environment;  ///< defaults to set before any plug-in is loaded (A19)
 
   [[nodiscard]] bool has_kind(std::string_view kind) const;
 };

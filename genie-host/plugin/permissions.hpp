@@ -7,6 +7,7 @@
 namespace genie::plugin {
 
 /// Why a library, its manifest or their folder is not to be trusted, with the remedy; empty when they are fine.
-[[nodiscard]] std::string writable_by_others(const std::filesystem::path& library, const std::filesystem::path& manifest);
+[[nodiscard]] std::string writable_by_others(const std::filesystem::path& library,
+                                             const std::filesystem::path& manifest);
 
 }  // namespace genie::plugin

@@ -48,7 +48,8 @@ class Pipe {
   std::array<int, 2> ends_{-1, -1};
 };
 
-plan::Diagnostic problem(std::string code, std::string message, const std::filesystem::path& file, std::string help) {
+plan::Diagnostic problem(std::string code, std::string message, const std::filesystem::path& file,
+                         std::string help) {
   plan::Diagnostic diagnostic;
   diagnostic.code = std::move(code);
   diagnostic.message = std::move(message);
@@ -60,19 +61,23 @@ plan::Diagnostic problem(std::string code, std::string message, const std::files
 // The environment of the child: ours, with the manifest's defaults where we have none.
 std::vector<std::string> child_environment(const Manifest& manifest) {
   std::vector<std::string> entries;
-  for (char** entry = environ; *entry; ++entry) entries.emplace_back(*entry);
+  for (char** entry = environ; *entry; ++entry)
+    entries.emplace_back(*entry);
   for (const auto& [name, value] : manifest.environment)
     if (!::getenv(name.c_str())) entries.push_back(name + '=' + value);
   return entries;
 }
 
-pid_t spawn(const std::string& executable, std::vector<std::string> arguments, std::vector<std::string> environment,
-            const Pipe& answer, const Pipe& output, const Pipe& errors) {
+pid_t spawn(const std::string& executable, std::vector<std::string> arguments,
+            std::vector<std::string> environment, const Pipe& answer, const Pipe& output,
+            const Pipe& errors) {
   std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
+  for (std::string& argument : arguments)
+    argv.push_back(argument.data());
   argv.push_back(nullptr);
   std::vector<char*> envp;
-  for (std::string& entry : environment) envp.push_back(entry.data());
+  for (std::string& entry : environment)
+    envp.push_back(entry.data());
   envp.push_back(nullptr);
 
   posix_spawn_file_actions_t actions;
@@ -87,7 +92,8 @@ pid_t spawn(const std::string& executable, std::vector<std::string> arguments, s
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   posix_spawnattr_setpgroup(&attributes, 0);
   pid_t child = -1;
-  if (::posix_spawn(&child, executable.c_str(), &actions, &attributes, argv.data(), envp.data()) != 0) child = -1;
+  if (::posix_spawn(&child, executable.c_str(), &actions, &attributes, argv.data(), envp.data()) != 0)
+    child = -1;
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   return child;
@@ -119,8 +125,11 @@ Collected collect(const Pipe& answer, const Pipe& output, const Pipe& errors, st
       break;
     }
     std::array<pollfd, 3> polled{};
-    for (std::size_t i = 0; i < streams.size(); ++i) polled[i] = {streams[i].descriptor, POLLIN, 0};
-    if (::poll(polled.data(), polled.size(), static_cast<int>((deadline_ns - now) / 1'000'000 + 1)) < 0 && errno != EINTR) break;
+    for (std::size_t i = 0; i < streams.size(); ++i)
+      polled[i] = {streams[i].descriptor, POLLIN, 0};
+    if (::poll(polled.data(), polled.size(), static_cast<int>((deadline_ns - now) / 1'000'000 + 1)) < 0 &&
+        errno != EINTR)
+      break;
     for (std::size_t i = 0; i < streams.size(); ++i) {
       if (streams[i].descriptor < 0 || polled[i].revents == 0) continue;
       std::array<char, 4096> buffer;
@@ -142,7 +151,8 @@ std::string last_line(const std::string& text) {
   const std::size_t end = text.find_last_not_of("\n\r ");
   if (end == std::string::npos) return {};
   const std::size_t begin = text.rfind('\n', end);
-  return text.substr(begin == std::string::npos ? 0 : begin + 1, end - (begin == std::string::npos ? 0 : begin + 1) + 1);
+  return text.substr(begin == std::string::npos ? 0 : begin + 1,
+                     end - (begin == std::string::npos ? 0 : begin + 1) + 1);
 }
 
 std::string with_last_words(std::string message, const std::string& errors) {
@@ -152,20 +162,23 @@ std::string with_last_words(std::string message, const std::string& errors) {
 
 }  // namespace
 
-Probe probe(const std::filesystem::path& host_executable, const std::filesystem::path& library, const Manifest& manifest,
-            std::chrono::milliseconds limit) {
+Probe probe(const std::filesystem::path& host_executable, const std::filesystem::path& library,
+            const Manifest& manifest, std::chrono::milliseconds limit) {
   Probe result;
   Pipe answer;
   Pipe output;
   Pipe errors;
-  std::vector<std::string> arguments = {host_executable.string(), std::string(kProbeCommand), library.string()};
+  std::vector<std::string> arguments = {host_executable.string(), std::string(kProbeCommand),
+                                        library.string()};
   arguments.insert(arguments.end(), manifest.interfaces.begin(), manifest.interfaces.end());
-  const pid_t child = answer.end(0) < 0 || output.end(0) < 0 || errors.end(0) < 0
-                          ? -1
-                          : spawn(host_executable.string(), arguments, child_environment(manifest), answer, output, errors);
+  const pid_t child =
+      answer.end(0) < 0 || output.end(0) < 0 || errors.end(0) < 0
+          ? -1
+          : spawn(host_executable.string(), arguments, child_environment(manifest), answer, output, errors);
   if (child < 0) {
-    result.diagnostics.push_back(problem("GE0119", "the child process that tries plug-ins out cannot be started: " +
-                                                       std::generic_category().message(errno),
+    result.diagnostics.push_back(problem("GE0119",
+                                         "the child process that tries plug-ins out cannot be started: " +
+                                             std::generic_category().message(errno),
                                          host_executable, "genie-host must be installed and executable"));
     return result;
   }
@@ -182,18 +195,22 @@ Probe probe(const std::filesystem::path& host_executable, const std::filesystem:
 
   if (!collected.in_time) {
     result.outcome = Probe::Outcome::timed_out;
-    result.diagnostics.push_back(problem(
-        "GE0108", with_last_words("it did not finish starting within " + std::to_string(limit.count()) + " ms", collected.errors),
-        library, "its entry must be quick (A6): open devices and connections in create"));
+    result.diagnostics.push_back(
+        problem("GE0108",
+                with_last_words("it did not finish starting within " + std::to_string(limit.count()) + " ms",
+                                collected.errors),
+                library, "its entry must be quick (A6): open devices and connections in create"));
     return result;
   }
   if (WIFSIGNALED(status) || collected.answer.empty()) {
     result.outcome = Probe::Outcome::crashed;
-    const std::string how = WIFSIGNALED(status) ? "with signal " + std::to_string(WTERMSIG(status)) + " (" +
-                                                      ::strsignal(WTERMSIG(status)) + ")"
-                                                : "by ending the process with code " + std::to_string(WEXITSTATUS(status));
-    result.diagnostics.push_back(problem("GE0107", with_last_words("it crashed " + how + " when it was tried out", collected.errors),
-                                         library, "it is set aside until it changes; `genie-host plugins --rescan` tries again"));
+    const std::string how =
+        WIFSIGNALED(status)
+            ? "with signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")"
+            : "by ending the process with code " + std::to_string(WEXITSTATUS(status));
+    result.diagnostics.push_back(
+        problem("GE0107", with_last_words("it crashed " + how + " when it was tried out", collected.errors),
+                library, "it is set aside until it changes; `genie-host plugins --rescan` tries again"));
     return result;
   }
   auto decoded = decode_probe(collected.answer);
@@ -203,8 +220,9 @@ Probe probe(const std::filesystem::path& host_executable, const std::filesystem:
   }
   result = std::move(decoded).value();
   if (!collected.output.empty()) {
-    plan::Diagnostic warning = problem("GE0118", "it wrote to stdout when it was loaded: " + last_line(collected.output), library,
-                                       "plug-ins leave stdout alone (A11); use the host's log");
+    plan::Diagnostic warning =
+        problem("GE0118", "it wrote to stdout when it was loaded: " + last_line(collected.output), library,
+                "plug-ins leave stdout alone (A11); use the host's log");
     warning.severity = plan::Severity::warning;
     result.diagnostics.push_back(std::move(warning));
   }

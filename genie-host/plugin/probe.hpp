@@ -19,7 +19,8 @@
 namespace genie::plugin {
 
 inline constexpr std::string_view kProbeCommand = "__probe";
-inline constexpr std::chrono::seconds kProbeLimit{60};  ///< a first load of a large framework from a cold disk takes a while
+inline constexpr std::chrono::seconds kProbeLimit{
+    60};  ///< a first load of a large framework from a cold disk takes a while
 
 /// A shared object that came with the plug-in, and when it was last changed: part of what a remembered result holds for.
 struct Dependency {

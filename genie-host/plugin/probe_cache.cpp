@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -18,7 +19,9 @@ namespace {
 // Made if missing, ours, and closed to others: a remembered "ok" is a reason to load a library.
 bool is_private_folder(const std::filesystem::path& folder) {
   std::error_code error;
-  std::filesystem::create_directories(folder.parent_path(), error);
+  const std::filesystem::path parent = folder.parent_path();
+  std::filesystem::create_directories(parent.parent_path(), error);
+  ::mkdir(parent.c_str(), S_IRWXU);
   if (::mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) return false;
   struct stat status {};
   return ::lstat(folder.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == ::geteuid() &&
@@ -29,12 +32,15 @@ bool is_private_folder(const std::filesystem::path& folder) {
 
 std::filesystem::path user_cache_folder() {
   if (::getauxval(AT_SECURE) != 0) return {};
-  if (const char* cache = ::getenv("XDG_CACHE_HOME"); cache && cache[0] == '/') return std::filesystem::path(cache) / "genie";
-  if (const char* home = ::getenv("HOME"); home && home[0] == '/') return std::filesystem::path(home) / ".cache" / "genie";
+  if (const char* cache = ::getenv("XDG_CACHE_HOME"); cache && cache[0] == '/')
+    return std::filesystem::path(cache) / "genie" / "plugins";
+  if (const char* home = ::getenv("HOME"); home && home[0] == '/')
+    return std::filesystem::path(home) / ".cache" / "genie" / "plugins";
   return {};
 }
 
-ProbeCache::ProbeCache(std::filesystem::path folder, const std::filesystem::path& host_executable) : folder_(std::move(folder)) {
+ProbeCache::ProbeCache(std::filesystem::path folder, const std::filesystem::path& host_executable)
+    : folder_(std::move(folder)) {
   const auto identity = services::FileIdentity::of_path(host_executable.string());
   host_ = std::string(host_version()) + ' ' + (identity ? identity->to_text() : std::string());
   if (folder_.empty() || !identity || !is_private_folder(folder_)) folder_.clear();
@@ -52,7 +58,8 @@ std::string ProbeCache::key(const std::filesystem::path& library, const Manifest
   add(identity->to_text());
   add(manifest.sha256);
   add(host_);
-  for (const std::string& interface : manifest.interfaces) add(interface);
+  for (const std::string& interface : manifest.interfaces)
+    add(interface);
   return sha.finish();
 }
 
@@ -72,8 +79,10 @@ std::optional<Probe> ProbeCache::find(const std::filesystem::path& library, cons
   return std::move(probe).value();
 }
 
-void ProbeCache::store(const std::filesystem::path& library, const Manifest& manifest, const Probe& probe) const {
-  if (folder_.empty() || (probe.outcome != Probe::Outcome::ok && probe.outcome != Probe::Outcome::crashed)) return;
+void ProbeCache::store(const std::filesystem::path& library, const Manifest& manifest,
+                       const Probe& probe) const {
+  if (folder_.empty() || (probe.outcome != Probe::Outcome::ok && probe.outcome != Probe::Outcome::crashed))
+    return;
   const std::string name = key(library, manifest);
   if (name.empty()) return;
   // Written beside and renamed, so that another process never reads half of it. Failing to remember is no error.

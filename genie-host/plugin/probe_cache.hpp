@@ -16,7 +16,8 @@ class ProbeCache {
   /// host_executable: its identity is part of the key. An empty folder: nothing is remembered.
   ProbeCache(std::filesystem::path folder, const std::filesystem::path& host_executable);
 
-  [[nodiscard]] std::optional<Probe> find(const std::filesystem::path& library, const Manifest& manifest) const;
+  [[nodiscard]] std::optional<Probe> find(const std::filesystem::path& library,
+                                          const Manifest& manifest) const;
   void store(const std::filesystem::path& library, const Manifest& manifest, const Probe& probe) const;
 
  private:
@@ -27,7 +28,7 @@ class ProbeCache {
   std::string host_;  ///< identity of the host
 };
 
-/// $XDG_CACHE_HOME/genie, else ~/.cache/genie; empty when neither is known or the process runs with raised rights.
+/// $XDG_CACHE_HOME/genie/plugins, else ~/.cache/genie/plugins; empty when neither is known or the process runs with raised rights.
 [[nodiscard]] std::filesystem::path user_cache_folder();
 
 }  // namespace genie::plugin

@@ -19,7 +19,8 @@ std::set<std::string> mapped_objects() {
   std::set<std::string> paths;
   ::dl_iterate_phdr(
       [](dl_phdr_info* info, std::size_t, void* into) {
-        if (info->dlpi_name && info->dlpi_name[0] == '/') static_cast<std::set<std::string>*>(into)->insert(info->dlpi_name);
+        if (info->dlpi_name && info->dlpi_name[0] == '/')
+          static_cast<std::set<std::string>*>(into)->insert(info->dlpi_name);
         return 0;
       },
       &paths);

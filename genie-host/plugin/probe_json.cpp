@@ -30,7 +30,8 @@ std::string encode_probe(const Probe& probe) {
   writer.key("built").value(std::int64_t{probe.description.abi_minor_built});
   writer.key("needed").value(std::int64_t{probe.description.abi_minor_needed});
   writer.key("interfaces").begin_array();
-  for (const std::string& id : probe.interfaces) writer.value(id);
+  for (const std::string& id : probe.interfaces)
+    writer.value(id);
   writer.end_array();
   writer.key("dependencies").begin_array();
   for (const Dependency& dependency : probe.dependencies)
@@ -46,7 +47,8 @@ plan::Result<Probe> decode_probe(std::string_view json) {
   if (!document) return std::move(document).errors();
   const View root = document->root();
   const auto outcome = number_of(root, "outcome");
-  if (!root.is(Kind::object) || !root.find("outcome") || outcome > static_cast<std::uint32_t>(Probe::Outcome::timed_out)) {
+  if (!root.is(Kind::object) || !root.find("outcome") ||
+      outcome > static_cast<std::uint32_t>(Probe::Outcome::timed_out)) {
     plan::Diagnostic diagnostic;
     diagnostic.code = "GE0107";
     diagnostic.message = "the probe's answer makes no sense";
@@ -54,8 +56,8 @@ plan::Result<Probe> decode_probe(std::string_view json) {
   }
   Probe probe;
   probe.outcome = static_cast<Probe::Outcome>(outcome);
-  probe.description = {text_of(root, "id"), text_of(root, "version"), text_of(root, "build"), number_of(root, "built"),
-                       number_of(root, "needed")};
+  probe.description = {text_of(root, "id"), text_of(root, "version"), text_of(root, "build"),
+                       number_of(root, "built"), number_of(root, "needed")};
   if (const auto interfaces = root.find("interfaces"); interfaces && interfaces->is(Kind::array))
     for (const auto& item : interfaces->items())
       if (item.value.is(Kind::string)) probe.interfaces.emplace_back(item.value.string());

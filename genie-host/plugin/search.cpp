@@ -19,8 +19,11 @@ std::vector<fs::path> manifests_below(const fs::path& folder) {
   std::vector<fs::path> found;
   std::vector<fs::path> subfolders;
   std::error_code error;
-  const auto is_manifest = [](const fs::path& path) { return path.filename().string().ends_with(kManifestSuffix); };
-  for (const auto& entry : fs::directory_iterator(folder, fs::directory_options::skip_permission_denied, error)) {
+  const auto is_manifest = [](const fs::path& path) {
+    return path.filename().string().ends_with(kManifestSuffix);
+  };
+  for (const auto& entry :
+       fs::directory_iterator(folder, fs::directory_options::skip_permission_denied, error)) {
     if (entry.is_directory(error))
       subfolders.push_back(entry.path());
     else if (is_manifest(entry.path()))
@@ -30,7 +33,8 @@ std::vector<fs::path> manifests_below(const fs::path& folder) {
   std::sort(subfolders.begin(), subfolders.end());
   for (const fs::path& subfolder : subfolders) {
     std::vector<fs::path> inside;
-    for (const auto& entry : fs::directory_iterator(subfolder, fs::directory_options::skip_permission_denied, error))
+    for (const auto& entry :
+         fs::directory_iterator(subfolder, fs::directory_options::skip_permission_denied, error))
       if (is_manifest(entry.path())) inside.push_back(entry.path());
     std::sort(inside.begin(), inside.end());
     found.insert(found.end(), inside.begin(), inside.end());
@@ -55,7 +59,8 @@ fs::path find_install_folder() {
   std::error_code error;
   const fs::path folder = fs::canonical(info.dli_fname, error).parent_path();
   if (error) return {};
-  if (const fs::path installed = folder / "genie" / "plugins"; fs::is_directory(installed, error)) return installed;
+  if (const fs::path installed = folder / "genie" / "plugins"; fs::is_directory(installed, error))
+    return installed;
   // A build tree: Meson keeps what it knows of it beside.
   if (fs::is_directory(folder.parent_path() / "meson-info", error)) {
     if (const fs::path built = folder.parent_path() / "plugins"; fs::is_directory(built, error)) return built;
@@ -63,12 +68,15 @@ fs::path find_install_folder() {
   return {};
 }
 
-Catalogue::Catalogue(CatalogueOptions options, services::LogSink log) : options_(std::move(options)), log_(std::move(log)) {}
+Catalogue::Catalogue(CatalogueOptions options, services::LogSink log)
+    : options_(std::move(options)), log_(std::move(log)) {}
 
 Catalogue Catalogue::discover(CatalogueOptions options, services::LogSink log) {
   Catalogue catalogue(std::move(options), std::move(log));
-  for (const std::string& path : catalogue.options_.paths) catalogue.search(path, "--plugin");
-  for (const std::string& path : catalogue.options_.config_paths) catalogue.search(path, "the run config");
+  for (const std::string& path : catalogue.options_.paths)
+    catalogue.search(path, "--plugin");
+  for (const std::string& path : catalogue.options_.config_paths)
+    catalogue.search(path, "the run config");
   // With raised rights a caller's environment must not choose what is loaded.
   const char* const environment = ::getauxval(AT_SECURE) == 0 ? ::getenv("GENIE_PLUGIN_PATH") : nullptr;
   if (catalogue.options_.search_environment && environment) {
@@ -89,7 +97,8 @@ void Catalogue::search(const fs::path& given, std::string_view through) {
   std::error_code error;
   const fs::path path = fs::absolute(given, error).lexically_normal();
   if (fs::is_directory(path, error)) {
-    for (const fs::path& manifest : manifests_below(path)) add_manifest(manifest, through);
+    for (const fs::path& manifest : manifests_below(path))
+      add_manifest(manifest, through);
     return;
   }
   if (path.filename().string().ends_with(kManifestSuffix)) return add_manifest(path, through);
@@ -123,7 +132,8 @@ void Catalogue::add_manifest(const fs::path& path, std::string_view through) {
   if (!manifest) {
     candidate.diagnostics = std::move(manifest).errors();
     candidate.state = Candidate::State::failed;
-    log_(GENIE_LOG_WARNING, "loader", candidate.manifest_path.string() + ": " + candidate.diagnostics.front().message);
+    log_(GENIE_LOG_WARNING, "loader",
+         candidate.manifest_path.string() + ": " + candidate.diagnostics.front().message);
     candidates_.push_back(std::move(candidate));
     return;
   }
@@ -132,13 +142,14 @@ void Catalogue::add_manifest(const fs::path& path, std::string_view through) {
   for (const Candidate& other : candidates_) {
     if (other.manifest.id != candidate.manifest.id || other.state == Candidate::State::skipped) continue;
     candidate.state = Candidate::State::skipped;
-    candidate.diagnostics.push_back(problem("GE0120", "found first at " + other.library.string(), candidate.library, {}));
+    candidate.diagnostics.push_back(
+        problem("GE0120", "found first at " + other.library.string(), candidate.library, {}));
     candidate.diagnostics.back().severity = plan::Severity::note;
     break;
   }
   log_(GENIE_LOG_DEBUG, "loader",
-       candidate.manifest.id + " " + candidate.manifest.version + ": " + std::string(name(candidate.state)) + " through " +
-           candidate.through + " at " + candidate.library.string());
+       candidate.manifest.id + " " + candidate.manifest.version + ": " + std::string(name(candidate.state)) +
+           " through " + candidate.through + " at " + candidate.library.string());
   candidates_.push_back(std::move(candidate));
 }
 

@@ -17,21 +17,22 @@ struct Score {
 };
 
 std::string folder_of(const std::string& uri) {
-  return uri.find("://") == std::string::npos ? std::filesystem::path(uri).parent_path().string() : std::string();
+  return uri.find("://") == std::string::npos ? std::filesystem::path(uri).parent_path().string()
+                                              : std::string();
 }
 
 // Creates a frontend and asks how sure it is.
 Result<Score> ask(EngineCore& core, const std::string& id, std::unique_ptr<FrontendInstance>* out) {
   auto library = core.library(id);
   if (!library) return std::move(library).failure();
-  auto instance =
-      FrontendInstance::create(core.services, **library, GENIE_FRONTEND_V1, core.config.source.frontend.options);
+  auto instance = FrontendInstance::create(core.services, **library, GENIE_FRONTEND_V1,
+                                           core.config.source.frontend.options);
   if (!instance) return std::move(instance).failure();
   Score score{id, 0, {}};
   TextSink why;
   const services::CallContext call = core.context();
-  const services::StatusPtr status(
-      (*instance)->call().probe(call.get(), (*instance)->self(), services::str(core.config.source.uri), &score.score, why.sink()));
+  const services::StatusPtr status((*instance)->call().probe(
+      call.get(), (*instance)->self(), services::str(core.config.source.uri), &score.score, why.sink()));
   if (!status.ok()) return failure_of({id, "look at the source", Category::invalid_plan, "GE0140"}, status);
   score.why = std::move(why.value);
   *out = *std::move(instance);
@@ -65,10 +66,11 @@ Result<std::unique_ptr<FrontendInstance>> choose_frontend(EngineCore& core) {
     core.options.log(GENIE_LOG_INFO, "engine", best_score.id + " reads the source: " + best_score.why);
     return best;
   }
-  Failure none = failure(Category::invalid_plan, GENIE_INVALID_ARGUMENT, "GE0140",
-                         refusals.empty() ? "no frontend plug-in was found" : "no frontend can read " + core.config.source.uri,
-                         refusals.empty() ? "name a folder of plug-ins with --plugin or in /plugins/paths of the run config"
-                                          : "check the file, or name its frontend in /source/plugin");
+  Failure none = failure(
+      Category::invalid_plan, GENIE_INVALID_ARGUMENT, "GE0140",
+      refusals.empty() ? "no frontend plug-in was found" : "no frontend can read " + core.config.source.uri,
+      refusals.empty() ? "name a folder of plug-ins with --plugin or in /plugins/paths of the run config"
+                       : "check the file, or name its frontend in /source/plugin");
   none.diagnostics.front().file = core.config.source.uri;
   none.diagnostics.insert(none.diagnostics.end(), refusals.begin(), refusals.end());
   return none;
@@ -83,7 +85,8 @@ Result<plan::Plan> capture_with_frontend(EngineCore& core) {
   } else {
     auto library = core.library(source.frontend.plugin);
     if (!library) return std::move(library).failure();
-    auto instance = FrontendInstance::create(core.services, **library, GENIE_FRONTEND_V1, source.frontend.options);
+    auto instance =
+        FrontendInstance::create(core.services, **library, GENIE_FRONTEND_V1, source.frontend.options);
     if (!instance) return std::move(instance).failure();
     core.frontend = *std::move(instance);
   }
@@ -91,10 +94,11 @@ Result<plan::Plan> capture_with_frontend(EngineCore& core) {
   {
     const Timer timer(core.timings.capture_ns);
     const services::CallContext call = core.context();
-    const services::StatusPtr status(
-        core.frontend->call().capture(call.get(), core.frontend->self(), services::str(source.uri), bytes.sink()));
+    const services::StatusPtr status(core.frontend->call().capture(call.get(), core.frontend->self(),
+                                                                   services::str(source.uri), bytes.sink()));
     if (!status.ok())
-      return failure_of({core.frontend->id(), "read " + source.uri, Category::invalid_plan, "GE0122"}, status);
+      return failure_of({core.frontend->id(), "read " + source.uri, Category::invalid_plan, "GE0122"},
+                        status);
   }
   const Timer timer(core.timings.validate_ns);
   auto decoded = plan::decode(bytes.value, {}, core.frontend->id() + "'s plan of " + source.uri);
@@ -107,8 +111,9 @@ Result<plan::Plan> read_saved_plan(EngineCore& core) {
   const Timer timer(core.timings.capture_ns);
   std::ifstream in(path, std::ios::binary);
   if (!in) {
-    Failure missing = failure(Category::config, GENIE_NOT_FOUND, "GE0141", "the saved plan cannot be read: " + path,
-                              "check /source/plan of the run config");
+    Failure missing =
+        failure(Category::config, GENIE_NOT_FOUND, "GE0141", "the saved plan cannot be read: " + path,
+                "check /source/plan of the run config");
     missing.diagnostics.front().file = core.config.file;
     missing.diagnostics.front().pointer = "/source/plan";
     return missing;
@@ -123,16 +128,21 @@ Result<plan::Plan> read_saved_plan(EngineCore& core) {
 Status register_blobs(EngineCore& core, const plan::Plan& plan) {
   const config::Source& source = core.config.source;
   const bool saved = !source.plan.empty();
-  std::vector<std::string> stale;
-  auto added = core.services->blobs.add(plan.blobs, plan.locations, saved ? folder_of(source.plan) : folder_of(source.uri), &stale);
+  services::BlobStore::Doubts doubts;
+  auto added = core.services->blobs.add(plan.blobs, plan.locations,
+                                        saved ? folder_of(source.plan) : folder_of(source.uri), &doubts);
   if (!added) return failure(Category::invalid_plan, std::move(added).errors(), GENIE_NOT_FOUND);
-  // A frontend has just read the bytes; a saved plan only remembers them.
+  // A frontend that names no identity has just read the bytes; a saved plan only remembers them.
+  std::vector<std::string> unproven = std::move(doubts.changed);
+  if (saved) unproven.insert(unproven.end(), doubts.unknown.begin(), doubts.unknown.end());
   const bool all = core.options.verify_blobs;
-  if (!all && (!saved || stale.empty())) return Unit{};
-  auto verified = core.services->blobs.verify(all ? nullptr : &stale, [&core](std::uint64_t done, std::uint64_t total) {
-    if (core.options.progress) core.options.progress(done, total, "hashing weights");
-    return !core.cancelled();
-  });
+  if (!all && unproven.empty()) return Unit{};
+  auto verified = core.services->blobs.verify(all ? nullptr : &unproven,
+                                              [&core](std::uint64_t done, std::uint64_t total) {
+                                                if (core.options.progress)
+                                                  core.options.progress(done, total, "hashing weights");
+                                                return !core.cancelled();
+                                              });
   if (verified) return Unit{};
   if (core.cancelled()) return failure(Category::interrupted, std::move(verified).errors(), GENIE_CANCELLED);
   return failure(Category::invalid_plan, std::move(verified).errors(), GENIE_DATA_LOSS);

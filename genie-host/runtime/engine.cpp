@@ -18,7 +18,8 @@ namespace {
 
 Failure too_early(std::string_view wanted, std::string_view missing) {
   return failure(Category::bug, GENIE_FAILED_PRECONDITION, "GE0650",
-                 std::string(wanted) + " was called before " + std::string(missing), "call " + std::string(missing) + " first");
+                 std::string(wanted) + " was called before " + std::string(missing),
+                 "call " + std::string(missing) + " first");
 }
 
 }  // namespace
@@ -42,9 +43,11 @@ Result<Engine> Engine::create(config::RunConfig config, EngineOptions options) {
 
   if (core->options.set_environment) {
     std::vector<std::string> used = {run.source.frontend.plugin, run.policy.plugin, run.backend.plugin};
-    for (const config::PluginUse& use : run.kernels) used.push_back(use.plugin);
+    for (const config::PluginUse& use : run.kernels)
+      used.push_back(use.plugin);
     if (run.kernels.empty())
-      for (std::string& id : core->catalogue.ids_of_kind("kernels")) used.push_back(std::move(id));
+      for (std::string& id : core->catalogue.ids_of_kind("kernels"))
+        used.push_back(std::move(id));
     core->catalogue.set_environment(used);
   }
   // Everything that the config names is loaded here, before this process has threads that a library's start could upset.
@@ -53,7 +56,8 @@ Result<Engine> Engine::create(config::RunConfig config, EngineOptions options) {
   // (A saved plan needs no frontend, and a policy only if it is not scheduled yet.)
   if (run.source.plan.empty()) {
     if (!run.source.frontend.plugin.empty())
-      if (auto library = core->library(run.source.frontend.plugin); !library) return std::move(library).failure();
+      if (auto library = core->library(run.source.frontend.plugin); !library)
+        return std::move(library).failure();
     if (auto library = core->library(run.policy.plugin); !library) return std::move(library).failure();
   }
   auto library = core->library(run.backend.plugin);
@@ -64,7 +68,9 @@ Result<Engine> Engine::create(config::RunConfig config, EngineOptions options) {
   return Engine(std::move(core));
 }
 
-void Engine::set_source(config::Source source) { core_->config.source = std::move(source); }
+void Engine::set_source(config::Source source) {
+  core_->config.source = std::move(source);
+}
 
 Status Engine::capture() {
   if (core_->captured) return Unit{};
@@ -98,30 +104,57 @@ Result<Session> Engine::open_session(std::uint64_t seed) {
   return Session(*std::move(state));
 }
 
-const config::RunConfig& Engine::config() const { return core_->config; }
-const plan::Plan* Engine::captured() const { return core_->captured ? &*core_->captured : nullptr; }
-const plan::Plan* Engine::scheduled() const { return core_->scheduled ? &*core_->scheduled : nullptr; }
-const std::string& Engine::plan_id() const { return core_->plan_id; }
-const plan::Topology* Engine::topology() const { return core_->topology ? &*core_->topology : nullptr; }
-const Timings& Engine::timings() const { return core_->timings; }
-Versions Engine::versions() const { return core_->versions; }
-const plan::Diagnostics& Engine::warnings() const { return core_->warnings; }
-const plan::Unchecked& Engine::unchecked() const { return core_->unchecked; }
+const config::RunConfig& Engine::config() const {
+  return core_->config;
+}
+const plan::Plan* Engine::captured() const {
+  return core_->captured ? &*core_->captured : nullptr;
+}
+const plan::Plan* Engine::scheduled() const {
+  return core_->scheduled ? &*core_->scheduled : nullptr;
+}
+const std::string& Engine::plan_id() const {
+  return core_->plan_id;
+}
+const plan::Topology* Engine::topology() const {
+  return core_->topology ? &*core_->topology : nullptr;
+}
+const Timings& Engine::timings() const {
+  return core_->timings;
+}
+Versions Engine::versions() const {
+  return core_->versions;
+}
+const plan::Diagnostics& Engine::warnings() const {
+  return core_->warnings;
+}
+const plan::Unchecked& Engine::unchecked() const {
+  return core_->unchecked;
+}
 
 std::string Engine::plan_document(const std::filesystem::path& folder) const {
   if (!core_->captured) return {};
-  return document_for(core_->scheduled ? *core_->scheduled : *core_->captured, core_->services->blobs, folder);
+  return document_for(core_->scheduled ? *core_->scheduled : *core_->captured, core_->services->blobs,
+                      folder);
 }
 
-Result<std::string> Engine::stats() { return engine_stats(*core_); }
+Result<std::string> Engine::stats() {
+  return engine_stats(*core_);
+}
 
 std::vector<services::TraceEvent> Engine::take_trace() {
   return core_->services->trace ? core_->services->trace->take() : std::vector<services::TraceEvent>();
 }
-std::uint64_t Engine::trace_dropped() const { return core_->services->trace ? core_->services->trace->dropped() : 0; }
+std::uint64_t Engine::trace_dropped() const {
+  return core_->services->trace ? core_->services->trace->dropped() : 0;
+}
 
-void Engine::cancel() noexcept { core_->options.cancel->cancel(); }
-const std::shared_ptr<CancelToken>& Engine::cancel_token() const { return core_->options.cancel; }
+void Engine::cancel() noexcept {
+  core_->options.cancel->cancel();
+}
+const std::shared_ptr<CancelToken>& Engine::cancel_token() const {
+  return core_->options.cancel;
+}
 
 std::filesystem::path find_host_executable() {
   namespace fs = std::filesystem;
@@ -142,7 +175,8 @@ std::filesystem::path find_host_executable() {
   std::string_view rest = path ? path : "";
   while (!rest.empty()) {
     const std::size_t colon = std::min(rest.find(':'), rest.size());
-    if (const fs::path candidate = fs::path(rest.substr(0, colon)) / kName; colon > 0 && usable(candidate)) return candidate;
+    if (const fs::path candidate = fs::path(rest.substr(0, colon)) / kName; colon > 0 && usable(candidate))
+      return candidate;
     rest.remove_prefix(std::min(colon + 1, rest.size()));
   }
   return {};

@@ -42,15 +42,15 @@ struct EngineOptions {
   services::LogSink log;
   /// For a progress bar: what is done, of how much (total 0: unknown), and of what. Any thread, must not throw.
   std::function<void(std::uint64_t done, std::uint64_t total, std::string_view what)> progress;
-  std::shared_ptr<CancelToken> cancel;      ///< null: the engine makes its own
-  std::vector<std::string> plugin_paths;    ///< of --plugin: folders or libraries, searched before the config's
-  std::filesystem::path host_executable;    ///< genie-host, for probing; empty: found by find_host_executable()
-  bool rescan = false;                      ///< probe plug-ins anew (A18)
-  bool verify_blobs = false;                ///< hash every weight blob after capture
-  bool reschedule = false;                  ///< a scheduled source.plan is scheduled anew
-  bool trace = false;                       ///< collect trace events; also when the config asks for report.trace
-  bool set_environment = false;             ///< set what manifests name as environment defaults, before any load (A19):
-                                            ///< only for a process that has one thread yet
+  std::shared_ptr<CancelToken> cancel;    ///< null: the engine makes its own
+  std::vector<std::string> plugin_paths;  ///< of --plugin: folders or libraries, searched before the config's
+  std::filesystem::path host_executable;  ///< genie-host, for probing; empty: found by find_host_executable()
+  bool rescan = false;                    ///< probe plug-ins anew (A18)
+  bool verify_blobs = false;              ///< hash every weight blob after capture
+  bool reschedule = false;                ///< a scheduled source.plan is scheduled anew
+  bool trace = false;            ///< collect trace events; also when the config asks for report.trace
+  bool set_environment = false;  ///< set what manifests name as environment defaults, before any load (A19):
+                                 ///< only for a process that has one thread yet
 };
 
 /// Concrete sizes of a method's inputs, as a step will have them.
@@ -84,14 +84,14 @@ struct StepInput {
 
 struct StepOutput {
   std::string name;
-  bool keep = false;                     ///< leave it where it was made
-  genie_tensor* into = nullptr;          ///< filled instead of a new tensor; shape, dtype and strides must match
+  bool keep = false;             ///< leave it where it was made
+  genie_tensor* into = nullptr;  ///< filled instead of a new tensor; shape, dtype and strides must match
 };
 
 struct StepRequest {
   std::string method;
   std::vector<StepInput> inputs;
-  std::vector<StepOutput> outputs;            ///< only what is wanted; nothing else is moved
+  std::vector<StepOutput> outputs;           ///< only what is wanted; nothing else is moved
   std::optional<std::uint64_t> deadline_ms;  ///< from now
 };
 

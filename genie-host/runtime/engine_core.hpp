@@ -51,7 +51,8 @@ struct EngineCore {
   /// The kernels of an id, loaded, created with the config's options and offered to backends.
   [[nodiscard]] Result<KernelsInstance*> use_kernels(std::string_view id);
   /// The context of a call that has no deadline of its own.
-  [[nodiscard]] services::CallContext context(std::uint64_t job = 0, std::uint64_t deadline_ns = GENIE_NO_DEADLINE);
+  [[nodiscard]] services::CallContext context(std::uint64_t job = 0,
+                                              std::uint64_t deadline_ns = GENIE_NO_DEADLINE);
   /// Runs the ladder; errors are the failure, warnings and what was not checked are kept.
   [[nodiscard]] Status validate(const plan::Plan& plan, plan::Level up_to, Category category);
   [[nodiscard]] bool cancelled() const { return options.cancel->cancelled(); }
@@ -72,7 +73,8 @@ class Timer {
 // The phases, one file each.
 [[nodiscard]] Status capture_plan(EngineCore& core);
 [[nodiscard]] Status prepare_program(const std::shared_ptr<EngineCore>& core);
-[[nodiscard]] Result<std::shared_ptr<SessionState>> open_session(const std::shared_ptr<EngineCore>& core, std::uint64_t seed);
+[[nodiscard]] Result<std::shared_ptr<SessionState>> open_session(const std::shared_ptr<EngineCore>& core,
+                                                                 std::uint64_t seed);
 
 /// What a completion that never came means; the plug-in is reported.
 [[nodiscard]] Failure never_signalled(EngineCore& core, std::string_view plugin, std::string_view doing);
@@ -82,7 +84,8 @@ inline constexpr std::uint64_t kGraceNs = 10'000'000'000;
 
 /// Waits for a job of the backend, cancelling it at the deadline or the engine's wish. The status is the job's; the failure
 /// says that none came in time even so.
-[[nodiscard]] Result<services::StatusPtr> wait_for(EngineCore& core, services::Waiter& waiter, std::uint64_t job,
-                                                   std::uint64_t deadline_ns, std::string_view doing);
+[[nodiscard]] Result<services::StatusPtr> wait_for(EngineCore& core, services::Waiter& waiter,
+                                                   std::uint64_t job, std::uint64_t deadline_ns,
+                                                   std::string_view doing);
 
 }  // namespace genie::runtime

@@ -2,7 +2,8 @@
 
 namespace genie::runtime {
 
-Failure failure(Category category, std::uint32_t status_code, std::string ge_code, std::string message, std::string help) {
+Failure failure(Category category, std::uint32_t status_code, std::string ge_code, std::string message,
+                std::string help) {
   plan::Diagnostic diagnostic;
   diagnostic.code = std::move(ge_code);
   diagnostic.message = std::move(message);

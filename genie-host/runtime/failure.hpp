@@ -38,10 +38,11 @@ struct Failure {
 };
 
 /// A Failure with one diagnostic.
-[[nodiscard]] Failure failure(Category category, std::uint32_t status_code, std::string ge_code, std::string message,
-                              std::string help = {});
+[[nodiscard]] Failure failure(Category category, std::uint32_t status_code, std::string ge_code,
+                              std::string message, std::string help = {});
 /// Diagnostics of the plan library or a decoder, as they are.
-[[nodiscard]] Failure failure(Category category, plan::Diagnostics diagnostics, std::uint32_t status_code = GENIE_INVALID_ARGUMENT);
+[[nodiscard]] Failure failure(Category category, plan::Diagnostics diagnostics,
+                              std::uint32_t status_code = GENIE_INVALID_ARGUMENT);
 
 /// Holds T or a Failure.
 template <class T>

@@ -22,10 +22,12 @@ class TextSink {
   [[nodiscard]] genie_sink sink() {
     return {this, [](void* ctx, const void* data, std::uint64_t size) noexcept -> genie_status* {
               try {
-                static_cast<TextSink*>(ctx)->value.append(static_cast<const char*>(data), static_cast<std::size_t>(size));
+                static_cast<TextSink*>(ctx)->value.append(static_cast<const char*>(data),
+                                                          static_cast<std::size_t>(size));
                 return nullptr;
               } catch (const std::exception&) {
-                return services::make_status(GENIE_RESOURCE_EXHAUSTED, "the host has no memory for what the plug-in writes");
+                return services::make_status(GENIE_RESOURCE_EXHAUSTED,
+                                             "the host has no memory for what the plug-in writes");
               }
             }};
   }
@@ -38,7 +40,8 @@ class Instance {
   /// interface: GENIE_POLICY_V1, …. options: a JSON object. A plug-in without the interface is GE0116; options it refuses are
   /// Category::config.
   [[nodiscard]] static Result<std::unique_ptr<Instance>> create(std::shared_ptr<services::Services> services,
-                                                                const plugin::Library& library, std::string_view interface,
+                                                                const plugin::Library& library,
+                                                                std::string_view interface,
                                                                 std::string_view options) {
     const std::string id = library.description().id;
     const void* raw = library.interface(interface);
@@ -51,10 +54,12 @@ class Instance {
     std::unique_ptr<Instance> instance(new Instance(std::move(services), id, *table));
     Handle* handle = nullptr;
     instance->count();
-    services::StatusPtr status(instance->table_.create(instance->host_.get(), services::str(options), &handle));
+    services::StatusPtr status(
+        instance->table_.create(instance->host_.get(), services::str(options), &handle));
     if (!status.ok()) return failure_of({id, "start with its options", Category::config, "GE0121"}, status);
     if (!handle)
-      return failure(Category::plugin, GENIE_INTERNAL, "GE0132", id + " said that it started, but gave no instance");
+      return failure(Category::plugin, GENIE_INTERNAL, "GE0132",
+                     id + " said that it started, but gave no instance");
     instance->handle_ = handle;
     return instance;
   }

@@ -6,7 +6,8 @@
 
 namespace genie::runtime {
 
-std::string document_for(const plan::Plan& plan, const services::BlobStore& blobs, const std::filesystem::path& folder) {
+std::string document_for(const plan::Plan& plan, const services::BlobStore& blobs,
+                         const std::filesystem::path& folder) {
   plan::Plan copy = plan;
   copy.locations.clear();
   std::error_code error;

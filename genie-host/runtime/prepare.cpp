@@ -27,8 +27,8 @@ Status prepare_program(const std::shared_ptr<EngineCore>& core) {
   BackendInstance& backend = *core->backend;
   const std::string doing = "prepare the plan";
   services::Waiter waiter(core->services->completions, backend.id(), work);
-  services::StatusPtr refused(
-      backend.call().prepare(work->call.get(), backend.self(), services::str(work->plan), &work->program, waiter.completion()));
+  services::StatusPtr refused(backend.call().prepare(
+      work->call.get(), backend.self(), services::str(work->plan), &work->program, waiter.completion()));
   if (!refused.ok()) {
     waiter.refused();
     return failure_of({backend.id(), doing, Category::execution, "GE0659"}, refused);
@@ -37,7 +37,8 @@ Status prepare_program(const std::shared_ptr<EngineCore>& core) {
   if (!signalled) return std::move(signalled).failure();
   if (!signalled->ok()) return failure_of({backend.id(), doing, Category::execution, "GE0659"}, *signalled);
   if (!work->program)
-    return failure(Category::plugin, GENIE_INTERNAL, "GE0132", backend.id() + " prepared the plan, but gave no program");
+    return failure(Category::plugin, GENIE_INTERNAL, "GE0132",
+                   backend.id() + " prepared the plan, but gave no program");
   core->program = work->program;
   return Unit{};
 }

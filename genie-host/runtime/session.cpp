@@ -18,7 +18,8 @@ struct SessionState {
   std::uint64_t steps = 0;
   bool broken = false;  ///< a step never signalled: the backend may still use what it was lent
 
-  SessionState(std::shared_ptr<EngineCore> engine, genie_session* session) : core(std::move(engine)), handle(session) {}
+  SessionState(std::shared_ptr<EngineCore> engine, genie_session* session)
+      : core(std::move(engine)), handle(session) {}
   SessionState(const SessionState&) = delete;
   ~SessionState() {
     if (!broken) core->backend->call().close_session(core->backend->self(), handle);
@@ -29,7 +30,8 @@ namespace {
 
 struct StepJob {
   StepJob(std::shared_ptr<SessionState> state, std::uint64_t deadline_ns, std::uint64_t number)
-      : session(std::move(state)), call(session->core->options.cancel, session->core->options.progress, deadline_ns, number) {}
+      : session(std::move(state)),
+        call(session->core->options.cancel, session->core->options.progress, deadline_ns, number) {}
   std::shared_ptr<SessionState> session;
   services::CallContext call;
   std::string method;
@@ -53,29 +55,36 @@ std::shared_ptr<StepJob> make_job(const std::shared_ptr<SessionState>& session, 
   }
   for (const StepOutput& output : request.outputs) {
     job->names.push_back(output.name);
-    job->outputs.push_back({services::str(job->names.back()), output.keep ? GENIE_OUTPUT_KEEP : GENIE_OUTPUT_FETCH, 0,
+    job->outputs.push_back({services::str(job->names.back()),
+                            output.keep ? GENIE_OUTPUT_KEEP : GENIE_OUTPUT_FETCH, 0,
                             output.keep ? nullptr : output.into, nullptr});
   }
-  job->step = {sizeof(genie_step),      services::str(job->method), job->inputs.data(), job->inputs.size(),
+  job->step = {sizeof(genie_step),  services::str(job->method), job->inputs.data(), job->inputs.size(),
                job->outputs.data(), job->outputs.size(),        session->steps};
   return job;
 }
 
 }  // namespace
 
-Result<std::shared_ptr<SessionState>> open_session(const std::shared_ptr<EngineCore>& core, std::uint64_t seed) {
+Result<std::shared_ptr<SessionState>> open_session(const std::shared_ptr<EngineCore>& core,
+                                                   std::uint64_t seed) {
   const services::CallContext call = core->context();
   genie_session* handle = nullptr;
   BackendInstance& backend = *core->backend;
-  const services::StatusPtr status(backend.call().open_session(call.get(), backend.self(), core->program, seed, &handle));
-  if (!status.ok()) return failure_of({backend.id(), "open a session", Category::execution, "GE0660"}, status);
+  const services::StatusPtr status(
+      backend.call().open_session(call.get(), backend.self(), core->program, seed, &handle));
+  if (!status.ok())
+    return failure_of({backend.id(), "open a session", Category::execution, "GE0660"}, status);
   if (!handle)
-    return failure(Category::plugin, GENIE_INTERNAL, "GE0132", backend.id() + " opened a session, but gave none");
+    return failure(Category::plugin, GENIE_INTERNAL, "GE0132",
+                   backend.id() + " opened a session, but gave none");
   return std::make_shared<SessionState>(core, handle);
 }
 
 KeptValue::KeptValue(KeptValue&& other) noexcept
-    : value_(std::exchange(other.value_, nullptr)), shape_(std::move(other.shape_)), session_(std::move(other.session_)) {}
+    : value_(std::exchange(other.value_, nullptr)),
+      shape_(std::move(other.shape_)),
+      session_(std::move(other.session_)) {}
 KeptValue& KeptValue::operator=(KeptValue&& other) noexcept {
   std::swap(value_, other.value_);
   std::swap(shape_, other.shape_);
@@ -99,7 +108,8 @@ Result<StepResult> Session::step(const StepRequest& request) {
   if (state_->broken)
     return failure(Category::plugin, GENIE_DATA_LOSS, "GE0658", "an earlier step of this session never ended",
                    "open another session");
-  if (core.cancelled()) return failure(Category::interrupted, GENIE_CANCELLED, "GE0657", "cancelled before the step started");
+  if (core.cancelled())
+    return failure(Category::interrupted, GENIE_CANCELLED, "GE0657", "cancelled before the step started");
 
   std::vector<genie_value*> kept(request.inputs.size(), nullptr);
   std::vector<KnownShape> known;
@@ -109,7 +119,8 @@ Result<StepResult> Session::step(const StepRequest& request) {
     if (!input.kept) continue;
     if (input.kept->session_ != state_)
       return failure(Category::config, GENIE_INVALID_ARGUMENT, "GE0652",
-                     "input '" + input.name + "' is a kept output of another session", "keep and use values within one session");
+                     "input '" + input.name + "' is a kept output of another session",
+                     "keep and use values within one session");
     kept[i] = input.kept->value_;
     known.back().kept_shape = input.kept->shape_;
   }
@@ -125,8 +136,8 @@ Result<StepResult> Session::step(const StepRequest& request) {
   result.job = number;
   const std::uint64_t begin_ns = services::monotonic_ns();
   services::Waiter waiter(core.services->completions, backend.id(), job);
-  services::StatusPtr refused(
-      backend.call().submit(job->call.get(), backend.self(), state_->handle, &job->step, waiter.completion()));
+  services::StatusPtr refused(backend.call().submit(job->call.get(), backend.self(), state_->handle,
+                                                    &job->step, waiter.completion()));
   if (!refused.ok()) {
     waiter.refused();
     return failure_of(site, refused);
@@ -143,7 +154,8 @@ Result<StepResult> Session::step(const StepRequest& request) {
     genie_step_output& slot = job->outputs[i];
     StepResult::Output output;
     output.name = request.outputs[i].name;
-    if (slot.tensor && slot.tensor != request.outputs[i].into) output.tensor = OwnedTensor(slot.tensor, state_->core);
+    if (slot.tensor && slot.tensor != request.outputs[i].into)
+      output.tensor = OwnedTensor(slot.tensor, state_->core);
     if (slot.kept) {
       output.kept.value_ = slot.kept;
       output.kept.session_ = state_;
@@ -154,10 +166,12 @@ Result<StepResult> Session::step(const StepRequest& request) {
   if (!signalled->ok()) return failure_of(site, *signalled);
   for (std::size_t i = 0; i < result.outputs.size(); ++i) {
     const StepOutput& wanted = request.outputs[i];
-    const bool there = wanted.keep ? bool(result.outputs[i].kept) : wanted.into || bool(result.outputs[i].tensor);
+    const bool there =
+        wanted.keep ? bool(result.outputs[i].kept) : wanted.into || bool(result.outputs[i].tensor);
     if (!there)
-      return failure(Category::plugin, GENIE_INTERNAL, "GE0132",
-                     backend.id() + " said that " + doing + " went well, but gave no output '" + wanted.name + "'");
+      return failure(
+          Category::plugin, GENIE_INTERNAL, "GE0132",
+          backend.id() + " said that " + doing + " went well, but gave no output '" + wanted.name + "'");
   }
   return result;
 }
@@ -169,9 +183,11 @@ Result<OwnedTensor> Session::read_state(std::string_view name) {
   const services::StatusPtr status(
       backend.call().read_state(call.get(), backend.self(), state_->handle, services::str(name), &tensor));
   if (!status.ok())
-    return failure_of({backend.id(), "read state '" + std::string(name) + "'", Category::execution, "GE0661"}, status);
+    return failure_of({backend.id(), "read state '" + std::string(name) + "'", Category::execution, "GE0661"},
+                      status);
   if (!tensor)
-    return failure(Category::plugin, GENIE_INTERNAL, "GE0132", backend.id() + " read a state, but gave no tensor");
+    return failure(Category::plugin, GENIE_INTERNAL, "GE0132",
+                   backend.id() + " read a state, but gave no tensor");
   return OwnedTensor(tensor, state_->core);
 }
 
@@ -181,7 +197,8 @@ Status Session::write_state(std::string_view name, const genie_tensor_view& tens
   const services::StatusPtr status(
       backend.call().write_state(call.get(), backend.self(), state_->handle, services::str(name), &tensor));
   if (!status.ok())
-    return failure_of({backend.id(), "write state '" + std::string(name) + "'", Category::execution, "GE0661"}, status);
+    return failure_of(
+        {backend.id(), "write state '" + std::string(name) + "'", Category::execution, "GE0661"}, status);
   return Unit{};
 }
 

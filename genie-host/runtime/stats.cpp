@@ -13,7 +13,8 @@ Result<std::string> engine_stats(EngineCore& core) {
   if (json.value.empty()) json.value = "{}";
   auto document = plan::json::Document::parse(json.value, {}, core.backend->id() + "'s statistics");
   if (!document || !document->root().is(plan::json::Kind::object))
-    return failure(Category::plugin, GENIE_INTERNAL, "GE0133", core.backend->id() + "'s statistics are no JSON object");
+    return failure(Category::plugin, GENIE_INTERNAL, "GE0133",
+                   core.backend->id() + "'s statistics are no JSON object");
 
   plan::json::Writer writer;
   writer.begin_object();

@@ -10,23 +10,27 @@ namespace genie::runtime {
 namespace {
 
 Failure wrong(std::string code, std::string message, std::string help) {
-  return failure(Category::config, GENIE_INVALID_ARGUMENT, std::move(code), std::move(message), std::move(help));
+  return failure(Category::config, GENIE_INVALID_ARGUMENT, std::move(code), std::move(message),
+                 std::move(help));
 }
 
 std::string list(const std::vector<std::string_view>& names) {
   std::string text;
-  for (const std::string_view name : names) text += (text.empty() ? "" : ", ") + std::string(name);
+  for (const std::string_view name : names)
+    text += (text.empty() ? "" : ", ") + std::string(name);
   return text.empty() ? "none" : text;
 }
 
 std::string did_you_mean(std::string_view given, const std::vector<std::string_view>& known) {
   const std::string_view near = plan::json::nearest(given, known);
-  return (near.empty() ? std::string() : "did you mean '" + std::string(near) + "'? ") + "there are: " + list(known);
+  return (near.empty() ? std::string() : "did you mean '" + std::string(near) + "'? ") +
+         "there are: " + list(known);
 }
 
 std::vector<std::string_view> names_of(const std::vector<plan::Port>& ports) {
   std::vector<std::string_view> names;
-  for (const plan::Port& port : ports) names.push_back(port.name);
+  for (const plan::Port& port : ports)
+    names.push_back(port.name);
   return names;
 }
 
@@ -50,32 +54,38 @@ std::optional<double> number(const genie_tensor_view& view) {
   return std::nullopt;
 }
 
-Status check_tensor(const std::string& method, const std::string& name, const genie_tensor_view& view, const plan::Value& value) {
+Status check_tensor(const std::string& method, const std::string& name, const genie_tensor_view& view,
+                    const plan::Value& value) {
   const std::string place = "input '" + name + "' of '" + method + "'";
   if (view.device_kind != GENIE_DEVICE_CPU && view.device_kind != GENIE_DEVICE_CUDA_HOST) {
-    Failure device = wrong("GE0654", place + " lies on a device (DLPack kind " + std::to_string(view.device_kind) + ")",
-                           "inputs are given in host memory");
+    Failure device =
+        wrong("GE0654", place + " lies on a device (DLPack kind " + std::to_string(view.device_kind) + ")",
+              "inputs are given in host memory");
     device.code = GENIE_UNIMPLEMENTED;
     return device;
   }
   const auto dtype = plan::dtype_from_dlpack(view.dtype.code, view.dtype.bits, view.dtype.lanes);
   if (!dtype || *dtype != value.dtype)
-    return wrong("GE0654", place + " must be " + std::string(plan::name(value.dtype)) + ", not " +
-                               (dtype ? std::string(plan::name(*dtype)) : "an element type that no plan has"),
+    return wrong("GE0654",
+                 place + " must be " + std::string(plan::name(value.dtype)) + ", not " +
+                     (dtype ? std::string(plan::name(*dtype)) : "an element type that no plan has"),
                  "convert it before the call");
   if (view.rank < 0 || static_cast<std::size_t>(view.rank) != value.shape.size())
-    return wrong("GE0654", place + " must have " + std::to_string(value.shape.size()) + " dimensions, not " +
-                               std::to_string(view.rank), "its shape is " + plan::to_text(value.shape));
+    return wrong("GE0654",
+                 place + " must have " + std::to_string(value.shape.size()) + " dimensions, not " +
+                     std::to_string(view.rank),
+                 "its shape is " + plan::to_text(value.shape));
   return Unit{};
 }
 
 }  // namespace
 
 std::optional<std::vector<plan::InputShape>> complete_shapes(const plan::Method& method,
-                                                            const std::vector<plan::InputShape>& given) {
+                                                             const std::vector<plan::InputShape>& given) {
   std::vector<plan::InputShape> complete = given;
   for (const plan::Port& port : method.inputs) {
-    const bool there = std::any_of(given.begin(), given.end(), [&port](const plan::InputShape& g) { return g.name == port.name; });
+    const bool there = std::any_of(given.begin(), given.end(),
+                                   [&port](const plan::InputShape& g) { return g.name == port.name; });
     if (there) continue;
     const plan::Value* value = value_of(method, port);
     const auto fixed = value ? plan::evaluate(value->shape, {}) : std::nullopt;
@@ -85,8 +95,8 @@ std::optional<std::vector<plan::InputShape>> complete_shapes(const plan::Method&
   return complete;
 }
 
-std::optional<std::vector<std::int64_t>> output_shape(const plan::Plan& plan, std::string_view method, std::string_view output,
-                                                     const plan::Bindings& sizes) {
+std::optional<std::vector<std::int64_t>> output_shape(const plan::Plan& plan, std::string_view method,
+                                                      std::string_view output, const plan::Bindings& sizes) {
   const auto found = plan.methods.find(method);
   if (found == plan.methods.end()) return std::nullopt;
   for (const plan::Port& port : found->second.outputs) {
@@ -96,13 +106,15 @@ std::optional<std::vector<std::int64_t>> output_shape(const plan::Plan& plan, st
   return std::nullopt;
 }
 
-Result<plan::Bindings> check_step(const plan::Plan& plan, const plan::Topology& topology, const StepRequest& request,
-                                  const std::vector<KnownShape>& inputs) {
+Result<plan::Bindings> check_step(const plan::Plan& plan, const plan::Topology& topology,
+                                  const StepRequest& request, const std::vector<KnownShape>& inputs) {
   const auto found = plan.methods.find(request.method);
   if (found == plan.methods.end()) {
     std::vector<std::string_view> known;
-    for (const auto& [name, method] : plan.methods) known.push_back(name);
-    return wrong("GE0651", "the plan has no method '" + request.method + "'", did_you_mean(request.method, known));
+    for (const auto& [name, method] : plan.methods)
+      known.push_back(name);
+    return wrong("GE0651", "the plan has no method '" + request.method + "'",
+                 did_you_mean(request.method, known));
   }
   const plan::Method& method = found->second;
   const std::vector<std::string_view> known_inputs = names_of(method.inputs);
@@ -114,14 +126,17 @@ Result<plan::Bindings> check_step(const plan::Plan& plan, const plan::Topology& 
     if (port == method.inputs.end())
       return wrong("GE0652", "method '" + request.method + "' has no input '" + input.name + "'",
                    did_you_mean(input.name, known_inputs));
-    if (std::count_if(inputs.begin(), inputs.end(), [&input](const KnownShape& i) { return i.name == input.name; }) != 1)
+    if (std::count_if(inputs.begin(), inputs.end(),
+                      [&input](const KnownShape& i) { return i.name == input.name; }) != 1)
       return wrong("GE0652", "input '" + input.name + "' is given more than once", "give each input once");
     const plan::Value* value = value_of(method, *port);
     if (!value)
-      return failure(Category::bug, GENIE_INTERNAL, "GE0901", "input '" + input.name + "' of a checked plan names no value");
+      return failure(Category::bug, GENIE_INTERNAL, "GE0901",
+                     "input '" + input.name + "' of a checked plan names no value");
     plan::InputShape shape{input.name, {}, std::nullopt};
     if (input.tensor) {
-      if (auto fits = check_tensor(request.method, input.name, *input.tensor, *value); !fits) return std::move(fits).failure();
+      if (auto fits = check_tensor(request.method, input.name, *input.tensor, *value); !fits)
+        return std::move(fits).failure();
       shape.shape.assign(input.tensor->shape, input.tensor->shape + input.tensor->rank);
       if (value->scalar) shape.number = number(*input.tensor);
     } else if (input.kept_shape) {
@@ -133,7 +148,8 @@ Result<plan::Bindings> check_step(const plan::Plan& plan, const plan::Topology& 
     shapes.push_back(std::move(shape));
   }
   for (const plan::Port& port : method.inputs)
-    if (std::none_of(inputs.begin(), inputs.end(), [&port](const KnownShape& i) { return i.name == port.name; }))
+    if (std::none_of(inputs.begin(), inputs.end(),
+                     [&port](const KnownShape& i) { return i.name == port.name; }))
       return wrong("GE0653", "input '" + port.name + "' of method '" + request.method + "' is missing",
                    "the method takes: " + list(known_inputs));
   const std::vector<std::string_view> known_outputs = names_of(method.outputs);

@@ -25,14 +25,17 @@ struct KnownShape {
 /// guards and memory by the plan library. All of Category::config but memory, which is Category::execution. The bindings are
 /// as complete as the inputs allow.
 [[nodiscard]] Result<plan::Bindings> check_step(const plan::Plan& plan, const plan::Topology& topology,
-                                                const StepRequest& request, const std::vector<KnownShape>& inputs);
+                                                const StepRequest& request,
+                                                const std::vector<KnownShape>& inputs);
 
 /// The inputs of a method as the plan library wants them, completed by what the plan fixes. Nothing when one stays unknown.
-[[nodiscard]] std::optional<std::vector<plan::InputShape>> complete_shapes(const plan::Method& method,
-                                                                          const std::vector<plan::InputShape>& given);
+[[nodiscard]] std::optional<std::vector<plan::InputShape>> complete_shapes(
+    const plan::Method& method, const std::vector<plan::InputShape>& given);
 
 /// The shape that an output has at these sizes; nothing when it cannot be known.
-[[nodiscard]] std::optional<std::vector<std::int64_t>> output_shape(const plan::Plan& plan, std::string_view method,
-                                                                   std::string_view output, const plan::Bindings& sizes);
+[[nodiscard]] std::optional<std::vector<std::int64_t>> output_shape(const plan::Plan& plan,
+                                                                    std::string_view method,
+                                                                    std::string_view output,
+                                                                    const plan::Bindings& sizes);
 
 }  // namespace genie::runtime

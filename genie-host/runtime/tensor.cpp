@@ -18,7 +18,9 @@ void delete_tensor(genie_tensor* tensor) noexcept {
 
 }  // namespace
 
-OwnedTensor::~OwnedTensor() { delete_tensor(tensor_); }
+OwnedTensor::~OwnedTensor() {
+  delete_tensor(tensor_);
+}
 
 genie_tensor* OwnedTensor::release() && {
   if (!tensor_) return nullptr;

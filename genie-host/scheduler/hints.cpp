@@ -28,7 +28,8 @@ plan::Node* find_node(plan::Plan& plan, const std::string& method, const std::st
   const auto found = plan.methods.find(method);
   if (found == plan.methods.end()) return nullptr;
   const auto in = [&id](plan::Graph& graph) -> plan::Node* {
-    const auto node = std::find_if(graph.nodes.begin(), graph.nodes.end(), [&id](const plan::Node& n) { return n.id == id; });
+    const auto node = std::find_if(graph.nodes.begin(), graph.nodes.end(),
+                                   [&id](const plan::Node& n) { return n.id == id; });
     return node == graph.nodes.end() ? nullptr : &*node;
   };
   if (plan::Node* node = in(found->second)) return node;
@@ -40,7 +41,8 @@ plan::Node* find_node(plan::Plan& plan, const std::string& method, const std::st
 plan::Diagnostic unknown_device(const plan::Constraint& hint, const plan::Topology& topology) {
   plan::Diagnostic diagnostic;
   diagnostic.code = "GE0580";
-  diagnostic.message = "hint '" + hint.id + "' names device '" + hint.device + "', which the topology does not have";
+  diagnostic.message =
+      "hint '" + hint.id + "' names device '" + hint.device + "', which the topology does not have";
   std::vector<std::string_view> known;
   std::string list;
   for (const plan::Device& device : topology.devices) {
@@ -48,21 +50,26 @@ plan::Diagnostic unknown_device(const plan::Constraint& hint, const plan::Topolo
     list += (list.empty() ? "" : ", ") + device.id;
   }
   const std::string_view near = plan::json::nearest(hint.device, known);
-  diagnostic.help = (near.empty() ? "" : "did you mean '" + std::string(near) + "'? ") + ("its devices are " + list);
+  diagnostic.help =
+      (near.empty() ? "" : "did you mean '" + std::string(near) + "'? ") + ("its devices are " + list);
   locate(diagnostic, hint.origin);
   return diagnostic;
 }
 
 }  // namespace
 
-plan::Status apply_hints(plan::Plan& plan, const std::vector<plan::Constraint>& hints, const plan::Topology& topology) {
+plan::Status apply_hints(plan::Plan& plan, const std::vector<plan::Constraint>& hints,
+                         const plan::Topology& topology) {
   plan::Diagnostics errors;
   std::set<std::string> ids;
-  for (const plan::Constraint& constraint : plan.constraints) ids.insert(constraint.id);
+  for (const plan::Constraint& constraint : plan.constraints)
+    ids.insert(constraint.id);
   for (plan::Constraint hint : hints) {
     const std::string given = hint.id;
-    for (int n = 2; !ids.insert(hint.id).second; ++n) hint.id = given + "_" + std::to_string(n);
-    if (!hint.device.empty() && !topology.device(hint.device)) errors.push_back(unknown_device(hint, topology));
+    for (int n = 2; !ids.insert(hint.id).second; ++n)
+      hint.id = given + "_" + std::to_string(n);
+    if (!hint.device.empty() && !topology.device(hint.device))
+      errors.push_back(unknown_device(hint, topology));
     if (!hint.select.empty()) {
       auto selected = plan::select(plan, hint.select);
       if (!selected) {

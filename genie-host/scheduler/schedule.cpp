@@ -22,15 +22,17 @@ Status check_saved(runtime::EngineCore& core) {
   const std::string present = plan::topology_id(*core.topology);
   const plan::Schedule& schedule = *core.scheduled->schedule;
   if (schedule.topology != present)
-    return failure(Category::invalid_plan, GENIE_FAILED_PRECONDITION, "GE0581",
-                   "the saved plan was scheduled for topology " + schedule.topology + ", the present one is " + present,
-                   "schedule it anew with --reschedule, or restore the devices it was made for");
+    return failure(
+        Category::invalid_plan, GENIE_FAILED_PRECONDITION, "GE0581",
+        "the saved plan was scheduled for topology " + schedule.topology + ", the present one is " + present,
+        "schedule it anew with --reschedule, or restore the devices it was made for");
   core.assumes = schedule.assumes;
   return core.validate(*core.scheduled, plan::Level::v5, Category::invalid_plan);
 }
 
 // Asks the policy. Only documents go in and out: the plan without locations, as every receiver sees it.
-Result<plan::Schedule> ask_policy(runtime::EngineCore& core, const plan::Plan& plan, const plan::Costs& costs) {
+Result<plan::Schedule> ask_policy(runtime::EngineCore& core, const plan::Plan& plan,
+                                  const plan::Costs& costs) {
   auto library = core.library(core.config.policy.plugin);
   if (!library) return std::move(library).failure();
   auto created =
@@ -56,8 +58,8 @@ Result<plan::Schedule> ask_policy(runtime::EngineCore& core, const plan::Plan& p
     return runtime::failure_of({policy.id(), "schedule the plan", Category::unschedulable, "GE0582"}, status);
   auto schedule = plan::decode_schedule(bytes.value);
   if (!schedule) {
-    runtime::Failure bad = failure(Category::plugin, GENIE_INTERNAL, "GE0133", policy.id() + "'s schedule is malformed",
-                                   "this is a bug of the policy");
+    runtime::Failure bad = failure(Category::plugin, GENIE_INTERNAL, "GE0133",
+                                   policy.id() + "'s schedule is malformed", "this is a bug of the policy");
     bad.diagnostics.insert(bad.diagnostics.end(), schedule.errors().begin(), schedule.errors().end());
     return bad;
   }
@@ -105,7 +107,8 @@ Status schedule_plan(runtime::EngineCore& core, std::span<const runtime::MethodS
     const plan::Costs costs = plan::model_costs(plan, *core.topology, core.assumes);
     auto schedule = ask_policy(core, plan, costs);
     if (!schedule) return std::move(schedule).failure();
-    if (core.cancelled()) return failure(Category::interrupted, GENIE_CANCELLED, "GE0657", "cancelled while scheduling");
+    if (core.cancelled())
+      return failure(Category::interrupted, GENIE_CANCELLED, "GE0657", "cancelled while scheduling");
     auto joined = plan::join_schedule(plan, *std::move(schedule), *core.topology, costs);
     if (!joined) {
       runtime::Failure bad = failure(Category::unschedulable, GENIE_FAILED_PRECONDITION, "GE0583",

@@ -10,6 +10,7 @@ namespace genie::scheduler {
 
 /// Fills core.topology, core.scheduled, core.assumes and core.plan_id. A policy that finds nothing, or whose answer does not
 /// pass V4 or V5, is Category::unschedulable; hints that make no sense are Category::config.
-[[nodiscard]] runtime::Status schedule_plan(runtime::EngineCore& core, std::span<const runtime::MethodSizes> sizes);
+[[nodiscard]] runtime::Status schedule_plan(runtime::EngineCore& core,
+                                            std::span<const runtime::MethodSizes> sizes);
 
 }  // namespace genie::scheduler

@@ -24,20 +24,23 @@ plan::Bindings bind_what_is_plain(const plan::Method& method, const std::vector<
       const auto value = id ? method.values.find(id->id) : method.values.end();
       if (value == method.values.end() || value->second.shape.size() != input.shape.size()) continue;
       for (std::size_t d = 0; d < input.shape.size(); ++d)
-        if (value->second.shape[d].is_symbol()) bound.emplace(value->second.shape[d].as_symbol(), input.shape[d]);
+        if (value->second.shape[d].is_symbol())
+          bound.emplace(value->second.shape[d].as_symbol(), input.shape[d]);
     }
   return bound;
 }
 
 }  // namespace
 
-runtime::Result<plan::Bindings> assumed_sizes(const plan::Plan& plan, std::span<const runtime::MethodSizes> sizes) {
+runtime::Result<plan::Bindings> assumed_sizes(const plan::Plan& plan,
+                                              std::span<const runtime::MethodSizes> sizes) {
   plan::Bindings assumed;
   for (const runtime::MethodSizes& one : sizes) {
     const auto method = plan.methods.find(one.method);
     if (method == plan.methods.end()) {
       std::string names;
-      for (const auto& [name, unused] : plan.methods) names += (names.empty() ? "" : ", ") + name;
+      for (const auto& [name, unused] : plan.methods)
+        names += (names.empty() ? "" : ", ") + name;
       return runtime::failure(runtime::Category::config, GENIE_INVALID_ARGUMENT, "GE0651",
                               "the plan has no method '" + one.method + "'", "its methods are: " + names);
     }

@@ -19,9 +19,11 @@ using runtime::Result;
 Result<plan::KernelsInfo> describe(runtime::EngineCore& core, KernelsInstance& kernels) {
   runtime::TextSink json;
   const services::StatusPtr status(kernels.call().describe(kernels.self(), json.sink()));
-  if (!status.ok()) return runtime::failure_of({kernels.id(), "describe itself", Category::plugin, "GE0122"}, status);
+  if (!status.ok())
+    return runtime::failure_of({kernels.id(), "describe itself", Category::plugin, "GE0122"}, status);
   const auto malformed = [&](const std::string& why) {
-    return failure(Category::plugin, GENIE_INTERNAL, "GE0133", kernels.id() + "'s description of itself is malformed: " + why);
+    return failure(Category::plugin, GENIE_INTERNAL, "GE0133",
+                   kernels.id() + "'s description of itself is malformed: " + why);
   };
   auto document = plan::json::Document::parse(json.value, {}, kernels.id());
   if (!document) return malformed(document.errors().front().message);
@@ -37,11 +39,14 @@ Result<plan::KernelsInfo> describe(runtime::EngineCore& core, KernelsInstance& k
       if (!value.is(Kind::array)) return malformed("'" + std::string(key) + "' must be a list");
       std::vector<std::string> names;
       for (const auto& item : value.items()) {
-        if (!item.value.is(Kind::string)) return malformed("'" + std::string(key) + "' must be a list of texts");
+        if (!item.value.is(Kind::string))
+          return malformed("'" + std::string(key) + "' must be a list of texts");
         names.emplace_back(item.value.string());
       }
-      if (key == "kinds") info.kinds = std::move(names);
-      else if (key == "ops") info.ops = std::move(names);
+      if (key == "kinds")
+        info.kinds = std::move(names);
+      else if (key == "ops")
+        info.ops = std::move(names);
       else
         // An element type that this host does not know cannot be in a plan either.
         for (const std::string& name : names)
@@ -59,7 +64,8 @@ Result<plan::KernelsInfo> describe(runtime::EngineCore& core, KernelsInstance& k
 // What a device without kernels of its own gets.
 std::vector<std::string> default_kernels(const runtime::EngineCore& core) {
   std::vector<std::string> ids;
-  for (const config::PluginUse& use : core.config.kernels) ids.push_back(use.plugin);
+  for (const config::PluginUse& use : core.config.kernels)
+    ids.push_back(use.plugin);
   if (ids.empty()) {
     const std::vector<std::string> found = core.catalogue.ids_of_kind("kernels");
     if (!found.empty()) ids.push_back(found.front());
@@ -94,16 +100,19 @@ Result<plan::Topology> make_topology(runtime::EngineCore& core) {
           topology.kernels.insert_or_assign(id, *std::move(info));
         } else {
           bad.insert(id);
-          unusable.insert(unusable.end(), info.failure().diagnostics.begin(), info.failure().diagnostics.end());
+          unusable.insert(unusable.end(), info.failure().diagnostics.begin(),
+                          info.failure().diagnostics.end());
         }
       }
       any = any || topology.kernels.contains(id);
     }
     if (any) continue;
     runtime::Failure none =
-        failure(Category::plugin, GENIE_NOT_FOUND, "GE0145", "device '" + device.id + "' has no kernels to compute with",
-                device.kernels.empty() ? "no kernels plug-in was found: name its folder with --plugin or in /plugins/paths"
-                                       : "none of the kernels that the topology names for it can be used");
+        failure(Category::plugin, GENIE_NOT_FOUND, "GE0145",
+                "device '" + device.id + "' has no kernels to compute with",
+                device.kernels.empty()
+                    ? "no kernels plug-in was found: name its folder with --plugin or in /plugins/paths"
+                    : "none of the kernels that the topology names for it can be used");
     none.diagnostics.insert(none.diagnostics.end(), unusable.begin(), unusable.end());
     return none;
   }

@@ -1,5 +1,6 @@
 #include "services/blob_store.hpp"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <new>
@@ -17,7 +18,8 @@ namespace {
 
 constexpr std::uint64_t kAlignment = 64;
 
-plan::Diagnostic about_file(std::string code, std::string message, const std::string& file, std::string help) {
+plan::Diagnostic about_file(std::string code, std::string message, const std::string& file,
+                            std::string help) {
   plan::Diagnostic diagnostic;
   diagnostic.code = std::move(code);
   diagnostic.message = std::move(message);
@@ -39,7 +41,7 @@ struct Entry {
 struct BlobStore::State {
   std::filesystem::path cache;
   std::uint64_t quota_bytes = 0;
-  mutable std::mutex mutex;  // guards the members below
+  mutable std::mutex mutex;                                               // guards the members below
   std::map<std::string, std::shared_ptr<MappedFile>, std::less<>> files;  // by path
   std::map<std::string, Entry, std::less<>> entries;                      // by digest
   std::uint64_t copied_bytes = 0;
@@ -54,17 +56,20 @@ struct BlobStore::State {
   }
 };
 
-BlobStore::BlobStore(std::filesystem::path cache, std::uint64_t quota_bytes) : state_(std::make_unique<State>()) {
+BlobStore::BlobStore(std::filesystem::path cache, std::uint64_t quota_bytes)
+    : state_(std::make_unique<State>()) {
   state_->cache = std::move(cache);
   state_->quota_bytes = quota_bytes;
 }
 
 BlobStore::~BlobStore() {
-  for (auto& [digest, entry] : state_->entries) deallocate(entry.aligned_copy);
+  for (auto& [digest, entry] : state_->entries)
+    deallocate(entry.aligned_copy);
 }
 
-plan::Status BlobStore::add(const plan::Table<plan::Blob>& blobs, const plan::Table<plan::Location>& locations,
-                            const std::filesystem::path& folder, std::vector<std::string>* stale) {
+plan::Status BlobStore::add(const plan::Table<plan::Blob>& blobs,
+                            const plan::Table<plan::Location>& locations, const std::filesystem::path& folder,
+                            Doubts* doubts) {
   const std::lock_guard lock(state_->mutex);
   plan::Diagnostics errors;
   for (const auto& [digest, blob] : blobs) {
@@ -85,20 +90,23 @@ plan::Status BlobStore::add(const plan::Table<plan::Blob>& blobs, const plan::Ta
     }
     const std::uint64_t file_bytes = (*file)->identity().size_bytes;
     if (at.offset_bytes > file_bytes || blob.size_bytes > file_bytes - at.offset_bytes) {
-      errors.push_back(about_file("GE0673",
-                                  "blob " + digest + " is said to be " + std::to_string(blob.size_bytes) +
-                                      " bytes at offset " + std::to_string(at.offset_bytes) + ", but the file has " +
-                                      std::to_string(file_bytes) + " bytes",
-                                  path, "capture the model again: the file was cut, or is not the one it was"));
+      errors.push_back(about_file(
+          "GE0673",
+          "blob " + digest + " is said to be " + std::to_string(blob.size_bytes) + " bytes at offset " +
+              std::to_string(at.offset_bytes) + ", but the file has " + std::to_string(file_bytes) + " bytes",
+          path, "capture the model again: the file was cut, or is not the one it was"));
       continue;
     }
-    bool trusted = false;
-    for (const auto& [key, json] : at.extra) {
-      if (key != "identity" || json.size() < 2) continue;
-      const auto stored = FileIdentity::from_text(std::string_view(json).substr(1, json.size() - 2));
-      trusted = stored && *stored == (*file)->identity();
+    const auto identity = std::find_if(at.extra.begin(), at.extra.end(),
+                                       [](const auto& pair) { return pair.first == "identity"; });
+    if (doubts && identity == at.extra.end()) {
+      doubts->unknown.push_back(digest);
+    } else if (doubts) {
+      const std::string& json = identity->second;
+      const auto stored = FileIdentity::from_text(
+          json.size() < 2 ? std::string_view() : std::string_view(json).substr(1, json.size() - 2));
+      if (!stored || *stored != (*file)->identity()) doubts->changed.push_back(digest);
     }
-    if (!trusted && stale) stale->push_back(digest);
     state_->entries.emplace(digest, Entry{*file, at.offset_bytes, blob.size_bytes, 0, nullptr});
   }
   if (!errors.empty()) return errors;
@@ -141,8 +149,9 @@ plan::Status BlobStore::verify(const std::vector<std::string>* digests,
     const std::string found = "sha256:" + sha.finish();
     const std::lock_guard lock(mutex);
     if (found != work[i].digest)
-      errors.push_back(about_file("GE0674", "blob " + work[i].digest + " has other bytes: their digest is " + found,
-                                  work[i].file, "capture the model again: the file changed since the plan was made"));
+      errors.push_back(
+          about_file("GE0674", "blob " + work[i].digest + " has other bytes: their digest is " + found,
+                     work[i].file, "capture the model again: the file changed since the plan was made"));
     done += work[i].size;
     return !progress || progress(done, total);
   });
@@ -158,7 +167,8 @@ plan::Status BlobStore::check_unchanged() const {
     const auto now = FileIdentity::of_path(path);
     std::string why = now ? file->identity().difference(*now) : "it is gone";
     if (!why.empty())
-      errors.push_back(about_file("GE0670", "the file that holds the weights changed while it was in use: " + why, path,
+      errors.push_back(about_file("GE0670",
+                                  "the file that holds the weights changed while it was in use: " + why, path,
                                   "run again: the plan is made anew from the file as it is now"));
   }
   if (!errors.empty()) return errors;
@@ -178,8 +188,9 @@ genie_status* BlobStore::map(std::string_view digest, genie_bytes* out) noexcept
     const std::lock_guard lock(state_->mutex);
     const auto found = state_->entries.find(digest);
     if (found == state_->entries.end())
-      return make_status(GENIE_NOT_FOUND, {about_file("GE0671", "the host has no blob " + std::string(digest), {},
-                                                      "blobs come with the plan, or are stored with blob_begin")});
+      return make_status(GENIE_NOT_FOUND,
+                         {about_file("GE0671", "the host has no blob " + std::string(digest), {},
+                                     "blobs come with the plan, or are stored with blob_begin")});
     Entry& entry = found->second;
     auto base = entry.file->data();
     if (!base) return make_status(GENIE_NOT_FOUND, base.errors());
@@ -187,7 +198,8 @@ genie_status* BlobStore::map(std::string_view digest, genie_bytes* out) noexcept
     if (reinterpret_cast<std::uintptr_t>(data) % kAlignment != 0) {
       if (!entry.aligned_copy) {
         entry.aligned_copy = allocate(entry.size_bytes, kAlignment);
-        if (!entry.aligned_copy) return make_status(GENIE_RESOURCE_EXHAUSTED, "no memory to align blob " + std::string(digest));
+        if (!entry.aligned_copy)
+          return make_status(GENIE_RESOURCE_EXHAUSTED, "no memory to align blob " + std::string(digest));
         std::copy_n(data, entry.size_bytes, static_cast<unsigned char*>(entry.aligned_copy));
         state_->copied_bytes += entry.size_bytes;
       }
@@ -208,19 +220,23 @@ void BlobStore::unmap(std::string_view digest) noexcept {
   if (--found->second.users == 0) deallocate(std::exchange(found->second.aligned_copy, nullptr));
 }
 
-genie_status* BlobStore::begin(std::string_view digest, std::uint64_t size, genie_blob_writer** out) noexcept {
+genie_status* BlobStore::begin(std::string_view digest, std::uint64_t size,
+                               genie_blob_writer** out) noexcept {
   try {
     const std::lock_guard lock(state_->mutex);
     if (state_->entries.contains(digest))
       return make_status(GENIE_ALREADY_EXISTS, "the host has blob " + std::string(digest) + " already");
     if (state_->cache.empty())
-      return make_status(GENIE_FAILED_PRECONDITION, "this host stores no blobs: its configuration names no cache folder");
+      return make_status(GENIE_FAILED_PRECONDITION,
+                         "this host stores no blobs: its configuration names no cache folder");
     if (size > state_->quota_bytes || state_->written_bytes > state_->quota_bytes - size)
-      return make_status(GENIE_RESOURCE_EXHAUSTED,
-                         {about_file("GE0675", "storing " + std::to_string(size) + " bytes more would exceed the quota of " +
-                                                   std::to_string(state_->quota_bytes) + " bytes (" +
-                                                   std::to_string(state_->written_bytes) + " used)",
-                                     state_->cache.string(), "raise cache.quota_bytes, or clean the folder")});
+      return make_status(
+          GENIE_RESOURCE_EXHAUSTED,
+          {about_file("GE0675",
+                      "storing " + std::to_string(size) + " bytes more would exceed the quota of " +
+                          std::to_string(state_->quota_bytes) + " bytes (" +
+                          std::to_string(state_->written_bytes) + " used)",
+                      state_->cache.string(), "raise cache.quota_bytes, or clean the folder")});
     auto writer = BlobWriter::begin(state_->cache, digest, size);
     if (!writer) return make_status(GENIE_UNAVAILABLE, writer.errors());
     state_->written_bytes += size;
@@ -266,7 +282,8 @@ void BlobStore::abort(genie_blob_writer* raw) noexcept {
 std::uint64_t BlobStore::mapped() const {
   const std::lock_guard lock(state_->mutex);
   std::uint64_t users = 0;
-  for (const auto& [digest, entry] : state_->entries) users += entry.users;
+  for (const auto& [digest, entry] : state_->entries)
+    users += entry.users;
   return users;
 }
 

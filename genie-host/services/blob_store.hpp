@@ -30,15 +30,21 @@ class BlobStore {
 
   /// Registers where the blobs of a plan lie. Relative uris are relative to `folder`. Every location is checked: the file
   /// opens, is a regular file, and holds offset + size. Blobs already known keep their place. A location that carries the
-  /// identity of its file ("identity", FileIdentity's text) must match it; `stale` receives the digests whose identity is
-  /// missing or differs: their bytes must be hashed before they are trusted.
-  [[nodiscard]] plan::Status add(const plan::Table<plan::Blob>& blobs, const plan::Table<plan::Location>& locations,
-                                 const std::filesystem::path& folder, std::vector<std::string>* stale);
+  /// identity of its file ("identity", FileIdentity's text) vouches for the digest as long as that matches; `doubts` (may be
+  /// null) receives the digests that nothing vouches for.
+  struct Doubts {
+    std::vector<std::string> unknown;  ///< no identity was given
+    std::vector<std::string> changed;  ///< the file is not the one whose bytes were hashed
+  };
+  [[nodiscard]] plan::Status add(const plan::Table<plan::Blob>& blobs,
+                                 const plan::Table<plan::Location>& locations,
+                                 const std::filesystem::path& folder, Doubts* doubts);
 
   /// Hashes these blobs (all when `digests` is null) on up to two threads; an error names each whose bytes are not what its
   /// digest says. progress may be empty.
-  [[nodiscard]] plan::Status verify(const std::vector<std::string>* digests,
-                                    const std::function<bool(std::uint64_t done, std::uint64_t total)>& progress);
+  [[nodiscard]] plan::Status verify(
+      const std::vector<std::string>* digests,
+      const std::function<bool(std::uint64_t done, std::uint64_t total)>& progress);
 
   /// An error names each registered file that is not what it was when it was added.
   [[nodiscard]] plan::Status check_unchanged() const;
@@ -54,7 +60,8 @@ class BlobStore {
   // --- as in host.h; a status is null or owned by the caller ---
   [[nodiscard]] genie_status* map(std::string_view digest, genie_bytes* out) noexcept;
   void unmap(std::string_view digest) noexcept;
-  [[nodiscard]] genie_status* begin(std::string_view digest, std::uint64_t size, genie_blob_writer** out) noexcept;
+  [[nodiscard]] genie_status* begin(std::string_view digest, std::uint64_t size,
+                                    genie_blob_writer** out) noexcept;
   [[nodiscard]] genie_status* write(genie_blob_writer* writer, const void* data, std::uint64_t size) noexcept;
   [[nodiscard]] genie_status* commit(genie_blob_writer* writer) noexcept;
   void abort(genie_blob_writer* writer) noexcept;

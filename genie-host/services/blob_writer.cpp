@@ -30,11 +30,14 @@ bool is_digest(std::string_view digest) {
                      [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-std::string error_text(int number) { return std::generic_category().message(number); }
+std::string error_text(int number) {
+  return std::generic_category().message(number);
+}
 
 }  // namespace
 
-plan::Result<std::unique_ptr<BlobWriter>> BlobWriter::begin(const std::filesystem::path& folder, std::string_view digest,
+plan::Result<std::unique_ptr<BlobWriter>> BlobWriter::begin(const std::filesystem::path& folder,
+                                                            std::string_view digest,
                                                             std::uint64_t size_bytes) {
   if (!is_digest(digest)) return problem("GE0674", "not a digest: " + std::string(digest), {});
   std::error_code error;
@@ -62,8 +65,10 @@ BlobWriter::~BlobWriter() {
 
 plan::Status BlobWriter::write(const void* data, std::uint64_t size) {
   if (size > size_bytes_ - written_bytes_)
-    return problem("GE0674", "blob " + digest_ + " was announced with " + std::to_string(size_bytes_) +
-                                 " bytes and more arrived", final_);
+    return problem(
+        "GE0674",
+        "blob " + digest_ + " was announced with " + std::to_string(size_bytes_) + " bytes and more arrived",
+        final_);
   const auto* at = static_cast<const char*>(data);
   sha_.update(at, size);
   while (size > 0) {
@@ -79,10 +84,13 @@ plan::Status BlobWriter::write(const void* data, std::uint64_t size) {
 
 plan::Result<std::string> BlobWriter::commit() {
   if (written_bytes_ != size_bytes_)
-    return problem("GE0674", "blob " + digest_ + " was announced with " + std::to_string(size_bytes_) + " bytes and " +
-                                 std::to_string(written_bytes_) + " arrived", final_);
+    return problem("GE0674",
+                   "blob " + digest_ + " was announced with " + std::to_string(size_bytes_) + " bytes and " +
+                       std::to_string(written_bytes_) + " arrived",
+                   final_);
   const std::string found = std::string(kPrefix) + sha_.finish();
-  if (found != digest_) return problem("GE0674", "blob " + digest_ + " has other bytes: their digest is " + found, final_);
+  if (found != digest_)
+    return problem("GE0674", "blob " + digest_ + " has other bytes: their digest is " + found, final_);
   if (::fchmod(descriptor_, S_IRUSR) != 0 || ::rename(temporary_.c_str(), final_.c_str()) != 0)
     return problem("GE0675", "a blob cannot be stored: " + error_text(errno), final_);
   temporary_.clear();

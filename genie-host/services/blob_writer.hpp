@@ -16,7 +16,8 @@ namespace genie::services {
 class BlobWriter {
  public:
   [[nodiscard]] static plan::Result<std::unique_ptr<BlobWriter>> begin(const std::filesystem::path& folder,
-                                                                       std::string_view digest, std::uint64_t size_bytes);
+                                                                       std::string_view digest,
+                                                                       std::uint64_t size_bytes);
   ~BlobWriter();
   BlobWriter(const BlobWriter&) = delete;
 

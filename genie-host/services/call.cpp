@@ -6,8 +6,8 @@
 
 namespace genie::services {
 
-CallContext::CallContext(std::shared_ptr<const runtime::CancelToken> cancel, Progress progress, std::uint64_t deadline_ns,
-                         std::uint64_t job)
+CallContext::CallContext(std::shared_ptr<const runtime::CancelToken> cancel, Progress progress,
+                         std::uint64_t deadline_ns, std::uint64_t job)
     : cancel_(std::move(cancel)), progress_(std::move(progress)) {
   call_ = {};
   call_.struct_size = sizeof call_;
@@ -18,7 +18,8 @@ CallContext::CallContext(std::shared_ptr<const runtime::CancelToken> cancel, Pro
     const auto& self = *static_cast<const CallContext*>(call->impl);
     return self.cancel_ && self.cancel_->cancelled() ? 1 : 0;
   };
-  call_.progress = [](const genie_call* call, std::uint64_t done, std::uint64_t total, genie_str what) noexcept {
+  call_.progress = [](const genie_call* call, std::uint64_t done, std::uint64_t total,
+                      genie_str what) noexcept {
     const auto& self = *static_cast<const CallContext*>(call->impl);
     try {
       if (self.progress_) self.progress_(done, total, view(what));

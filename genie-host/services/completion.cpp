@@ -61,7 +61,8 @@ void CompletionTable::signal(genie_completion* completion, genie_status* status)
       ++slot->generation;
       free_.push_back(static_cast<std::uint32_t>(slot - slots_.data()));
     } else {
-      const auto number = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(completion) & 0xffffffffu);
+      const auto number =
+          static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(completion) & 0xffffffffu);
       if (number != 0 && number <= slots_.size()) owner = slots_[number - 1].owner;
     }
   }
@@ -71,7 +72,8 @@ void CompletionTable::signal(genie_completion* completion, genie_status* status)
   }
   release_status(status);
   try {
-    misbehaviour_(owner, "signalled a completion that was signalled before, was given up, or never existed (A15)");
+    misbehaviour_(owner,
+                  "signalled a completion that was signalled before, was given up, or never existed (A15)");
   } catch (...) {
     // Reporting must not take the host down; the signal itself was already ignored.
   }

@@ -18,7 +18,8 @@ namespace genie::services {
 
 /// What all plug-in instances of one engine share. [any-thread]
 struct Services {
-  explicit Services(LogSink log_sink, std::filesystem::path blob_cache = {}, std::uint64_t blob_quota_bytes = 0);
+  explicit Services(LogSink log_sink, std::filesystem::path blob_cache = {},
+                    std::uint64_t blob_quota_bytes = 0);
 
   LogSink log;
   std::unique_ptr<TraceBuffer> trace;  ///< null: nobody wants a timeline

@@ -19,7 +19,8 @@ std::optional<genie_kernels_ref> KernelsRegistry::find(std::string_view id) cons
 std::vector<std::string> KernelsRegistry::ids() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> ids;
-  for (const auto& [id, ref] : refs_) ids.push_back(id);
+  for (const auto& [id, ref] : refs_)
+    ids.push_back(id);
   return ids;
 }
 

@@ -19,7 +19,9 @@ plan::Diagnostic unusable(const std::string& path, const std::string& why) {
   return diagnostic;
 }
 
-std::string error_text(int number) { return std::generic_category().message(number); }
+std::string error_text(int number) {
+  return std::generic_category().message(number);
+}
 
 }  // namespace
 

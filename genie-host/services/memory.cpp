@@ -17,6 +17,8 @@ void* allocate(std::uint64_t size, std::uint64_t align) noexcept {
   return std::aligned_alloc(static_cast<std::size_t>(align), static_cast<std::size_t>(rounded));
 }
 
-void deallocate(void* data) noexcept { std::free(data); }
+void deallocate(void* data) noexcept {
+  std::free(data);
+}
 
 }  // namespace genie::services

@@ -20,7 +20,9 @@ Sha256::Sha256() : context_(std::make_unique<Context>()) {
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
 
-void Sha256::update(const void* data, std::size_t size) { EVP_DigestUpdate(context_->evp, data, size); }
+void Sha256::update(const void* data, std::size_t size) {
+  EVP_DigestUpdate(context_->evp, data, size);
+}
 
 std::string Sha256::finish() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
@@ -42,7 +44,8 @@ std::string sha256_of_file(const std::string& path) {
   Sha256 sha;
   std::array<char, 1 << 16> buffer;
   std::size_t got = 0;
-  while ((got = std::fread(buffer.data(), 1, buffer.size(), file)) > 0) sha.update(buffer.data(), got);
+  while ((got = std::fread(buffer.data(), 1, buffer.size(), file)) > 0)
+    sha.update(buffer.data(), got);
   const bool bad = std::ferror(file) != 0;
   std::fclose(file);
   return bad ? std::string() : sha.finish();

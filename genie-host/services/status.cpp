@@ -19,14 +19,16 @@ namespace {
 std::atomic<std::int64_t> live{0};
 
 constexpr std::array<std::string_view, 18> kNames = {
-    "OK",           "CANCELLED",         "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED", "NOT_FOUND",
-    "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED",         "OUT_OF_RANGE",
-    "UNIMPLEMENTED", "INTERNAL",          "UNAVAILABLE",       "DATA_LOSS",          "UNAUTHENTICATED",   "INCOMPATIBLE"};
+    "OK",        "CANCELLED",       "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+    "NOT_FOUND", "ALREADY_EXISTS",  "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+    "ABORTED",   "OUT_OF_RANGE",    "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+    "DATA_LOSS", "UNAUTHENTICATED", "INCOMPATIBLE"};
 
 // What is answered when there is no memory for a status. Never freed, never written after its first use.
 genie_status* out_of_memory() noexcept {
   static constexpr std::string_view text = "out of memory: not even the error could be described";
-  static genie_status status{{sizeof(genie_status_info), GENIE_RESOURCE_EXHAUSTED, 0, str(text), {}, 0, {}, {}}, {}, true};
+  static genie_status status{
+      {sizeof(genie_status_info), GENIE_RESOURCE_EXHAUSTED, 0, str(text), {}, 0, {}, {}}, {}, true};
   return &status;
 }
 
@@ -46,7 +48,8 @@ genie_status* make_status(const genie_status_info& given) noexcept {
     auto status = std::make_unique<genie_status>(genie_status{info, {}, false});
     const std::array<genie_str, 4> parts = {given.message, given.domain, given.node, given.diagnostics};
     std::size_t size = 0;
-    for (const genie_str& part : parts) size += view(part).size();
+    for (const genie_str& part : parts)
+      size += view(part).size();
     status->text.reserve(size);
     std::array<genie_str, 4> kept{};
     for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -54,7 +57,8 @@ genie_status* make_status(const genie_status_info& given) noexcept {
       status->text.append(view(parts[i]));
       kept[i] = {status->text.data() + at, status->text.size() - at};
     }
-    status->info = {sizeof(genie_status_info), info.code, info.flags, kept[0], kept[1], info.native_code, kept[2], kept[3]};
+    status->info = {sizeof(genie_status_info), info.code, info.flags, kept[0], kept[1],
+                    info.native_code,          kept[2],   kept[3]};
     live.fetch_add(1, std::memory_order_relaxed);
     return status.release();
   } catch (const std::bad_alloc&) {
@@ -62,7 +66,8 @@ genie_status* make_status(const genie_status_info& given) noexcept {
   }
 }
 
-genie_status* make_status(std::uint32_t code, std::string_view message, std::string_view diagnostics) noexcept {
+genie_status* make_status(std::uint32_t code, std::string_view message,
+                          std::string_view diagnostics) noexcept {
   genie_status_info info{};
   info.struct_size = sizeof info;
   info.code = code;
@@ -90,6 +95,8 @@ void release_status(genie_status* status) noexcept {
   delete status;
 }
 
-std::int64_t live_statuses() noexcept { return live.load(std::memory_order_relaxed); }
+std::int64_t live_statuses() noexcept {
+  return live.load(std::memory_order_relaxed);
+}
 
 }  // namespace genie::services

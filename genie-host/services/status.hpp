@@ -12,7 +12,8 @@ namespace genie::services {
 
 /// Copies info. Never null: without memory, a static RESOURCE_EXHAUSTED status. [any-thread]
 [[nodiscard]] genie_status* make_status(const genie_status_info& info) noexcept;
-[[nodiscard]] genie_status* make_status(std::uint32_t code, std::string_view message, std::string_view diagnostics = {}) noexcept;
+[[nodiscard]] genie_status* make_status(std::uint32_t code, std::string_view message,
+                                        std::string_view diagnostics = {}) noexcept;
 
 /// The first diagnostic's message and all of them as JSON; diagnostics is not empty.
 [[nodiscard]] genie_status* make_status(std::uint32_t code, const plan::Diagnostics& diagnostics) noexcept;
@@ -59,6 +60,8 @@ class StatusPtr {
 inline std::string_view view(genie_str text) {
   return text.data ? std::string_view(text.data, static_cast<std::size_t>(text.size)) : std::string_view();
 }
-inline genie_str str(std::string_view text) { return {text.data(), text.size()}; }
+inline genie_str str(std::string_view text) {
+  return {text.data(), text.size()};
+}
 
 }  // namespace genie::services

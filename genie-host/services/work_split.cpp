@@ -9,7 +9,8 @@ namespace genie::services {
 
 bool split_work(std::size_t count, const std::function<bool(std::size_t)>& f) {
   constexpr std::size_t kMostThreads = 4;
-  const std::size_t threads = std::min({count, kMostThreads, std::size_t{std::max(1u, std::thread::hardware_concurrency())}});
+  const std::size_t threads =
+      std::min({count, kMostThreads, std::size_t{std::max(1u, std::thread::hardware_concurrency())}});
   std::atomic<std::size_t> next{0};
   std::atomic<bool> stopped{false};
   const auto work = [&] {
@@ -17,7 +18,8 @@ bool split_work(std::size_t count, const std::function<bool(std::size_t)>& f) {
       if (!f(i)) stopped = true;
   };
   std::vector<std::jthread> helpers;
-  for (std::size_t i = 1; i < threads; ++i) helpers.emplace_back(work);
+  for (std::size_t i = 1; i < threads; ++i)
+    helpers.emplace_back(work);
   work();
   helpers.clear();
   return !stopped;

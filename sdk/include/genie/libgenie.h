@@ -62,8 +62,8 @@ GENIE_API void genie_text_free(char* text) GENIE_NOEXCEPT;
 #define GENIE_ENGINE_SET_ENVIRONMENT UINT32_C(16)
 
 /* One line of the log; borrowed for the call. [callback] any thread */
-typedef void (*genie_log_fn)(void* ctx, uint32_t level, genie_str component, genie_str text, const genie_key_value* values,
-                             uint64_t value_count) GENIE_NOEXCEPT;
+typedef void (*genie_log_fn)(void* ctx, uint32_t level, genie_str component, genie_str text,
+                             const genie_key_value* values, uint64_t value_count) GENIE_NOEXCEPT;
 /* For a progress bar; total 0 if unknown. [callback] any thread */
 typedef void (*genie_progress_fn)(void* ctx, uint64_t done, uint64_t total, genie_str what) GENIE_NOEXCEPT;
 
@@ -73,27 +73,31 @@ typedef struct genie_engine_options {
   uint64_t struct_size;
   const char* config;      /* a run config (docs/run-config.md), JSON text; null: config_file is read */
   const char* config_file; /* names the config in errors; its folder is what relative paths are relative to */
-  const char* base_folder; /* that folder, when it is another one or there is no file; null: the current folder */
+  const char*
+      base_folder; /* that folder, when it is another one or there is no file; null: the current folder */
   const char* const* overrides; /* "/json/pointer=value", as genie-host --set */
   uint64_t override_count;
   const char* const* plugin_paths; /* searched first, as genie-host --plugin */
   uint64_t plugin_path_count;
-  const char* host_executable; /* genie-host, which probes plug-ins; null: found beside this library or on PATH */
-  uint32_t flags;              /* GENIE_ENGINE_* */
-  uint32_t log_level;          /* GENIE_LOG_*: the lowest level that is written */
+  const char*
+      host_executable; /* genie-host, which probes plug-ins; null: found beside this library or on PATH */
+  uint32_t flags;      /* GENIE_ENGINE_* */
+  uint32_t log_level;  /* GENIE_LOG_*: the lowest level that is written */
   genie_log_fn log;
   genie_progress_fn progress;
   void* ctx;
 } genie_engine_options;
 
 /* Reads the config, discovers, checks and loads the plug-ins it names. [any-thread] */
-GENIE_API genie_error* genie_engine_create(const genie_engine_options* options, genie_engine** out) GENIE_NOEXCEPT;
+GENIE_API genie_error* genie_engine_create(const genie_engine_options* options,
+                                           genie_engine** out) GENIE_NOEXCEPT;
 /* Null is allowed. Open sessions go on working; the rest goes with the last of them. */
 GENIE_API void genie_engine_destroy(genie_engine* engine) GENIE_NOEXCEPT;
 
 /* Replaces the source of the config, before load: a model for a frontend (frontend null: whichever knows it), relative to
  * the current folder. [serial] */
-GENIE_API genie_error* genie_engine_set_source(genie_engine* engine, const char* frontend, const char* uri) GENIE_NOEXCEPT;
+GENIE_API genie_error* genie_engine_set_source(genie_engine* engine, const char* frontend,
+                                               const char* uri) GENIE_NOEXCEPT;
 
 /* Reads the source and checks it, without scheduling it: what genie_engine_describe needs. [serial] */
 GENIE_API genie_error* genie_engine_capture(genie_engine* engine) GENIE_NOEXCEPT;
@@ -136,7 +140,8 @@ GENIE_API void genie_engine_reset_cancel(genie_engine* engine) GENIE_NOEXCEPT;
 
 /* One instance of the model's states. seed: of random operators, equals seeding the framework before the first step.
  * [any-thread] */
-GENIE_API genie_error* genie_session_open(genie_engine* engine, uint64_t seed, genie_engine_session** out) GENIE_NOEXCEPT;
+GENIE_API genie_error* genie_session_open(genie_engine* engine, uint64_t seed,
+                                          genie_engine_session** out) GENIE_NOEXCEPT;
 /* Null is allowed. */
 GENIE_API void genie_session_close(genie_engine_session* session) GENIE_NOEXCEPT;
 
@@ -159,8 +164,9 @@ typedef struct genie_named_output {
 } genie_named_output;
 
 /* Runs one step of a method and waits. deadline_ms 0: none. On an error no output was written. [serial] */
-GENIE_API genie_error* genie_session_step(genie_engine_session* session, const char* method, const genie_named_input* inputs,
-                                          uint64_t input_count, genie_named_output* outputs, uint64_t output_count,
+GENIE_API genie_error* genie_session_step(genie_engine_session* session, const char* method,
+                                          const genie_named_input* inputs, uint64_t input_count,
+                                          genie_named_output* outputs, uint64_t output_count,
                                           uint64_t deadline_ms) GENIE_NOEXCEPT;
 /* A copy of a state's content, owned by the caller. [serial] */
 GENIE_API genie_error* genie_session_read_state(genie_engine_session* session, const char* name,

@@ -1,0 +1,93 @@
+// GE0580…GE0599: the host's half of scheduling. GE0650…GE0699: steps, sessions and blobs.
+#include "codes_tables.hpp"
+
+namespace genie::plan::detail {
+
+std::span<const CodeInfo> scheduler_codes() {
+  static constexpr CodeInfo kCodes[] = {
+      {"GE0580", "A hint for a device that does not exist",
+       "A hint of the run config names a device, and the topology has none of that id.\n"
+       "\n"
+       "What to do: the message lists the devices there are.\n"},
+      {"GE0581", "A schedule for other devices",
+       "A saved plan that is scheduled holds for exactly the topology it was scheduled for: its devices, "
+       "their memory, their\n"
+       "kernels and the links between them. The present topology is another one.\n"
+       "\n"
+       "What to do: `--reschedule` makes a new schedule for the present devices.\n"},
+      {"GE0582", "The policy found no schedule",
+       "The policy plug-in could not place the plan on these devices, and gave no diagnostics of its own. "
+       "The message has its\n"
+       "words.\n"},
+      {"GE0583", "A schedule that does not hold",
+       "What a policy decides is checked before anything runs: every node is placed once, dependences are "
+       "honoured, values that\n"
+       "cross devices are transferred, memory suffices, and hard hints are obeyed. This policy's answer does "
+       "not pass; what is\n"
+       "wrong with it follows the headline.\n"
+       "\n"
+       "What to do: use another policy, give the devices more memory, or remove hard hints that contradict "
+       "each other.\n"},
+  };
+  return kCodes;
+}
+
+std::span<const CodeInfo> runtime_codes() {
+  static constexpr CodeInfo kCodes[] = {
+      {"GE0650", "Called too early",
+       "A call of the embedding API needs an earlier one: capture before describe, load before a session is "
+       "opened.\n"},
+      {"GE0651", "A method that the plan does not have",
+       "A plan has one or several methods: `forward` for a lone exported program, one per model for an "
+       "archive of several.\n"
+       "\n"
+       "What to do: the message lists them; `genie-host plan show` does too.\n"},
+      {"GE0652", "An input that the method does not have",
+       "An input is named as the exported program's placeholder, and each is given once.\n"},
+      {"GE0653", "An input is missing", "Each input of a method must be given.\n"},
+      {"GE0654", "An input of the wrong type",
+       "An input's element type, number of dimensions or device is not what the method takes. Nothing is "
+       "converted silently,\n"
+       "because that would change results.\n"},
+      {"GE0655", "An output that the method does not have",
+       "An output is named by its path in the output tree of the model: a key or field, an index, joined by "
+       "dots.\n"},
+      {"GE0656", "The deadline passed",
+       "A step did not end within its deadline (`/run/deadline_ms`). If it had written states already, the "
+       "session is lost.\n"},
+      {"GE0657", "Cancelled", "The run was interrupted, or the embedding program cancelled it.\n"},
+      {"GE0658", "A session that cannot go on",
+       "An earlier step of the session never ended, so its states are unknown.\n"
+       "\n"
+       "What to do: open another session.\n"},
+      {"GE0659", "The plan could not be prepared",
+       "The backend could not compile the stages or place the weights. The message has its words.\n"},
+      {"GE0660", "A step failed", "The backend could not run the step. The message has its words.\n"},
+      {"GE0661", "A state could not be read or written", "The backend refused. The message has its words.\n"},
+      {"GE0662", "Out of memory", "This process has no memory left.\n"},
+      {"GE0663", "A wrong argument of the embedding API",
+       "A null pointer where something is needed, or a struct whose `struct_size` was not set.\n"},
+      {"GE0670", "A file with weights changed",
+       "Weights are used where they lie, so the file must not change while a plan of it is in use. It did.\n"
+       "\n"
+       "What to do: run again. To replace a model, write a new file and rename it over the old one.\n"},
+      {"GE0671", "A blob that nobody knows",
+       "A plan names its weights by digest and says in `locations` where their bytes lie. For this digest "
+       "nothing is said.\n"},
+      {"GE0672", "A file with weights cannot be used", "It is missing, unreadable, or no regular file.\n"},
+      {"GE0673", "A blob beyond the end of its file",
+       "The plan says that a weight lies at an offset of a file that is shorter: it was cut, or is not the "
+       "file it was.\n"},
+      {"GE0674", "A blob with other bytes",
+       "The bytes that a plan names by digest do not have that digest: the file changed since the plan was "
+       "made, or a transfer\n"
+       "was damaged.\n"
+       "\n"
+       "What to do: capture the model again.\n"},
+      {"GE0675", "A blob cannot be stored",
+       "The folder for blobs cannot be written to, or its quota is used up.\n"},
+  };
+  return kCodes;
+}
+
+}  // namespace genie::plan::detail
