@@ -105,23 +105,22 @@ void FairShare::reshare(std::uint64_t now_ns, const std::vector<std::uint32_t>& 
         for (const std::uint32_t other : flows_[f].resources)
           if (resources.insert(other).second) queue.push_back(other);
   }
-  std::vector<Rate> left(capacity_.size());
+  left_.resize(capacity_.size());
+  fresh_.resize(flows_.size());
   for (const std::uint32_t r : resources)
-    left[r] = {capacity_[r], 1};
-  std::vector<Rate> rates(flows_.size());
+    left_[r] = {capacity_[r], 1};
   for (const bool urgent : {true, false}) {
     std::vector<Flow> group;
     for (const Flow f : flows)
       if (flows_[f].urgent == urgent) group.push_back(f);
-    fill(group, left, rates);
+    fill(group);
   }
   for (const Flow f : flows)
-    set_rate(f, now_ns, rates[f]);
+    set_rate(f, now_ns, fresh_[f]);
 }
 
 // Raises all rates together; a resource that is used up fixes its messages; the rest goes on.
-void FairShare::fill(const std::vector<Flow>& flows, std::vector<Rate>& left,
-                     std::vector<Rate>& rates) const {
+void FairShare::fill(const std::vector<Flow>& flows) {
   std::vector<Flow> open = flows;
   while (!open.empty()) {
     std::map<std::uint32_t, std::uint64_t> counts;
@@ -129,9 +128,9 @@ void FairShare::fill(const std::vector<Flow>& flows, std::vector<Rate>& left,
       for (const std::uint32_t r : flows_[f].resources)
         ++counts[r];
     std::uint32_t narrowest = counts.begin()->first;
-    Rate share = divide(left[narrowest], counts.begin()->second);
+    Rate share = divide(left_[narrowest], counts.begin()->second);
     for (const auto& [r, count] : counts)
-      if (const Rate candidate = divide(left[r], count); less(candidate, share))
+      if (const Rate candidate = divide(left_[r], count); less(candidate, share))
         narrowest = r, share = candidate;
     std::vector<Flow> still_open;
     for (const Flow f : open) {
@@ -139,9 +138,9 @@ void FairShare::fill(const std::vector<Flow>& flows, std::vector<Rate>& left,
         still_open.push_back(f);
         continue;
       }
-      rates[f] = share;
+      fresh_[f] = share;
       for (const std::uint32_t r : flows_[f].resources)
-        left[r] = minus(left[r], share);
+        left_[r] = minus(left_[r], share);
     }
     open = std::move(still_open);
   }
@@ -154,7 +153,7 @@ void FairShare::set_rate(Flow flow, std::uint64_t now_ns, const Rate& rate) {
     const Wide scale = Wide{state.rate.den} * kNsPerS;
     const Wide per_ns = state.rate.num << kFractionBits;
     const Wide elapsed = now_ns - state.since_ns;
-    // floor(per_ns * elapsed / scale) without overflow, rounded up: a message never ends late.
+    // per_ns * elapsed / scale without overflow, rounded up: a message never ends late.
     const Wide done = (per_ns / scale) * elapsed + ((per_ns % scale) * elapsed + scale - 1) / scale;
     state.remaining = done >= state.remaining ? 0 : state.remaining - done;
   }

@@ -49,13 +49,15 @@ class FairShare {
   };
 
   void reshare(std::uint64_t now_ns, const std::vector<std::uint32_t>& touched);
-  void fill(const std::vector<Flow>& flows, std::vector<Rate>& left, std::vector<Rate>& rates) const;
+  void fill(const std::vector<Flow>& flows);
   void set_rate(Flow flow, std::uint64_t now_ns, const Rate& rate);
 
   std::vector<std::uint64_t> capacity_;
   std::vector<std::vector<Flow>> users_;  // per resource, active flows in start order
   std::vector<State> flows_;
   std::set<std::pair<std::uint64_t, Flow>> ends_;
+  std::vector<Rate> left_;   // per resource, while sharing anew
+  std::vector<Rate> fresh_;  // per flow, while sharing anew
 };
 
 }  // namespace genie::plan::detail

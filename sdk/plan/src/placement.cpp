@@ -87,6 +87,8 @@ Placement::Placement(const Plan& plan, const Method& method, const MethodSchedul
       inside_(method.nodes.size(), 0),
       taken_(index_.values().size(), 0) {
   for (std::uint32_t s = 0; s < stages_.size(); ++s)
+    stage_numbers_.emplace(schedule.stages[s].id, s);
+  for (std::uint32_t s = 0; s < stages_.size(); ++s)
     for (const std::string& id : schedule.stages[s].nodes)
       if (const std::uint32_t n = index_.node(id); n != kNone && home_[n] == kNone) home_[n] = s;
   for (std::uint32_t s = 0; s < stages_.size(); ++s) {
@@ -95,6 +97,11 @@ Placement::Placement(const Plan& plan, const Method& method, const MethodSchedul
   }
   assign_writes(residence);
   collect_outputs();
+}
+
+std::uint32_t Placement::stage_number(std::string_view id) const {
+  const auto at = stage_numbers_.find(id);
+  return at == stage_numbers_.end() ? kNone : at->second;
 }
 
 std::uint32_t Placement::maker(std::uint32_t value) const {
@@ -137,15 +144,22 @@ void Placement::collect_needs(std::uint32_t stage) {
   for (const std::uint32_t n : use.nodes)
     inside_[n] = stage + 1;
   Names from_dims;
+  Names weights, states;  // seen
+  const auto add_weight = [&](const std::string& name) {
+    if (weights.insert(name).second) use.weights.push_back(name);
+  };
+  const auto add_state = [&](const std::string& name) {
+    if (states.insert(name).second) use.states.push_back(name);
+  };
   for (const std::uint32_t n : use.nodes) {
     const Node& node = method_->nodes[n];
     for (const std::uint32_t v : index_.reads(n))
       need(use, stage, v);
     const Resources found = resources_of(*method_, node);
     for (const std::string& w : found.weights)
-      add_once(use.weights, w);
+      add_weight(w);
     for (const std::string& s : found.states)
-      add_once(use.states, s);
+      add_state(s);
     for_each_arg(node, [&](const Arg& a) {
       if (const auto* dim = std::get_if<arg::Dim>(&a.is)) dim->expr.collect_symbols(from_dims);
     });
@@ -153,8 +167,7 @@ void Placement::collect_needs(std::uint32_t stage) {
       if (v == kNone) continue;
       const Value* value = index_.values()[v].value;
       // A view of a state made here keeps saying so: the stage then has the state.
-      if (value != nullptr && value->alias_of.starts_with("state:"))
-        add_once(use.states, value->alias_of.substr(6));
+      if (value != nullptr && value->alias_of.starts_with("state:")) add_state(value->alias_of.substr(6));
     }
   }
   need_symbol_sources(use, stage, from_dims);

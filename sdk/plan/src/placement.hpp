@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "genie/plan/index.hpp"
@@ -43,6 +44,8 @@ class Placement {
   [[nodiscard]] std::uint32_t home(std::uint32_t node) const { return home_[node]; }
   /// The stage that makes a value with its own nodes; kNone for inputs.
   [[nodiscard]] std::uint32_t maker(std::uint32_t value) const;
+  /// The stage of that id; kNone for none.
+  [[nodiscard]] std::uint32_t stage_number(std::string_view id) const;
   [[nodiscard]] const std::string& id(std::uint32_t value) const { return *index_.values()[value].id; }
   /// Writes that no stage can perform on the state's device.
   [[nodiscard]] const std::vector<const StateWrite*>& orphan_writes() const { return orphan_writes_; }
@@ -59,6 +62,7 @@ class Placement {
   const Method* method_;
   const MethodSchedule* schedule_;
   GraphIndex index_;
+  std::unordered_map<std::string_view, std::uint32_t> stage_numbers_;
   std::vector<std::uint32_t> home_;
   std::vector<StageUse> stages_;
   std::vector<const StateWrite*> orphan_writes_;

@@ -89,9 +89,7 @@ class Simulator {
   Diagnostics prepare() {
     Diagnostics problems;
     const std::vector<Stage>& stages = placement_.schedule().stages;
-    std::map<std::string_view, std::uint32_t> stage_number;
     for (std::uint32_t s = 0; s < stages.size(); ++s) {
-      stage_number.emplace(stages[s].id, s);
       queues_[stages[s].device].push_back(s);
     }
     std::map<std::pair<std::uint32_t, std::string_view>, std::uint32_t> carried;  // value, device → transfer
@@ -108,8 +106,8 @@ class Simulator {
                                    "nothing connects " + place(run.from) + " to " + place(run.to) +
                                        ", which transfer " + transfer.id + " of " + transfer.value + " needs",
                                    "add a link to the topology, or place both ends where a link exists"));
-      if (const auto at = stage_number.find(transfer.from); at != stage_number.end()) {
-        run.after = at->second;
+      if (const std::uint32_t maker = placement_.stage_number(transfer.from); maker != kNone) {
+        run.after = maker;
       } else if (transfer.from.starts_with("state:")) {
         run.after = last_user(transfer.from.substr(6));
       }
@@ -133,7 +131,7 @@ class Simulator {
         }
       }
       for (const std::string& id : stages[s].after)
-        if (const auto at = stage_number.find(id); at != stage_number.end()) wait_for_stage(s, at->second);
+        wait_for_stage(s, placement_.stage_number(id));
       for (const std::uint32_t n : placement_.stages()[s].nodes)
         for (const std::string& id : placement_.method().nodes[n].after)
           if (const std::uint32_t before = placement_.index().node(id); before != kNone)

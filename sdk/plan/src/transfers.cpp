@@ -73,9 +73,8 @@ std::string_view device_of_end(const Placement& placement, const Residence* resi
       at = residence->states.find(root_state(placement.plan(), end.substr(6)));
     return at == residence->states.end() ? std::string_view() : std::string_view(at->second);
   }
-  for (const Stage& stage : placement.schedule().stages)
-    if (stage.id == end) return stage.device;
-  return "";
+  const std::uint32_t stage = placement.stage_number(end);
+  return stage == kNone ? std::string_view() : std::string_view(placement.schedule().stages[stage].device);
 }
 
 }  // namespace detail
