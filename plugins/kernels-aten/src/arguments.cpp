@@ -18,14 +18,15 @@ using Converted = std::variant<IValue, Operand, ListPlan, Mismatch>;
 namespace arg = plan::arg;
 
 std::string_view tag_of(const plan::Arg& actual) {
-  static constexpr std::string_view kTags[] = {"null", "value", "weight", "state", "int", "float", "bool", "complex",
-                                               "str", "dtype", "layout", "memory_format", "device", "dim", "graph", "list"};
+  static constexpr std::string_view kTags[] = {
+      "null", "value", "weight", "state",         "int",    "float", "bool",  "complex",
+      "str",  "dtype", "layout", "memory_format", "device", "dim",   "graph", "list"};
   return kTags[actual.is.index()];
 }
 
 Mismatch mismatch(const c10::Argument& formal, const plan::Arg& actual) {
-  return {"argument \"" + formal.name() + "\" wants " + formal.real_type()->str() + ", and the plan gives {\"" +
-          std::string(tag_of(actual)) + "\"}"};
+  return {"argument \"" + formal.name() + "\" wants " + formal.real_type()->str() +
+          ", and the plan gives {\"" + std::string(tag_of(actual)) + "\"}"};
 }
 
 std::optional<IValue> memory_format(std::string_view name) {
@@ -37,7 +38,8 @@ std::optional<IValue> memory_format(std::string_view name) {
 }
 
 /// A reference to something that is known only at run time; nothing for constants.
-std::optional<std::variant<Operand, Mismatch>> reference(const plan::Arg& actual, const Scope& scope, Wanted wanted) {
+std::optional<std::variant<Operand, Mismatch>> reference(const plan::Arg& actual, const Scope& scope,
+                                                         Wanted wanted) {
   Operand operand;
   operand.wanted = wanted;
   if (const auto* value = std::get_if<arg::Value>(&actual.is)) {
@@ -77,7 +79,8 @@ std::optional<IValue> number(const plan::Arg& actual) {
   if (const auto* i = std::get_if<std::int64_t>(&actual.is)) return IValue(*i);
   if (const auto* f = std::get_if<double>(&actual.is)) return IValue(*f);
   if (const auto* b = std::get_if<bool>(&actual.is)) return IValue(*b);
-  if (const auto* c = std::get_if<arg::Complex>(&actual.is)) return IValue(c10::complex<double>(c->real, c->imag));
+  if (const auto* c = std::get_if<arg::Complex>(&actual.is))
+    return IValue(c10::complex<double>(c->real, c->imag));
   return std::nullopt;
 }
 
@@ -148,7 +151,8 @@ Converted single(const c10::Argument& formal, TypeKind kind, const plan::Arg& ac
       if (constant) return *constant;
       break;
     case TypeKind::ComplexType:
-      if (constant && !constant->isComplexDouble()) return IValue(c10::complex<double>(constant->toScalar().toDouble(), 0.0));
+      if (constant && !constant->isComplexDouble())
+        return IValue(c10::complex<double>(constant->toScalar().toDouble(), 0.0));
       if (constant) return *constant;
       break;
     case TypeKind::StringType:
@@ -157,30 +161,38 @@ Converted single(const c10::Argument& formal, TypeKind kind, const plan::Arg& ac
     case TypeKind::DeviceObjType:
       if (std::holds_alternative<arg::Device>(actual.is)) return IValue(c10::Device(c10::kCPU));
       break;
-    default: break;
+    default:
+      break;
   }
   return mismatch(formal, actual);
 }
 
 std::optional<ListPlan::Of> list_of(const c10::TypePtr& element) {
   switch (element->kind()) {
-    case TypeKind::TensorType: return ListPlan::Of::tensors;
+    case TypeKind::TensorType:
+      return ListPlan::Of::tensors;
     case TypeKind::OptionalType:
       if (element->castRaw<c10::OptionalType>()->getElementType()->kind() == TypeKind::TensorType)
         return ListPlan::Of::optional_tensors;
       return std::nullopt;
     case TypeKind::IntType:
-    case TypeKind::SymIntType: return ListPlan::Of::integers;
+    case TypeKind::SymIntType:
+      return ListPlan::Of::integers;
     case TypeKind::FloatType:
-    case TypeKind::SymFloatType: return ListPlan::Of::floats;
+    case TypeKind::SymFloatType:
+      return ListPlan::Of::floats;
     case TypeKind::BoolType:
-    case TypeKind::SymBoolType: return ListPlan::Of::booleans;
-    case TypeKind::NumberType: return ListPlan::Of::numbers;
-    default: return std::nullopt;
+    case TypeKind::SymBoolType:
+      return ListPlan::Of::booleans;
+    case TypeKind::NumberType:
+      return ListPlan::Of::numbers;
+    default:
+      return std::nullopt;
   }
 }
 
-Converted list(const c10::Argument& formal, const c10::TypePtr& element, const plan::Arg& actual, const Scope& scope) {
+Converted list(const c10::Argument& formal, const c10::TypePtr& element, const plan::Arg& actual,
+               const Scope& scope) {
   std::vector<plan::Arg> repeated;
   const std::vector<plan::Arg>* items = nullptr;
   if (const auto* given = std::get_if<arg::List>(&actual.is)) {
@@ -247,17 +259,21 @@ Converted convert(const c10::Argument& formal, const plan::Arg& actual, const Sc
     if (type->kind() == TypeKind::GeneratorType) return IValue();
     return mismatch(formal, actual);
   }
-  if (const auto* of = type->castRaw<c10::ListType>()) return list(formal, of->getElementType(), actual, scope);
+  if (const auto* of = type->castRaw<c10::ListType>())
+    return list(formal, of->getElementType(), actual, scope);
   return single(formal, type->kind(), actual, scope);
 }
 
-std::vector<const plan::Arg*> in_schema_order(const c10::FunctionSchema& schema, const plan::Node& node, std::string& why) {
+std::vector<const plan::Arg*> in_schema_order(const c10::FunctionSchema& schema, const plan::Node& node,
+                                              std::string& why) {
   std::vector<const plan::Arg*> actuals(schema.arguments().size(), nullptr);
   if (node.args.size() > actuals.size()) {
-    why = "it takes " + std::to_string(actuals.size()) + " arguments, and the plan gives " + std::to_string(node.args.size());
+    why = "it takes " + std::to_string(actuals.size()) + " arguments, and the plan gives " +
+          std::to_string(node.args.size());
     return actuals;
   }
-  for (std::size_t i = 0; i < node.args.size(); ++i) actuals[i] = &node.args[i];
+  for (std::size_t i = 0; i < node.args.size(); ++i)
+    actuals[i] = &node.args[i];
   for (const auto& [name, actual] : node.kwargs) {
     const auto position = schema.argumentIndexWithName(name);
     if (!position) {
@@ -290,8 +306,8 @@ void append(Instruction& instruction, std::variant<c10::IValue, Operand, ListPla
   instruction.operands.push_back(operand);
 }
 
-std::string fill_stack(const c10::FunctionSchema& schema, const std::vector<const plan::Arg*>& actuals, const Scope& scope,
-                       Instruction& instruction) {
+std::string fill_stack(const c10::FunctionSchema& schema, const std::vector<const plan::Arg*>& actuals,
+                       const Scope& scope, Instruction& instruction) {
   for (std::size_t i = 0; i < actuals.size(); ++i) {
     const c10::Argument& formal = schema.arguments()[i];
     if (actuals[i] == nullptr) {
@@ -306,14 +322,18 @@ std::string fill_stack(const c10::FunctionSchema& schema, const std::vector<cons
     }
     Converted converted = convert(formal, *actuals[i], scope);
     if (auto* wrong = std::get_if<Mismatch>(&converted)) return wrong->why;
-    if (auto* constant = std::get_if<IValue>(&converted)) append(instruction, std::move(*constant));
-    else if (auto* operand = std::get_if<Operand>(&converted)) append(instruction, *operand);
-    else append(instruction, std::get<ListPlan>(std::move(converted)));
+    if (auto* constant = std::get_if<IValue>(&converted))
+      append(instruction, std::move(*constant));
+    else if (auto* operand = std::get_if<Operand>(&converted))
+      append(instruction, *operand);
+    else
+      append(instruction, std::get<ListPlan>(std::move(converted)));
   }
   return {};
 }
 
-std::variant<IValue, Operand, Mismatch> convert_plain(const plan::Arg& actual, const Scope& scope, Wanted wanted) {
+std::variant<IValue, Operand, Mismatch> convert_plain(const plan::Arg& actual, const Scope& scope,
+                                                      Wanted wanted) {
   if (auto found = reference(actual, scope, wanted)) {
     if (auto* operand = std::get_if<Operand>(&*found)) return *operand;
     return std::get<Mismatch>(*std::move(found));

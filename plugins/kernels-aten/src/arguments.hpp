@@ -36,21 +36,23 @@ struct Mismatch {
 
 /// One argument, as a schema's argument wants it.
 [[nodiscard]] std::variant<c10::IValue, Operand, ListPlan, Mismatch> convert(const c10::Argument& formal,
-                                                                             const plan::Arg& actual, const Scope& scope);
+                                                                             const plan::Arg& actual,
+                                                                             const Scope& scope);
 
 /// All arguments of a node, defaults filled in, into instruction.stack, operands and lists. Returns what is wrong, or "".
-[[nodiscard]] std::string fill_stack(const c10::FunctionSchema& schema, const std::vector<const plan::Arg*>& actuals,
-                                     const Scope& scope, Instruction& instruction);
+[[nodiscard]] std::string fill_stack(const c10::FunctionSchema& schema,
+                                     const std::vector<const plan::Arg*>& actuals, const Scope& scope,
+                                     Instruction& instruction);
 
 /// The node's arguments in schema order; null where it gives none. Returns what is wrong in `why`, or leaves it empty.
-[[nodiscard]] std::vector<const plan::Arg*> in_schema_order(const c10::FunctionSchema& schema, const plan::Node& node,
-                                                            std::string& why);
+[[nodiscard]] std::vector<const plan::Arg*> in_schema_order(const c10::FunctionSchema& schema,
+                                                            const plan::Node& node, std::string& why);
 
 /// Puts a converted argument at the end of the stack.
 void append(Instruction& instruction, std::variant<c10::IValue, Operand, ListPlan> converted);
 
 /// An argument of a number operator or of a sub-graph: no schema, taken as it is.
-[[nodiscard]] std::variant<c10::IValue, Operand, Mismatch> convert_plain(const plan::Arg& actual, const Scope& scope,
-                                                                         Wanted wanted);
+[[nodiscard]] std::variant<c10::IValue, Operand, Mismatch> convert_plain(const plan::Arg& actual,
+                                                                         const Scope& scope, Wanted wanted);
 
 }  // namespace genie::kernels_aten

@@ -19,7 +19,9 @@ namespace arg = plan::arg;
 constexpr std::size_t kDeepestNesting = 64;
 constexpr const char* kStageBug = "The stage document contradicts itself: validate the plan it was made from";
 
-bool is_branch(std::string_view op) { return op == "higher_order.cond" || op == "higher_order.cond.default"; }
+bool is_branch(std::string_view op) {
+  return op == "higher_order.cond" || op == "higher_order.cond.default";
+}
 
 NodePlace place_of(const plan::Node& node) {
   NodePlace place{node.id, node.op, node.scope, {}};
@@ -27,18 +29,22 @@ NodePlace place_of(const plan::Node& node) {
   return place;
 }
 
-bool writes(const c10::Argument& formal) { return formal.alias_info() != nullptr && formal.alias_info()->isWrite(); }
+bool writes(const c10::Argument& formal) {
+  return formal.alias_info() != nullptr && formal.alias_info()->isWrite();
+}
 
 }  // namespace
 
-at::Tensor storage_view(const c10::Storage& storage, std::int64_t offset, at::IntArrayRef sizes, at::IntArrayRef strides,
-                        at::ScalarType type) {
+at::Tensor storage_view(const c10::Storage& storage, std::int64_t offset, at::IntArrayRef sizes,
+                        at::IntArrayRef strides, at::ScalarType type) {
   at::Tensor tensor = at::empty({0}, at::TensorOptions(at::kCPU).dtype(type));
   tensor.set_(storage, offset, sizes, strides);
   return tensor;
 }
 
-void BlockCompiler::compile_stage() { compile_graph(method_); }
+void BlockCompiler::compile_stage() {
+  compile_graph(method_);
+}
 
 std::uint32_t BlockCompiler::compile_graph(const plan::Graph& graph) {
   const auto number = static_cast<std::uint32_t>(program_.blocks.size());
@@ -54,12 +60,15 @@ std::uint32_t BlockCompiler::compile_graph(const plan::Graph& graph) {
       continue;
     }
     const auto declared = graph.values.find(value->id);
-    frame.block.inputs.push_back(slot(frame, value->id, declared != graph.values.end() && declared->second.scalar.has_value()));
+    frame.block.inputs.push_back(
+        slot(frame, value->id, declared != graph.values.end() && declared->second.scalar.has_value()));
   }
   frame.handles.reserve(graph.nodes.size());
-  for (const plan::Node& node : graph.nodes) frame.handles.push_back(find_operator(node.op));
+  for (const plan::Node& node : graph.nodes)
+    frame.handles.push_back(find_operator(node.op));
   frame.rewrites = plan_in_place(plan_, graph, frame.handles);
-  for (std::size_t n = 0; n < graph.nodes.size(); ++n) node(frame, n);
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n)
+    node(frame, n);
   outputs(frame);
   writes(frame);
   lifetimes(frame.block);
@@ -86,9 +95,13 @@ void BlockCompiler::node(Frame& frame, std::size_t number) {
   const auto& op = frame.handles[number];
   if (!op) {
     fail(place, code::kUnknownOperator, "torch " GENIE_TORCH_VERSION " has no operator " + node.op,
-         alternatives(node.op) + (alternatives(node.op).empty() ? "Export the model with this version of torch, or build kernels-aten for the one it was exported with" : ""));
+         alternatives(node.op) + (alternatives(node.op).empty()
+                                      ? "Export the model with this version of torch, or build kernels-aten "
+                                        "for the one it was exported with"
+                                      : ""));
   } else if (!runs_on_cpu(*op)) {
-    fail(place, code::kNoCpuKernel, "torch " GENIE_TORCH_VERSION " has " + node.op + ", but no CPU kernel for it",
+    fail(place, code::kNoCpuKernel,
+         "torch " GENIE_TORCH_VERSION " has " + node.op + ", but no CPU kernel for it",
          "Export the model for the CPU, or decompose this operator (genie.export does so)");
   } else if (const auto rewrite = frame.rewrites.find(number); rewrite != frame.rewrites.end()) {
     return rewritten_node(frame, node, *op, rewrite->second, place);
@@ -100,7 +113,8 @@ void BlockCompiler::node(Frame& frame, std::size_t number) {
   results(frame, node, unused);
 }
 
-void BlockCompiler::operator_node(Frame& frame, const plan::Node& node, const c10::OperatorHandle& op, std::uint32_t place) {
+void BlockCompiler::operator_node(Frame& frame, const plan::Node& node, const c10::OperatorHandle& op,
+                                  std::uint32_t place) {
   Instruction instruction;
   instruction.kind = Instruction::Kind::op;
   instruction.op = op;
@@ -110,17 +124,19 @@ void BlockCompiler::operator_node(Frame& frame, const plan::Node& node, const c1
   const auto actuals = in_schema_order(schema, node, why);
   if (why.empty()) why = fill_stack(schema, actuals, frame.scope, instruction);
   if (why.empty()) why = forbidden_write(frame, schema, actuals, op.hasTag(at::Tag::inplace_view));
-  if (!why.empty()) fail(place, code::kArgument, node.op + ": " + why, "The operator is " + c10::toString(schema));
+  if (!why.empty())
+    fail(place, code::kArgument, node.op + ": " + why, "The operator is " + c10::toString(schema));
   mark_read_only(frame, node, schema, actuals);
   program_.random = program_.random || is_random(op);
-  program_.longest_stack = std::max(program_.longest_stack, static_cast<std::uint32_t>(instruction.stack.size()));
+  program_.longest_stack =
+      std::max(program_.longest_stack, static_cast<std::uint32_t>(instruction.stack.size()));
   results(frame, node, instruction);
   decisions(frame, node, instruction);
   frame.block.instructions.push_back(std::move(instruction));
 }
 
-void BlockCompiler::rewritten_node(Frame& frame, const plan::Node& node, const c10::OperatorHandle& op, const Rewrite& rewrite,
-                                   std::uint32_t place) {
+void BlockCompiler::rewritten_node(Frame& frame, const plan::Node& node, const c10::OperatorHandle& op,
+                                   const Rewrite& rewrite, std::uint32_t place) {
   std::string why;
   auto actuals = in_schema_order(op.schema(), node, why);
   const plan::Arg source = actuals.size() > 1 && actuals[1] != nullptr ? *actuals[1] : plan::Arg{arg::Null{}};
@@ -138,12 +154,16 @@ void BlockCompiler::rewritten_node(Frame& frame, const plan::Node& node, const c
     instruction.place = place;
     append(instruction, Operand{0, region, Source::slot, Wanted::as_is, false});
     auto converted = convert(op.schema().arguments()[1], source, frame.scope);
-    if (auto* wrong = std::get_if<Mismatch>(&converted)) why = wrong->why;
-    else if (auto* constant = std::get_if<c10::IValue>(&converted)) append(instruction, std::move(*constant));
-    else append(instruction, std::get<Operand>(converted));
+    if (auto* wrong = std::get_if<Mismatch>(&converted))
+      why = wrong->why;
+    else if (auto* constant = std::get_if<c10::IValue>(&converted))
+      append(instruction, std::move(*constant));
+    else
+      append(instruction, std::get<Operand>(converted));
     append(instruction, c10::IValue(false));
   }
-  if (!why.empty()) fail(place, code::kArgument, node.op + ": " + why, "The operator is " + c10::toString(op.schema()));
+  if (!why.empty())
+    fail(place, code::kArgument, node.op + ": " + why, "The operator is " + c10::toString(op.schema()));
   instruction.results = {kNone};
   frame.block.instructions.push_back(std::move(instruction));
   // From here on the result's name means the state.
@@ -160,16 +180,22 @@ void BlockCompiler::number_node(Frame& frame, const plan::Node& node, ScalarOp o
     plan::for_each_arg(actual, [&](const plan::Arg& item) {
       if (std::holds_alternative<arg::List>(item.is)) return;
       auto converted = convert_plain(item, frame.scope, Wanted::number);
-      if (auto* wrong = std::get_if<Mismatch>(&converted)) why = wrong->why;
-      else if (auto* constant = std::get_if<c10::IValue>(&converted)) append(instruction, std::move(*constant));
-      else append(instruction, std::get<Operand>(converted));
+      if (auto* wrong = std::get_if<Mismatch>(&converted))
+        why = wrong->why;
+      else if (auto* constant = std::get_if<c10::IValue>(&converted))
+        append(instruction, std::move(*constant));
+      else
+        append(instruction, std::get<Operand>(converted));
     });
   };
-  for (const plan::Arg& actual : node.args) add(actual);
-  for (const auto& [name, actual] : node.kwargs) add(actual);
+  for (const plan::Arg& actual : node.args)
+    add(actual);
+  for (const auto& [name, actual] : node.kwargs)
+    add(actual);
   const Arity takes = arity(op);
   if (why.empty() && (instruction.stack.size() < takes.least || instruction.stack.size() > takes.most))
-    why = "it takes " + std::to_string(takes.least) + " numbers, and the plan gives " + std::to_string(instruction.stack.size());
+    why = "it takes " + std::to_string(takes.least) + " numbers, and the plan gives " +
+          std::to_string(instruction.stack.size());
   if (!why.empty()) fail(place, code::kArgument, node.op + ": " + why, kStageBug);
   results(frame, node, instruction);
   decisions(frame, node, instruction);
@@ -187,7 +213,8 @@ void BlockCompiler::branch_node(Frame& frame, const plan::Node& node, std::uint3
       if (const auto* named = std::get_if<arg::Graph>(&item.is)) {
         const auto graph = method_.graphs.find(named->name);
         if (graph == method_.graphs.end() || depth_ >= kDeepestNesting) {
-          why = graph == method_.graphs.end() ? "there is no sub-graph \"" + named->name + "\"" : "sub-graphs are nested too deep";
+          why = graph == method_.graphs.end() ? "there is no sub-graph \"" + named->name + "\""
+                                              : "sub-graphs are nested too deep";
           return;
         }
         if (const auto done = compiled_.find(named->name); done != compiled_.end()) {
@@ -201,25 +228,30 @@ void BlockCompiler::branch_node(Frame& frame, const plan::Node& node, std::uint3
         instruction.blocks.push_back(block);
         return;
       }
-      auto converted = convert_plain(item, frame.scope, instruction.stack.empty() ? Wanted::boolean : Wanted::as_is);
-      if (auto* wrong = std::get_if<Mismatch>(&converted)) why = wrong->why;
-      else if (auto* constant = std::get_if<c10::IValue>(&converted)) append(instruction, std::move(*constant));
-      else append(instruction, std::get<Operand>(converted));
+      auto converted =
+          convert_plain(item, frame.scope, instruction.stack.empty() ? Wanted::boolean : Wanted::as_is);
+      if (auto* wrong = std::get_if<Mismatch>(&converted))
+        why = wrong->why;
+      else if (auto* constant = std::get_if<c10::IValue>(&converted))
+        append(instruction, std::move(*constant));
+      else
+        append(instruction, std::get<Operand>(converted));
     });
   }
   if (why.empty() && (instruction.blocks.size() != 2 || instruction.stack.empty()))
     why = "it takes a predicate, two sub-graphs and their operands";
   for (std::size_t i = 0; why.empty() && i < 2; ++i)
     if (program_.blocks[instruction.blocks[i]].inputs.size() != instruction.stack.size() - 1)
-      why = "a sub-graph has " + std::to_string(program_.blocks[instruction.blocks[i]].inputs.size()) + " inputs and gets " +
-            std::to_string(instruction.stack.size() - 1) + " operands";
+      why = "a sub-graph has " + std::to_string(program_.blocks[instruction.blocks[i]].inputs.size()) +
+            " inputs and gets " + std::to_string(instruction.stack.size() - 1) + " operands";
   if (!why.empty()) fail(place, code::kArgument, node.op + ": " + why, kStageBug);
   results(frame, node, instruction);
   frame.block.instructions.push_back(std::move(instruction));
 }
 
 std::string BlockCompiler::forbidden_write(const Frame& frame, const c10::FunctionSchema& schema,
-                                           const std::vector<const plan::Arg*>& actuals, bool geometry_only) const {
+                                           const std::vector<const plan::Arg*>& actuals,
+                                           bool geometry_only) const {
   std::string why;
   for (std::size_t i = 0; i < actuals.size(); ++i) {
     if (actuals[i] == nullptr || !kernels_aten::writes(schema.arguments()[i])) continue;
@@ -229,10 +261,15 @@ std::string BlockCompiler::forbidden_write(const Frame& frame, const c10::Functi
       const auto* state = std::get_if<arg::State>(&item.is);
       // detach_ and its kin change the description of a tensor, not its content.
       if (geometry_only && schema.name() == "aten::detach_") return;
-      if (geometry_only && (weight != nullptr || state != nullptr)) why = "it changes the geometry of a weight or a state";
-      if (weight != nullptr) why = "it writes into the weight \"" + weight->name + "\", which is read-only: what a model writes must be a state";
+      if (geometry_only && (weight != nullptr || state != nullptr))
+        why = "it changes the geometry of a weight or a state";
+      if (weight != nullptr)
+        why = "it writes into the weight \"" + weight->name +
+              "\", which is read-only: what a model writes must be a state";
       if (value != nullptr && frame.read_only.contains(value->id))
-        why = "it writes into \"" + value->id + "\", which may share memory with a weight; weights are read-only: what a model writes must be a state";
+        why = "it writes into \"" + value->id +
+              "\", which may share memory with a weight; weights are read-only: what a model writes must be "
+              "a state";
     });
   }
   return why;
@@ -245,7 +282,8 @@ void BlockCompiler::mark_read_only(Frame& frame, const plan::Node& node, const c
     if (actuals[i] == nullptr || schema.arguments()[i].alias_info() == nullptr) continue;
     plan::for_each_arg(*actuals[i], [&](const plan::Arg& item) {
       const auto* value = std::get_if<arg::Value>(&item.is);
-      shares = shares || std::holds_alternative<arg::Weight>(item.is) || (value && frame.read_only.contains(value->id));
+      shares = shares || std::holds_alternative<arg::Weight>(item.is) ||
+               (value && frame.read_only.contains(value->id));
     });
   }
   if (!shares) return;
@@ -274,7 +312,8 @@ void BlockCompiler::decisions(Frame& frame, const plan::Node& node, Instruction&
       for (std::uint32_t axis = 0; axis < declared->second.shape.size(); ++axis) {
         std::set<std::string, std::less<>> used;
         declared->second.shape[axis].collect_symbols(used);
-        if (used.size() == 1 && used.contains(id) && (!best || best->axis == kNone || !best->expr.is_symbol()))
+        if (used.size() == 1 && used.contains(id) &&
+            (!best || best->axis == kNone || !best->expr.is_symbol()))
           best = Decides{number, r, axis, declared->second.shape[axis]};
       }
     }
@@ -288,7 +327,8 @@ void BlockCompiler::outputs(Frame& frame) {
     output.name = port.name;
     std::string why;
     auto converted = convert_plain(port.value, frame.scope, Wanted::as_is);
-    if (const auto* weight = std::get_if<arg::Weight>(&port.value.is); weight && weights_.contains(weight->name)) {
+    if (const auto* weight = std::get_if<arg::Weight>(&port.value.is);
+        weight && weights_.contains(weight->name)) {
       output.from = BlockOutput::From::weight;
       output.index = weights_.at(weight->name);
     } else if (auto* operand = std::get_if<Operand>(&converted)) {
@@ -316,7 +356,8 @@ void BlockCompiler::writes(Frame& frame) {
     if (state == states_.end() || value == frame.scope.values.end()) {
       plan::Diagnostic diagnostic;
       diagnostic.code = code::kStageDocument;
-      diagnostic.message = "the write of value \"" + write.value + "\" to state \"" + write.state + "\" names something the stage does not have";
+      diagnostic.message = "the write of value \"" + write.value + "\" to state \"" + write.state +
+                           "\" names something the stage does not have";
       diagnostic.help = kStageBug;
       diagnostics_.push_back(std::move(diagnostic));
       continue;
@@ -336,9 +377,11 @@ void BlockCompiler::lifetimes(Block& block) {
     const auto use = [&](const Operand& operand) {
       if (operand.source == Source::slot) last[operand.index] = n;
     };
-    for (const Operand& operand : block.instructions[n].operands) use(operand);
+    for (const Operand& operand : block.instructions[n].operands)
+      use(operand);
     for (const ListPlan& list : block.instructions[n].lists)
-      for (const Operand& operand : list.operands) use(operand);
+      for (const Operand& operand : list.operands)
+        use(operand);
   }
   for (const BlockOutput& output : block.outputs)
     if (output.from == BlockOutput::From::slot) last[output.index] = forever;
@@ -351,9 +394,12 @@ void BlockCompiler::lifetimes(Block& block) {
     for (std::uint32_t r = 0; r < instruction.results.size(); ++r) {
       std::uint32_t& result = instruction.results[r];
       if (result == kNone || last[result] != kNever) continue;
-      const bool decides = std::ranges::any_of(instruction.decides, [&](const Decides& d) { return d.result == r; });
-      if (decides) instruction.drops.push_back(result);
-      else result = kNone;
+      const bool decides =
+          std::ranges::any_of(instruction.decides, [&](const Decides& d) { return d.result == r; });
+      if (decides)
+        instruction.drops.push_back(result);
+      else
+        result = kNone;
     }
     // In the order in which the stack is filled; of several uses of one slot the last one moves.
     std::vector<Operand*> uses;

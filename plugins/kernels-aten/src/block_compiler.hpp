@@ -25,7 +25,12 @@ class BlockCompiler {
   using Names = std::unordered_map<std::string_view, std::uint32_t>;
   BlockCompiler(const plan::Plan& plan, const plan::Method& method, Program& program, const Names& states,
                 const Names& weights, plan::Diagnostics& diagnostics)
-      : plan_(plan), method_(method), program_(program), states_(states), weights_(weights), diagnostics_(diagnostics) {}
+      : plan_(plan),
+        method_(method),
+        program_(program),
+        states_(states),
+        weights_(weights),
+        diagnostics_(diagnostics) {}
 
   /// The method itself, as blocks[0], and every sub-graph it names.
   void compile_stage();
@@ -43,14 +48,16 @@ class BlockCompiler {
 
   std::uint32_t compile_graph(const plan::Graph& graph);
   void node(Frame& frame, std::size_t number);
-  void operator_node(Frame& frame, const plan::Node& node, const c10::OperatorHandle& op, std::uint32_t place);
-  void rewritten_node(Frame& frame, const plan::Node& node, const c10::OperatorHandle& op, const Rewrite& rewrite,
-                      std::uint32_t place);
+  void operator_node(Frame& frame, const plan::Node& node, const c10::OperatorHandle& op,
+                     std::uint32_t place);
+  void rewritten_node(Frame& frame, const plan::Node& node, const c10::OperatorHandle& op,
+                      const Rewrite& rewrite, std::uint32_t place);
   void number_node(Frame& frame, const plan::Node& node, ScalarOp op, std::uint32_t place);
   void branch_node(Frame& frame, const plan::Node& node, std::uint32_t place);
   /// Why the operator must not write where the node makes it write, or "".
   [[nodiscard]] std::string forbidden_write(const Frame& frame, const c10::FunctionSchema& schema,
-                                            const std::vector<const plan::Arg*>& actuals, bool geometry_only) const;
+                                            const std::vector<const plan::Arg*>& actuals,
+                                            bool geometry_only) const;
   void mark_read_only(Frame& frame, const plan::Node& node, const c10::FunctionSchema& schema,
                       const std::vector<const plan::Arg*>& actuals) const;
   void results(Frame& frame, const plan::Node& node, Instruction& instruction);

@@ -8,19 +8,21 @@ namespace genie::kernels_aten {
 
 struct Counters {
   using Count = std::atomic<std::uint64_t>;
-  Count kernel_calls{0};          ///< operators called
-  Count runs{0};                  ///< stages run
-  Count weight_bytes_copied{0};   ///< 0 while every weight is used where it is mapped
-  Count state_bytes_copied{0};    ///< new contents that were computed aside
-  Count output_bytes_copied{0};   ///< outputs copied into the caller's memory
-  Count staging_copies{0};        ///< how many such copies
-  Count copy_bytes{0};            ///< moved by `copy`
-  Count memory_bytes{0};          ///< given out by `alloc`, now
-  Count memory_peak_bytes{0};     ///< the most at one time
-  Count weight_bytes{0};          ///< resident now
+  Count kernel_calls{0};         ///< operators called
+  Count runs{0};                 ///< stages run
+  Count weight_bytes_copied{0};  ///< 0 while every weight is used where it is mapped
+  Count state_bytes_copied{0};   ///< new contents that were computed aside
+  Count output_bytes_copied{0};  ///< outputs copied into the caller's memory
+  Count staging_copies{0};       ///< how many such copies
+  Count copy_bytes{0};           ///< moved by `copy`
+  Count memory_bytes{0};         ///< given out by `alloc`, now
+  Count memory_peak_bytes{0};    ///< the most at one time
+  Count weight_bytes{0};         ///< resident now
 
   static void add(Count& count, std::uint64_t amount) { count.fetch_add(amount, std::memory_order_relaxed); }
-  static void subtract(Count& count, std::uint64_t amount) { count.fetch_sub(amount, std::memory_order_relaxed); }
+  static void subtract(Count& count, std::uint64_t amount) {
+    count.fetch_sub(amount, std::memory_order_relaxed);
+  }
   static void raise(Count& peak, std::uint64_t to) {
     std::uint64_t seen = peak.load(std::memory_order_relaxed);
     while (seen < to && !peak.compare_exchange_weak(seen, to, std::memory_order_relaxed)) {

@@ -41,10 +41,14 @@ at::Tensor distinct(at::Tensor tensor) {
 }  // namespace
 
 Expected<Allocation> CpuDevice::alloc(std::uint64_t size, std::uint64_t align) {
-  if (!std::has_single_bit(align)) return invalid_argument("alignment " + std::to_string(align) + " is no power of two");
+  if (!std::has_single_bit(align))
+    return invalid_argument("alignment " + std::to_string(align) + " is no power of two");
   const auto alignment = static_cast<std::align_val_t>(std::max(align, kLeastAlign));
-  void* const data = ::operator new(static_cast<std::size_t>(std::max<std::uint64_t>(size, 1)), alignment, std::nothrow);
-  if (data == nullptr) return Error{GENIE_RESOURCE_EXHAUSTED, "this machine has no " + std::to_string(size) + " bytes of memory left"};
+  void* const data =
+      ::operator new(static_cast<std::size_t>(std::max<std::uint64_t>(size, 1)), alignment, std::nothrow);
+  if (data == nullptr)
+    return Error{GENIE_RESOURCE_EXHAUSTED,
+                 "this machine has no " + std::to_string(size) + " bytes of memory left"};
   const std::uint64_t now = counters_.memory_bytes.fetch_add(size, std::memory_order_relaxed) + size;
   Counters::raise(counters_.memory_peak_bytes, now);
   return Allocation{reinterpret_cast<genie_memory*>(new Memory{data, size, alignment}), data};
@@ -58,7 +62,8 @@ void CpuDevice::free(genie_memory* handle) noexcept {
   delete memory;
 }
 
-Outcome CpuDevice::copy(const Call&, const genie_tensor_view& to_view, const genie_tensor_view& from_view, genie_stream* stream) {
+Outcome CpuDevice::copy(const Call&, const genie_tensor_view& to_view, const genie_tensor_view& from_view,
+                        genie_stream* stream) {
   if (stream != nullptr) return unimplemented("these kernels have no streams: pass none");
   return with_torch("copying a tensor", [&]() -> Outcome {
     const c10::InferenceMode inference;
@@ -67,7 +72,8 @@ Outcome CpuDevice::copy(const Call&, const genie_tensor_view& to_view, const gen
     auto from = borrow(from_view);
     if (!from) return std::move(from).error();
     if (to->scalar_type() != from->scalar_type() || !to->sizes().equals(from->sizes()))
-      return invalid_argument("copy needs equal element types and shapes, and was given " + describe(*from) + " for " + describe(*to));
+      return invalid_argument("copy needs equal element types and shapes, and was given " + describe(*from) +
+                              " for " + describe(*to));
     if (to->numel() == 0) return Done{};
     Counters::add(counters_.copy_bytes, to->nbytes());
     if (to->strides().equals(from->strides())) {
@@ -91,8 +97,9 @@ Expected<Weight> CpuDevice::put_weight(const Call&, std::string_view, genie_byte
   blob->data = bytes.data;
   blob->size = bytes.size;
   // torch has no read-only storage: nothing compiled here writes to one, and a mapping without write access enforces it.
-  blob->storage = c10::Storage(c10::Storage::use_byte_size_t(), static_cast<std::size_t>(bytes.size),
-                               c10::DataPtr(const_cast<void*>(bytes.data), c10::Device(c10::kCPU)), nullptr, false);
+  blob->storage =
+      c10::Storage(c10::Storage::use_byte_size_t(), static_cast<std::size_t>(bytes.size),
+                   c10::DataPtr(const_cast<void*>(bytes.data), c10::Device(c10::kCPU)), nullptr, false);
   Counters::add(counters_.weight_bytes, bytes.size);
   return Weight{reinterpret_cast<genie_weight*>(blob.release()), 0};
 }
@@ -105,11 +112,13 @@ void CpuDevice::release_weight(genie_weight* weight) noexcept {
 }
 
 Expected<std::unique_ptr<Executable>> CpuDevice::compile(const Call& call, std::string_view plan,
-                                                         std::span<const genie_named_weight> weights, std::string_view options) {
+                                                         std::span<const genie_named_weight> weights,
+                                                         std::string_view options) {
   if (Outcome none = refuse_options(options, "a stage"); !none) return std::move(none).error();
   if (call.cancelled()) return cancelled();
   std::unordered_map<std::string_view, const BlobStorage*> blobs;
-  for (const genie_named_weight& weight : weights) blobs.emplace(view(weight.digest), reinterpret_cast<const ResidentBlob*>(weight.weight));
+  for (const genie_named_weight& weight : weights)
+    blobs.emplace(view(weight.digest), reinterpret_cast<const ResidentBlob*>(weight.weight));
   const CompileContext context{
       [&blobs](std::string_view digest) {
         const auto found = blobs.find(digest);
@@ -120,14 +129,17 @@ Expected<std::unique_ptr<Executable>> CpuDevice::compile(const Call& call, std::
     const c10::InferenceMode inference;
     auto program = compile_stage(plan, context);
     if (!program) return std::move(program).error();
-    return std::unique_ptr<Executable>(std::make_unique<StageExecutable>(host_, *std::move(program), counters_));
+    return std::unique_ptr<Executable>(
+        std::make_unique<StageExecutable>(host_, *std::move(program), counters_));
   });
 }
 
 Expected<std::string> CpuDevice::stats() {
   plan::json::Writer writer;
   writer.begin_object();
-  const auto write = [&](const char* name, const Counters::Count& count) { writer.key(name).value(count.load(std::memory_order_relaxed)); };
+  const auto write = [&](const char* name, const Counters::Count& count) {
+    writer.key(name).value(count.load(std::memory_order_relaxed));
+  };
   write("copy_bytes", counters_.copy_bytes);
   write("kernel_calls", counters_.kernel_calls);
   write("memory_bytes", counters_.memory_bytes);

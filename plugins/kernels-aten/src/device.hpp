@@ -13,7 +13,8 @@ class CpuDevice final : public Device {
 
   Expected<Allocation> alloc(std::uint64_t size, std::uint64_t align) override;
   void free(genie_memory* memory) noexcept override;
-  Outcome copy(const Call& call, const genie_tensor_view& to, const genie_tensor_view& from, genie_stream* stream) override;
+  Outcome copy(const Call& call, const genie_tensor_view& to, const genie_tensor_view& from,
+               genie_stream* stream) override;
   Expected<Weight> put_weight(const Call& call, std::string_view digest, genie_bytes bytes) override;
   void release_weight(genie_weight* weight) noexcept override;
   Expected<std::unique_ptr<Executable>> compile(const Call& call, std::string_view plan,

@@ -55,7 +55,8 @@ struct Lent {
 
 std::string join(at::IntArrayRef numbers) {
   std::string text = "[";
-  for (std::size_t i = 0; i < numbers.size(); ++i) text += (i == 0 ? "" : ", ") + std::to_string(numbers[i]);
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    text += (i == 0 ? "" : ", ") + std::to_string(numbers[i]);
   return text + "]";
 }
 
@@ -88,15 +89,18 @@ at::Tensor borrow(void* data, at::IntArrayRef sizes, at::IntArrayRef strides, at
 
 Expected<at::Tensor> borrow(const genie_tensor_view& view) {
   if (view.device_kind != GENIE_DEVICE_CPU && view.device_kind != GENIE_DEVICE_CUDA_HOST)
-    return unimplemented("a tensor in memory of device kind " + std::to_string(view.device_kind) +
-                         " was given, and these kernels compute in host memory (kind 1): copy it there first");
+    return unimplemented(
+        "a tensor in memory of device kind " + std::to_string(view.device_kind) +
+        " was given, and these kernels compute in host memory (kind 1): copy it there first");
   const auto dtype = plan::dtype_from_dlpack(view.dtype.code, view.dtype.bits, view.dtype.lanes);
   const auto type = dtype ? scalar_type(*dtype) : std::nullopt;
   if (!type)
     return unimplemented("unknown element type: code " + std::to_string(view.dtype.code) + ", " +
-                         std::to_string(view.dtype.bits) + " bits, " + std::to_string(view.dtype.lanes) + " lanes");
+                         std::to_string(view.dtype.bits) + " bits, " + std::to_string(view.dtype.lanes) +
+                         " lanes");
   if (view.rank < 0 || view.rank > 64 || (view.rank > 0 && view.shape == nullptr))
-    return invalid_argument("a tensor of rank " + std::to_string(view.rank) + " without a usable shape was given");
+    return invalid_argument("a tensor of rank " + std::to_string(view.rank) +
+                            " without a usable shape was given");
   const at::IntArrayRef sizes(view.shape, static_cast<std::size_t>(view.rank));
   std::int64_t elements = 1;
   for (const std::int64_t size : sizes)
@@ -105,9 +109,11 @@ Expected<at::Tensor> borrow(const genie_tensor_view& view) {
   at::IntArrayRef strides;
   if (view.strides != nullptr) strides = at::IntArrayRef(view.strides, static_cast<std::size_t>(view.rank));
   for (const std::int64_t stride : strides)
-    if (stride < 0) return invalid_argument("a tensor has the negative strides " + join(strides) + ", which torch lacks");
+    if (stride < 0)
+      return invalid_argument("a tensor has the negative strides " + join(strides) + ", which torch lacks");
   char* data = view.data == nullptr ? nullptr : static_cast<char*>(view.data) + view.byte_offset;
-  if (data == nullptr && elements > 0) return invalid_argument("a tensor of shape " + join(sizes) + " has no memory");
+  if (data == nullptr && elements > 0)
+    return invalid_argument("a tensor of shape " + join(sizes) + " has no memory");
   if (reinterpret_cast<std::uintptr_t>(data) % c10::elementSize(*type) != 0)
     return invalid_argument("a tensor of " + std::string(plan::name(*dtype)) +
                             " starts at an address that is no multiple of its element size");
@@ -146,7 +152,9 @@ std::uint64_t extent_bytes(const at::Tensor& tensor) {
   return static_cast<std::uint64_t>(extent(tensor.sizes(), tensor.strides())) * tensor.element_size();
 }
 
-char* start(const at::Tensor& tensor) { return static_cast<char*>(tensor.data_ptr()); }
+char* start(const at::Tensor& tensor) {
+  return static_cast<char*>(tensor.data_ptr());
+}
 
 bool overlap(const at::Tensor& a, const at::Tensor& b) {
   const auto a_bytes = extent_bytes(a);
@@ -168,7 +176,9 @@ at::Tensor wrapped_number(const c10::IValue& number) {
   return tensor;
 }
 
-c10::IValue number_of(const at::Tensor& tensor) { return c10::IValue(tensor.item()); }
+c10::IValue number_of(const at::Tensor& tensor) {
+  return c10::IValue(tensor.item());
+}
 
 std::string describe(const at::Tensor& tensor) {
   if (!tensor.defined()) return "no tensor";
@@ -196,7 +206,8 @@ std::string describe(const c10::IValue& value) {
   if (value.isList()) {
     const auto list = value.toListRef();
     std::string text = "[";
-    for (std::size_t i = 0; i < list.size() && i < 8; ++i) text += (i == 0 ? "" : ", ") + describe(list[i]);
+    for (std::size_t i = 0; i < list.size() && i < 8; ++i)
+      text += (i == 0 ? "" : ", ") + describe(list[i]);
     return text + (list.size() > 8 ? ", …]" : "]");
   }
   return value.tagKind();

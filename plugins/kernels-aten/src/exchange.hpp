@@ -18,7 +18,8 @@ namespace genie::kernels_aten {
 [[nodiscard]] std::optional<genie_dtype> abi_dtype(at::ScalarType type);
 
 /// A tensor over memory it does not own. Strides in elements, empty for row-major.
-[[nodiscard]] at::Tensor borrow(void* data, at::IntArrayRef sizes, at::IntArrayRef strides, at::ScalarType type);
+[[nodiscard]] at::Tensor borrow(void* data, at::IntArrayRef sizes, at::IntArrayRef strides,
+                                at::ScalarType type);
 /// Of an ABI view. UNIMPLEMENTED for other devices and unknown types, INVALID_ARGUMENT for sizes, strides or addresses that
 /// cannot be.
 [[nodiscard]] Expected<at::Tensor> borrow(const genie_tensor_view& view);

@@ -51,15 +51,18 @@ Error error_of(std::uint32_t status, plan::Diagnostic diagnostic) {
 std::string words_of(const c10::Error& error) {
   std::string_view text = error.what_without_backtrace();
   // Some messages carry positions and conditions of torch's own code in front or behind: not the user's business.
-  if (const auto at = text.find("\nException raised from"); at != std::string_view::npos) text = text.substr(0, at);
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ' || text.back() == '.')) text.remove_suffix(1);
+  if (const auto at = text.find("\nException raised from"); at != std::string_view::npos)
+    text = text.substr(0, at);
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ' || text.back() == '.'))
+    text.remove_suffix(1);
   return std::string(text);
 }
 
 bool is_out_of_memory(const c10::Error& error) {
   if (dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr) return true;
   const std::string_view text = error.what_without_backtrace();
-  return text.find("can't allocate memory") != std::string_view::npos || text.find("not enough memory") != std::string_view::npos;
+  return text.find("can't allocate memory") != std::string_view::npos ||
+         text.find("not enough memory") != std::string_view::npos;
 }
 
 std::uint32_t status_of(const c10::Error& error) {
@@ -74,13 +77,16 @@ std::uint32_t status_of(const c10::Error& error) {
 Error operator_failed(const NodePlace& place, const c10::Error& error, const std::string& arguments) {
   const std::uint32_t status = status_of(error);
   const bool memory = status == GENIE_RESOURCE_EXHAUSTED;
-  std::string help = "Compare these arguments with what the model gives the operator there; if they are right, the model "
-                     "fails the same way in PyTorch";
+  std::string help =
+      "Compare these arguments with what the model gives the operator there; if they are right, the model "
+      "fails the same way in PyTorch";
   if (memory) help = "Use smaller inputs or split the model over more devices";
   if (status == GENIE_INTERNAL) help = "This is torch's own check; the same call in PyTorch fails too";
-  if (status == GENIE_UNIMPLEMENTED) help = "Use another element type there, or build kernels-aten for a torch that has this kernel";
-  Error out = error_of(status, at_node(place, memory ? code::kMemory : code::kOperatorFailed,
-                                       place.op + "(" + arguments + ") failed: " + words_of(error), std::move(help)));
+  if (status == GENIE_UNIMPLEMENTED)
+    help = "Use another element type there, or build kernels-aten for a torch that has this kernel";
+  Error out =
+      error_of(status, at_node(place, memory ? code::kMemory : code::kOperatorFailed,
+                               place.op + "(" + arguments + ") failed: " + words_of(error), std::move(help)));
   out.domain = "torch";
   return out;
 }

@@ -30,7 +30,8 @@ inline constexpr const char* kElementType = "GE0663";
 }  // namespace code
 
 /// A diagnostic about a node.
-[[nodiscard]] plan::Diagnostic at_node(const NodePlace& place, std::string code, std::string message, std::string help);
+[[nodiscard]] plan::Diagnostic at_node(const NodePlace& place, std::string code, std::string message,
+                                       std::string help);
 
 /// The status of one or more diagnostics: the first one's text and node, all of them as JSON.
 [[nodiscard]] Error error_of(std::uint32_t status, const plan::Diagnostics& diagnostics);
@@ -44,7 +45,8 @@ inline constexpr const char* kElementType = "GE0663";
 [[nodiscard]] bool is_out_of_memory(const c10::Error& error);
 
 /// An operator refused or failed while running: names the node, what it was given, torch's reason and the remedy.
-[[nodiscard]] Error operator_failed(const NodePlace& place, const c10::Error& error, const std::string& arguments);
+[[nodiscard]] Error operator_failed(const NodePlace& place, const c10::Error& error,
+                                    const std::string& arguments);
 
 /// Runs f; a torch exception becomes an Error that says what was being done.
 template <class F>

@@ -13,7 +13,8 @@ namespace genie::kernels_aten {
 namespace {
 
 namespace arg = plan::arg;
-using Roots = std::set<std::string, std::less<>>;  // contents a tensor may share memory with: "state:K" or "value:V"
+using Roots =
+    std::set<std::string, std::less<>>;  // contents a tensor may share memory with: "state:K" or "value:V"
 
 std::string state_root(const plan::Plan& plan, std::string_view name) {
   // Names that view one storage are one content.
@@ -39,11 +40,13 @@ std::optional<std::string_view> region_view(std::string_view op) {
 
 class Analysis {
  public:
-  Analysis(const plan::Plan& plan, const plan::Graph& graph, const std::vector<std::optional<c10::OperatorHandle>>& handles)
+  Analysis(const plan::Plan& plan, const plan::Graph& graph,
+           const std::vector<std::optional<c10::OperatorHandle>>& handles)
       : plan_(plan), graph_(graph), handles_(handles), index_(graph) {
     for (const plan::Port& input : graph_.inputs)
       if (const auto* value = std::get_if<arg::Value>(&input.value.is)) define(value->id, {});
-    for (std::size_t n = 0; n < graph_.nodes.size(); ++n) trace(n);
+    for (std::size_t n = 0; n < graph_.nodes.size(); ++n)
+      trace(n);
   }
 
   /// Rewrites the chain of operators that turns the old content into the new one, or nothing at all.
@@ -77,15 +80,18 @@ class Analysis {
       if (old_state != nullptr) break;
       current = old_value->id;
     }
-    for (auto& [n, how] : chain) into.emplace(n, std::move(how));
+    for (auto& [n, how] : chain)
+      into.emplace(n, std::move(how));
   }
 
  private:
   void define(const std::string& value, Roots roots) {
     if (const auto declared = graph_.values.find(value); declared != graph_.values.end()) {
       const std::string& of = declared->second.alias_of;
-      if (of.starts_with("state:")) roots.insert(state_root(plan_, std::string_view(of).substr(6)));
-      else if (const auto known = roots_.find(of); known != roots_.end()) roots.insert(known->second.begin(), known->second.end());
+      if (of.starts_with("state:"))
+        roots.insert(state_root(plan_, std::string_view(of).substr(6)));
+      else if (const auto known = roots_.find(of); known != roots_.end())
+        roots.insert(known->second.begin(), known->second.end());
     }
     roots.insert("value:" + value);
     roots_[value] = std::move(roots);
@@ -96,7 +102,8 @@ class Analysis {
     plan::for_each_arg(argument, [&](const plan::Arg& item) {
       if (const auto* state = std::get_if<arg::State>(&item.is)) roots.insert(state_root(plan_, state->name));
       if (const auto* value = std::get_if<arg::Value>(&item.is))
-        if (const auto known = roots_.find(value->id); known != roots_.end()) roots.insert(known->second.begin(), known->second.end());
+        if (const auto known = roots_.find(value->id); known != roots_.end())
+          roots.insert(known->second.begin(), known->second.end());
     });
     return roots;
   }
@@ -104,9 +111,11 @@ class Analysis {
   bool reads(const plan::Arg& argument, std::string_view content) const {
     bool found = false;
     plan::for_each_arg(argument, [&](const plan::Arg& item) {
-      if (const auto* state = std::get_if<arg::State>(&item.is)) found = found || state_root(plan_, state->name) == content;
+      if (const auto* state = std::get_if<arg::State>(&item.is))
+        found = found || state_root(plan_, state->name) == content;
       if (const auto* value = std::get_if<arg::Value>(&item.is))
-        if (const auto known = roots_.find(value->id); known != roots_.end()) found = found || known->second.contains(content);
+        if (const auto known = roots_.find(value->id); known != roots_.end())
+          found = found || known->second.contains(content);
     });
     return found;
   }
@@ -117,13 +126,16 @@ class Analysis {
     const plan::Node& node = graph_.nodes[n];
     Roots roots;
     const auto& handle = handles_[n];
-    const bool composed = !handle || handle->hasKernelForDispatchKey(c10::DispatchKey::CompositeImplicitAutograd);
+    const bool composed =
+        !handle || handle->hasKernelForDispatchKey(c10::DispatchKey::CompositeImplicitAutograd);
     const auto marked = [&](const c10::Argument& formal) { return formal.alias_info() != nullptr; };
     const bool tells = handle && std::ranges::any_of(handle->schema().returns(), marked);
     if (composed || tells) {
       const auto add = [&](const plan::Arg& actual) { roots.merge(roots_of(actual)); };
-      for (const plan::Arg& actual : node.args) add(actual);
-      for (const auto& [name, actual] : node.kwargs) add(actual);
+      for (const plan::Arg& actual : node.args)
+        add(actual);
+      for (const auto& [name, actual] : node.kwargs)
+        add(actual);
     }
     for (const std::string& result : node.results)
       if (!result.empty()) define(result, roots);
@@ -131,20 +143,23 @@ class Analysis {
 
   bool same_geometry(std::string_view value, const plan::State& state) const {
     const auto declared = graph_.values.find(value);
-    if (declared == graph_.values.end() || declared->second.scalar || declared->second.dtype != state.dtype) return false;
+    if (declared == graph_.values.end() || declared->second.scalar || declared->second.dtype != state.dtype)
+      return false;
     const auto equal = [](const plan::Expr& a, std::int64_t b) { return a.is_int() && a.as_int() == b; };
     return std::ranges::equal(declared->second.shape, state.shape, equal) &&
            std::ranges::equal(declared->second.strides, state.strides, equal);
   }
 
   std::optional<Rewrite> form(std::size_t n) const {
-    if (const auto view = region_view(graph_.nodes[n].op)) return Rewrite{Rewrite::Form::scatter, find_operator(*view), {}};
+    if (const auto view = region_view(graph_.nodes[n].op))
+      return Rewrite{Rewrite::Form::scatter, find_operator(*view), {}};
     if (auto twin = in_place_twin(*handles_[n])) return Rewrite{Rewrite::Form::twin, std::move(twin), {}};
     return std::nullopt;
   }
 
   /// No one but node n's first argument reads that content at node n or later.
-  bool dead_from(std::size_t n, const std::string& content, const std::vector<const plan::Arg*>& actuals) const {
+  bool dead_from(std::size_t n, const std::string& content,
+                 const std::vector<const plan::Arg*>& actuals) const {
     for (std::size_t i = 1; i < actuals.size(); ++i)
       if (actuals[i] != nullptr && reads(*actuals[i], content)) return false;
     const auto reads_it = [&](const plan::Arg& argument) { return reads(argument, content); };
@@ -157,7 +172,9 @@ class Analysis {
     for (const plan::Port& output : graph_.outputs)
       if (!std::holds_alternative<arg::State>(output.value.is) && reads_it(output.value)) return false;
     for (const plan::StateWrite& write : graph_.writes)
-      if (const auto known = roots_.find(write.value); known != roots_.end() && known->second.contains(content)) return false;
+      if (const auto known = roots_.find(write.value);
+          known != roots_.end() && known->second.contains(content))
+        return false;
     return true;
   }
 
@@ -170,13 +187,15 @@ class Analysis {
 
 }  // namespace
 
-std::unordered_map<std::size_t, Rewrite> plan_in_place(const plan::Plan& plan, const plan::Graph& graph,
-                                                       const std::vector<std::optional<c10::OperatorHandle>>& handles) {
+std::unordered_map<std::size_t, Rewrite> plan_in_place(
+    const plan::Plan& plan, const plan::Graph& graph,
+    const std::vector<std::optional<c10::OperatorHandle>>& handles) {
   std::unordered_map<std::size_t, Rewrite> rewrites;
   const bool any = std::ranges::any_of(graph.writes, &plan::StateWrite::in_place);
   if (!any) return rewrites;
   Analysis analysis(plan, graph, handles);
-  for (const plan::StateWrite& write : graph.writes) analysis.rewrite(write, rewrites);
+  for (const plan::StateWrite& write : graph.writes)
+    analysis.rewrite(write, rewrites);
   return rewrites;
 }
 

@@ -21,7 +21,7 @@ namespace genie::kernels_aten {
 /// How a node writes into the state instead of making a new tensor.
 struct Rewrite {
   enum class Form : std::uint8_t {
-    twin,     ///< `op`_ on the state
+    twin,  ///< `op`_ on the state
     scatter,  ///< `op` is the view that src is copied into: slice_scatter(self, src, …) = slice(self, …).copy_(src)
   };
   Form form = Form::twin;
@@ -31,6 +31,7 @@ struct Rewrite {
 
 /// By node number. Borrowed text is of the plan. handles: one per node, empty for nodes that are no dispatcher operators.
 [[nodiscard]] std::unordered_map<std::size_t, Rewrite> plan_in_place(
-    const plan::Plan& plan, const plan::Graph& graph, const std::vector<std::optional<c10::OperatorHandle>>& handles);
+    const plan::Plan& plan, const plan::Graph& graph,
+    const std::vector<std::optional<c10::OperatorHandle>>& handles);
 
 }  // namespace genie::kernels_aten

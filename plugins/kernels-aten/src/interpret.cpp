@@ -46,7 +46,8 @@ IValue convert_to(Wanted wanted, IValue value) {
       if (value.isScalar()) return value;
       throw Unfit("a number is wanted, and the value is " + describe(value));
     case Wanted::as_is:
-    case Wanted::tensor: break;
+    case Wanted::tensor:
+      break;
   }
   return value;
 }
@@ -75,66 +76,82 @@ Outcome StageExecutable::execute(const Call& call, std::uint32_t number) {
       current = &instruction;
       if (call.cancelled()) return cancelled();
       if (timed && monotonic_ns() >= call.deadline_ns())
-        return Error{GENIE_DEADLINE_EXCEEDED, "the deadline passed before node " + program_.places[instruction.place].id};
+        return Error{GENIE_DEADLINE_EXCEEDED,
+                     "the deadline passed before node " + program_.places[instruction.place].id};
       switch (instruction.kind) {
-        case Instruction::Kind::op: call_operator(instruction, slots); break;
-        case Instruction::Kind::scalar: run_scalar(instruction, slots); break;
+        case Instruction::Kind::op:
+          call_operator(instruction, slots);
+          break;
+        case Instruction::Kind::scalar:
+          run_scalar(instruction, slots);
+          break;
         case Instruction::Kind::branch:
           if (Outcome done = run_branch(call, instruction, slots); !done) return done;
           break;
       }
       if (!instruction.decides.empty()) decide(instruction, slots);
-      for (const std::uint32_t dead : instruction.drops) slots[dead] = IValue();
+      for (const std::uint32_t dead : instruction.drops)
+        slots[dead] = IValue();
     }
   } catch (const c10::Error& error) {
     return operator_failed(program_.places[current->place], error, describe_arguments(*current));
   } catch (const ArithmeticError& error) {
     const NodePlace& place = program_.places[current->place];
-    return error_of(GENIE_INVALID_ARGUMENT,
-                    at_node(place, code::kNumber, place.op + "(" + describe_arguments(*current) + "): " + error.what(),
-                            "Python raises an error for these numbers too: check the sizes that the model was given"));
+    return error_of(
+        GENIE_INVALID_ARGUMENT,
+        at_node(place, code::kNumber, place.op + "(" + describe_arguments(*current) + "): " + error.what(),
+                "Python raises an error for these numbers too: check the sizes that the model was given"));
   } catch (const Unfit& error) {
     const NodePlace& place = program_.places[current->place];
-    return error_of(GENIE_INVALID_ARGUMENT, at_node(place, code::kResults, place.op + ": " + error.what(),
-                                                    "The plan and the operators of torch " GENIE_TORCH_VERSION
-                                                    " do not fit together: capture the model with this torch"));
+    return error_of(GENIE_INVALID_ARGUMENT,
+                    at_node(place, code::kResults, place.op + ": " + error.what(),
+                            "The plan and the operators of torch " GENIE_TORCH_VERSION
+                            " do not fit together: capture the model with this torch"));
   } catch (const std::bad_alloc&) {
     const NodePlace& place = program_.places[current->place];
-    return error_of(GENIE_RESOURCE_EXHAUSTED, at_node(place, code::kMemory, place.op + ": out of memory",
-                                                      "Use smaller inputs or split the model over more devices"));
+    return error_of(GENIE_RESOURCE_EXHAUSTED,
+                    at_node(place, code::kMemory, place.op + ": out of memory",
+                            "Use smaller inputs or split the model over more devices"));
   } catch (const std::exception& error) {
     // Kernels of other libraries (oneDNN) throw their own types.
     const NodePlace& place = program_.places[current->place];
-    return error_of(GENIE_INTERNAL, at_node(place, code::kOperatorFailed,
-                                            place.op + "(" + describe_arguments(*current) + ") failed: " + error.what(),
-                                            "This comes from a library below torch; the same call in PyTorch fails too"));
+    return error_of(GENIE_INTERNAL,
+                    at_node(place, code::kOperatorFailed,
+                            place.op + "(" + describe_arguments(*current) + ") failed: " + error.what(),
+                            "This comes from a library below torch; the same call in PyTorch fails too"));
   }
   return Done{};
 }
 
-IValue StageExecutable::resolve(const Operand& operand, const Instruction& instruction, std::vector<IValue>& slots) const {
+IValue StageExecutable::resolve(const Operand& operand, const Instruction& instruction,
+                                std::vector<IValue>& slots) const {
   switch (operand.source) {
     case Source::slot:
       if (operand.last) return convert_to(operand.wanted, std::exchange(slots[operand.index], IValue()));
       return convert_to(operand.wanted, slots[operand.index]);
-    case Source::state: return convert_to(operand.wanted, states_[operand.index]);
+    case Source::state:
+      return convert_to(operand.wanted, states_[operand.index]);
     case Source::dim:
       if (!dims_[operand.index])
-        throw Unfit("the size " + program_.dims[operand.index].expr.to_text() + " is not decided yet when this node runs");
+        throw Unfit("the size " + program_.dims[operand.index].expr.to_text() +
+                    " is not decided yet when this node runs");
       return convert_to(operand.wanted, *dims_[operand.index]);
     case Source::list: {
       const ListPlan& list = instruction.lists[operand.index];
       c10::SmallVector<IValue, 8> items(list.items.begin(), list.items.end());
-      for (const Operand& item : list.operands) items[item.position] = resolve(item, instruction, slots);
+      for (const Operand& item : list.operands)
+        items[item.position] = resolve(item, instruction, slots);
       return make_list(list.of, items);
     }
   }
   return {};
 }
 
-void StageExecutable::fill(const Instruction& instruction, std::vector<IValue>& slots, std::vector<IValue>& stack) const {
+void StageExecutable::fill(const Instruction& instruction, std::vector<IValue>& slots,
+                           std::vector<IValue>& stack) const {
   stack.assign(instruction.stack.begin(), instruction.stack.end());
-  for (const Operand& operand : instruction.operands) stack[operand.position] = resolve(operand, instruction, slots);
+  for (const Operand& operand : instruction.operands)
+    stack[operand.position] = resolve(operand, instruction, slots);
 }
 
 void StageExecutable::call_operator(const Instruction& instruction, std::vector<IValue>& slots) {
@@ -143,29 +160,34 @@ void StageExecutable::call_operator(const Instruction& instruction, std::vector<
   ++kernel_calls_;
   std::size_t made = 0;
   const auto store = [&](IValue value) {
-    if (made < instruction.results.size() && instruction.results[made] != kNone) slots[instruction.results[made]] = std::move(value);
+    if (made < instruction.results.size() && instruction.results[made] != kNone)
+      slots[instruction.results[made]] = std::move(value);
     ++made;
   };
   for (IValue& value : stack_) {
     if (value.isList()) {
-      for (const IValue& item : value.toListRef()) store(item);
+      for (const IValue& item : value.toListRef())
+        store(item);
     } else {
       store(std::move(value));
     }
   }
   stack_.clear();
   if (made < instruction.results.size())
-    throw Unfit("it returned " + std::to_string(made) + " results, and the plan names " + std::to_string(instruction.results.size()));
+    throw Unfit("it returned " + std::to_string(made) + " results, and the plan names " +
+                std::to_string(instruction.results.size()));
 }
 
 void StageExecutable::run_scalar(const Instruction& instruction, std::vector<IValue>& slots) {
   fill(instruction, slots, stack_);
   IValue result = evaluate(instruction.scalar, stack_);
-  if (!instruction.results.empty() && instruction.results[0] != kNone) slots[instruction.results[0]] = std::move(result);
+  if (!instruction.results.empty() && instruction.results[0] != kNone)
+    slots[instruction.results[0]] = std::move(result);
   stack_.clear();
 }
 
-Outcome StageExecutable::run_branch(const Call& call, const Instruction& instruction, std::vector<IValue>& slots) {
+Outcome StageExecutable::run_branch(const Call& call, const Instruction& instruction,
+                                    std::vector<IValue>& slots) {
   std::vector<IValue> operands;
   fill(instruction, slots, operands);
   const std::uint32_t number = instruction.blocks[operands[0].toBool() ? 0 : 1];
@@ -177,14 +199,17 @@ Outcome StageExecutable::run_branch(const Call& call, const Instruction& instruc
   std::vector<IValue> outputs = collect_outputs(block, inner);
   if (!block.writes.empty()) {
     std::vector<at::Tensor> tensors;
-    for (const IValue& output : outputs) tensors.push_back(output.isTensor() ? output.toTensor() : at::Tensor());
+    for (const IValue& output : outputs)
+      tensors.push_back(output.isTensor() ? output.toTensor() : at::Tensor());
     write_states(block, inner, tensors);
     for (std::size_t i = 0; i < outputs.size(); ++i)
       if (tensors[i].defined()) outputs[i] = tensors[i];
   }
-  for (IValue& slot : inner) slot = IValue();
+  for (IValue& slot : inner)
+    slot = IValue();
   if (outputs.size() < instruction.results.size())
-    throw Unfit("the branch gives " + std::to_string(outputs.size()) + " results, and the plan names " + std::to_string(instruction.results.size()));
+    throw Unfit("the branch gives " + std::to_string(outputs.size()) + " results, and the plan names " +
+                std::to_string(instruction.results.size()));
   for (std::size_t i = 0; i < instruction.results.size(); ++i)
     if (instruction.results[i] != kNone) slots[instruction.results[i]] = std::move(outputs[i]);
   return Done{};
@@ -201,12 +226,13 @@ void StageExecutable::decide(const Instruction& instruction, const std::vector<I
       size = convert_to(Wanted::integer, value).toInt();
     } else {
       if (!value.isTensor() || value.toTensor().dim() <= static_cast<std::int64_t>(decides.axis))
-        throw Unfit("result " + std::to_string(decides.result) + " should decide the symbol " + symbol + " by its dimension " +
-                    std::to_string(decides.axis) + ", and it is " + describe(value));
+        throw Unfit("result " + std::to_string(decides.result) + " should decide the symbol " + symbol +
+                    " by its dimension " + std::to_string(decides.axis) + ", and it is " + describe(value));
       size = value.toTensor().size(decides.axis);
     }
     const auto solution = solve(decides.expr, symbol, size);
-    if (!solution) throw Unfit("the size " + std::to_string(size) + " is not of the form " + decides.expr.to_text());
+    if (!solution)
+      throw Unfit("the size " + std::to_string(size) + " is not of the form " + decides.expr.to_text());
     bindings_[symbol] = *solution;
   }
   settle_dims();

@@ -28,14 +28,17 @@ Error unknown(std::string_view key, const std::vector<std::string_view>& known) 
   } else {
     const std::string_view near = plan::json::nearest(key, known);
     help = near.empty() ? "Known options:" : "Did you mean \"" + std::string(near) + "\"? Known options:";
-    for (const std::string_view name : known) help += (name == known.front() ? " " : ", ") + std::string(name);
+    for (const std::string_view name : known)
+      help += (name == known.front() ? " " : ", ") + std::string(name);
   }
-  return wrong(plan::json::pointer_token(key), "kernels-aten has no option \"" + std::string(key) + "\"", std::move(help));
+  return wrong(plan::json::pointer_token(key), "kernels-aten has no option \"" + std::string(key) + "\"",
+               std::move(help));
 }
 
 Expected<int> threads(std::string_view key, plan::json::View value) {
   if (!value.is(plan::json::Kind::integer) || value.integer() < 1 || value.integer() > kMostThreads)
-    return wrong(plan::json::pointer_token(key), "option \"" + std::string(key) + "\" is " + value.canonical(),
+    return wrong(plan::json::pointer_token(key),
+                 "option \"" + std::string(key) + "\" is " + value.canonical(),
                  "Give a whole number from 1 to " + std::to_string(kMostThreads));
   return static_cast<int>(value.integer());
 }
@@ -48,7 +51,9 @@ Expected<Options> read_options(std::string_view json) {
   if (json.empty()) return options;
   const auto document = plan::json::Document::parse(json, {}, "options of kernels-aten");
   if (!document) return error_of(GENIE_INVALID_ARGUMENT, document.errors());
-  if (!document->root().is(plan::json::Kind::object)) return wrong("", "the options of kernels-aten are no JSON object", "Give an object, such as {\"threads\": 2}");
+  if (!document->root().is(plan::json::Kind::object))
+    return wrong("", "the options of kernels-aten are no JSON object",
+                 "Give an object, such as {\"threads\": 2}");
   for (const auto& [key, value] : document->root().items()) {
     if (key == "threads" || key == "interop_threads") {
       auto count = threads(key, value);
@@ -56,7 +61,8 @@ Expected<Options> read_options(std::string_view json) {
       (key == "threads" ? options.threads : options.interop_threads) = *count;
     } else if (key == "deterministic") {
       if (!value.is(plan::json::Kind::boolean))
-        return wrong("/deterministic", "option \"deterministic\" is " + value.canonical(), "Give true or false");
+        return wrong("/deterministic", "option \"deterministic\" is " + value.canonical(),
+                     "Give true or false");
       options.deterministic = value.boolean();
     } else {
       return unknown(key, kKnown);
@@ -69,8 +75,10 @@ Outcome refuse_options(std::string_view json, std::string_view of) {
   if (json.empty()) return Done{};
   const auto document = plan::json::Document::parse(json, {}, "options of " + std::string(of));
   if (!document) return error_of(GENIE_INVALID_ARGUMENT, document.errors());
-  if (!document->root().is(plan::json::Kind::object)) return wrong("", "the options of " + std::string(of) + " are no JSON object", "Give {}");
-  for (const auto& [key, value] : document->root().items()) return unknown(key, {});
+  if (!document->root().is(plan::json::Kind::object))
+    return wrong("", "the options of " + std::string(of) + " are no JSON object", "Give {}");
+  for (const auto& [key, value] : document->root().items())
+    return unknown(key, {});
   return Done{};
 }
 

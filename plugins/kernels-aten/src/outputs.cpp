@@ -9,20 +9,23 @@ namespace genie::kernels_aten {
 
 namespace {
 
-const void* key(const at::Tensor& tensor) { return tensor.storage().unsafeGetStorageImpl(); }
+const void* key(const at::Tensor& tensor) {
+  return tensor.storage().unsafeGetStorageImpl();
+}
 
 /// An output of this run whose storage later outputs may share.
 struct Delivered {
   std::uint32_t output = 0;
-  char* from = nullptr;         ///< first byte in torch's memory
+  char* from = nullptr;  ///< first byte in torch's memory
   std::uint64_t bytes = 0;
-  char* to = nullptr;           ///< where that byte is now
+  char* to = nullptr;  ///< where that byte is now
 };
 
 /// Where a tensor's first byte is, if its bytes lie within what was delivered.
 char* within(const Delivered& delivered, const at::Tensor& tensor) {
   char* const first = start(tensor);
-  if (first < delivered.from || first + extent_bytes(tensor) > delivered.from + delivered.bytes) return nullptr;
+  if (first < delivered.from || first + extent_bytes(tensor) > delivered.from + delivered.bytes)
+    return nullptr;
   return delivered.to + (first - delivered.from);
 }
 
@@ -57,7 +60,8 @@ class Delivery {
     std::uint32_t origin = GENIE_OUTPUT_OWNED;
     if (args_.place != nullptr && bytes > 0) {
       if (void* const place = args_.place(args_.place_ctx, number, abi_dtype(tensor.scalar_type()).value(),
-                                          static_cast<std::int32_t>(tensor.dim()), tensor.sizes().data(), tensor.strides().data())) {
+                                          static_cast<std::int32_t>(tensor.dim()), tensor.sizes().data(),
+                                          tensor.strides().data())) {
         to = static_cast<char*>(place);
         origin = GENIE_OUTPUT_PLACED;
         // All of the span: what lies between the elements may belong to another output of the same storage.
@@ -66,14 +70,17 @@ class Delivery {
         Counters::add(counters_.staging_copies, 1);
       }
     }
-    delivered_.try_emplace(key(tensor), Delivered{number, origin == GENIE_OUTPUT_OWNED ? storage_start(tensor) : from,
-                                                  origin == GENIE_OUTPUT_OWNED ? tensor.storage().nbytes() : bytes,
-                                                  origin == GENIE_OUTPUT_OWNED ? storage_start(tensor) : to});
+    delivered_.try_emplace(key(tensor),
+                           Delivered{number, origin == GENIE_OUTPUT_OWNED ? storage_start(tensor) : from,
+                                     origin == GENIE_OUTPUT_OWNED ? tensor.storage().nbytes() : bytes,
+                                     origin == GENIE_OUTPUT_OWNED ? storage_start(tensor) : to});
     out = {lend(std::move(tensor), to), origin, 0};
   }
 
  private:
-  static char* storage_start(const at::Tensor& tensor) { return static_cast<char*>(tensor.storage().mutable_data()); }
+  static char* storage_start(const at::Tensor& tensor) {
+    return static_cast<char*>(tensor.storage().mutable_data());
+  }
 
   genie_run_args& args_;
   const KnownStorages& known_;
@@ -92,14 +99,17 @@ const KnownStorages::Origin* KnownStorages::find(const at::Tensor& tensor) const
   return found == origins_.end() ? nullptr : &found->second;
 }
 
-Outcome deliver(genie_run_args& args, std::vector<at::Tensor> tensors, const KnownStorages& known, Counters& counters) {
+Outcome deliver(genie_run_args& args, std::vector<at::Tensor> tensors, const KnownStorages& known,
+                Counters& counters) {
   // Refused before anything is handed out.
   for (std::size_t i = 0; i < tensors.size(); ++i)
     if (tensors[i].defined() && (tensors[i].layout() != at::kStrided || !abi_dtype(tensors[i].scalar_type())))
-      return unimplemented("output " + std::to_string(i) + " is a " + std::string(c10::toString(tensors[i].scalar_type())) +
-                           " tensor that is not strided or has no element type in Genie: convert it inside the model");
+      return unimplemented(
+          "output " + std::to_string(i) + " is a " + std::string(c10::toString(tensors[i].scalar_type())) +
+          " tensor that is not strided or has no element type in Genie: convert it inside the model");
   Delivery delivery(args, known, counters);
-  for (std::size_t i = 0; i < tensors.size(); ++i) delivery.one(static_cast<std::uint32_t>(i), std::move(tensors[i]));
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    delivery.one(static_cast<std::uint32_t>(i), std::move(tensors[i]));
   return Done{};
 }
 

@@ -30,7 +30,7 @@ class KnownStorages {
 
 /// Fills args.outputs, one for each tensor; undefined tensors are absent. `known` holds inputs, states and weights. On an
 /// error nothing is left in args.outputs.
-[[nodiscard]] Outcome deliver(genie_run_args& args, std::vector<at::Tensor> tensors, const KnownStorages& known,
-                              Counters& counters);
+[[nodiscard]] Outcome deliver(genie_run_args& args, std::vector<at::Tensor> tensors,
+                              const KnownStorages& known, Counters& counters);
 
 }  // namespace genie::kernels_aten

@@ -18,11 +18,13 @@ namespace genie::kernels_aten {
 namespace {
 
 /// Every element type of a plan that the linked torch has.
-constexpr std::array kDtypes{
-    plan::DType::boolean, plan::DType::u8, plan::DType::i8, plan::DType::u16, plan::DType::i16, plan::DType::u32,
-    plan::DType::i32, plan::DType::u64, plan::DType::i64, plan::DType::f8e4m3fn, plan::DType::f8e5m2, plan::DType::f8e4m3fnuz,
-    plan::DType::f8e5m2fnuz, plan::DType::f8e8m0fnu, plan::DType::f16, plan::DType::bf16, plan::DType::f32, plan::DType::f64,
-    plan::DType::c32, plan::DType::c64, plan::DType::c128};
+constexpr std::array kDtypes{plan::DType::boolean,    plan::DType::u8,        plan::DType::i8,
+                             plan::DType::u16,        plan::DType::i16,       plan::DType::u32,
+                             plan::DType::i32,        plan::DType::u64,       plan::DType::i64,
+                             plan::DType::f8e4m3fn,   plan::DType::f8e5m2,    plan::DType::f8e4m3fnuz,
+                             plan::DType::f8e5m2fnuz, plan::DType::f8e8m0fnu, plan::DType::f16,
+                             plan::DType::bf16,       plan::DType::f32,       plan::DType::f64,
+                             plan::DType::c32,        plan::DType::c64,       plan::DType::c128};
 
 }  // namespace
 
@@ -35,8 +37,9 @@ class AtenKernels final : public Kernels {
     options_ = *options;
     apply_process_settings();
     if (host_.logs(GENIE_LOG_DEBUG))
-      host_.log(GENIE_LOG_DEBUG, "kernels-aten", "torch " + torch_.version + " from " + torch_.library + ", " + torch_.blas + ", " +
-                                                     std::to_string(at::get_num_threads()) + " threads, " + torch_.cpu_capability);
+      host_.log(GENIE_LOG_DEBUG, "kernels-aten",
+                "torch " + torch_.version + " from " + torch_.library + ", " + torch_.blas + ", " +
+                    std::to_string(at::get_num_threads()) + " threads, " + torch_.cpu_capability);
   }
 
   Expected<std::string> describe() override {
@@ -60,9 +63,14 @@ class AtenKernels final : public Kernels {
     return writer.take();
   }
 
-  Expected<std::unique_ptr<Device>> open(const Call&, std::string_view kind, std::int32_t index, std::string_view options) override {
-    if (kind != "cpu") return not_found("kernels-aten computes on \"cpu\", and a device of kind \"" + std::string(kind) + "\" was asked for");
-    if (index != 0) return not_found("this machine is one device of kind \"cpu\", number 0; number " + std::to_string(index) + " was asked for");
+  Expected<std::unique_ptr<Device>> open(const Call&, std::string_view kind, std::int32_t index,
+                                         std::string_view options) override {
+    if (kind != "cpu")
+      return not_found("kernels-aten computes on \"cpu\", and a device of kind \"" + std::string(kind) +
+                       "\" was asked for");
+    if (index != 0)
+      return not_found("this machine is one device of kind \"cpu\", number 0; number " +
+                       std::to_string(index) + " was asked for");
     if (Outcome none = refuse_options(options, "a device"); !none) return std::move(none).error();
     return std::unique_ptr<Device>(std::make_unique<CpuDevice>(host_));
   }
@@ -72,12 +80,15 @@ class AtenKernels final : public Kernels {
   /// the last one wins. What is in force is in `describe`.
   void apply_process_settings() const {
     if (options_.threads) at::set_num_threads(*options_.threads);
-    if (options_.interop_threads && static_cast<std::size_t>(*options_.interop_threads) != static_cast<std::size_t>(at::get_num_interop_threads())) {
+    if (options_.interop_threads && static_cast<std::size_t>(*options_.interop_threads) !=
+                                        static_cast<std::size_t>(at::get_num_interop_threads())) {
       try {
         at::set_num_interop_threads(*options_.interop_threads);
       } catch (const c10::Error&) {
-        throw failed_precondition("interop_threads cannot become " + std::to_string(*options_.interop_threads) +
-                                  ": torch's pool of this process already runs with " + std::to_string(at::get_num_interop_threads()) +
+        throw failed_precondition("interop_threads cannot become " +
+                                  std::to_string(*options_.interop_threads) +
+                                  ": torch's pool of this process already runs with " +
+                                  std::to_string(at::get_num_interop_threads()) +
                                   ". Leave the option out, or set it before torch is used");
       }
     }

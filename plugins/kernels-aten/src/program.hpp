@@ -52,7 +52,7 @@ struct ListPlan {
 /// A symbol that an instruction's result decides: solve `expr` (of that symbol alone) for the size found.
 struct Decides {
   std::uint32_t symbol = kNone;
-  std::uint32_t result = 0;  ///< which result
+  std::uint32_t result = 0;    ///< which result
   std::uint32_t axis = kNone;  ///< its dimension; kNone: the result is the number itself
   plan::Expr expr;
 };

@@ -27,14 +27,17 @@ class StageExecutable final : public Executable {
   Outcome check(const char* what, const Declared& declared, const at::Tensor& tensor) const;
   void settle_dims();
   void write_states(const Block& block, std::vector<c10::IValue>& slots, std::vector<at::Tensor>& outputs);
-  [[nodiscard]] std::vector<c10::IValue> collect_outputs(const Block& block, const std::vector<c10::IValue>& slots) const;
+  [[nodiscard]] std::vector<c10::IValue> collect_outputs(const Block& block,
+                                                         const std::vector<c10::IValue>& slots) const;
 
   Outcome execute(const Call& call, std::uint32_t block);
   void call_operator(const Instruction& instruction, std::vector<c10::IValue>& slots);
   void run_scalar(const Instruction& instruction, std::vector<c10::IValue>& slots);
   Outcome run_branch(const Call& call, const Instruction& instruction, std::vector<c10::IValue>& slots);
-  void fill(const Instruction& instruction, std::vector<c10::IValue>& slots, std::vector<c10::IValue>& stack) const;
-  [[nodiscard]] c10::IValue resolve(const Operand& operand, const Instruction& instruction, std::vector<c10::IValue>& slots) const;
+  void fill(const Instruction& instruction, std::vector<c10::IValue>& slots,
+            std::vector<c10::IValue>& stack) const;
+  [[nodiscard]] c10::IValue resolve(const Operand& operand, const Instruction& instruction,
+                                    std::vector<c10::IValue>& slots) const;
   void decide(const Instruction& instruction, const std::vector<c10::IValue>& slots);
   [[nodiscard]] std::string describe_arguments(const Instruction& instruction) const;
 
@@ -48,7 +51,6 @@ class StageExecutable final : public Executable {
   std::vector<c10::IValue> stack_;
   std::vector<at::Tensor> inputs_;
   std::vector<at::Tensor> states_;
-  std::vector<genie_tensor_view> state_views_;
   std::vector<std::int64_t> symbols_;
   plan::Bindings bindings_;
   std::vector<std::optional<std::int64_t>> dims_;

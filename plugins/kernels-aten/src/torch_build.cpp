@@ -25,8 +25,10 @@ TorchFacts loaded_torch() {
   TorchFacts facts;
   const std::string config = at::show_config();
   facts.version = after(config, "TORCH_VERSION=", ", \n");
-  for (const std::string_view library : {"Intel(R) oneAPI Math Kernel Library", "Intel(R) Math Kernel Library"})
-    if (const std::string rest = after(config, library, "\n"); !rest.empty()) facts.blas = std::string(library) + rest;
+  for (const std::string_view library :
+       {"Intel(R) oneAPI Math Kernel Library", "Intel(R) Math Kernel Library"})
+    if (const std::string rest = after(config, library, "\n"); !rest.empty())
+      facts.blas = std::string(library) + rest;
   if (facts.blas.empty()) facts.blas = after(config, "BLAS_INFO=", ", \n");
   facts.onednn = after(config, "MKL-DNN ", " \n");
   facts.openmp = after(config, "OpenMP ", " \n");
@@ -34,7 +36,8 @@ TorchFacts loaded_torch() {
   if (facts.openmp.empty()) facts.openmp = "none";
   facts.cpu_capability = at::get_cpu_capability();
   Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&at::show_config), &info) != 0 && info.dli_fname != nullptr) facts.library = info.dli_fname;
+  if (dladdr(reinterpret_cast<const void*>(&at::show_config), &info) != 0 && info.dli_fname != nullptr)
+    facts.library = info.dli_fname;
   return facts;
 }
 
@@ -42,9 +45,13 @@ std::optional<Error> torch_mismatch(const TorchFacts& loaded) {
   if (loaded.version == GENIE_TORCH_VERSION) return std::nullopt;
   plan::Diagnostic diagnostic;
   diagnostic.code = code::kTorchVersion;
-  diagnostic.message = "kernels-aten was built for torch " GENIE_TORCH_VERSION ", and this process has torch " +
-                       (loaded.version.empty() ? std::string("of an unknown version") : loaded.version) + " (" + loaded.library + ")";
-  diagnostic.help = "Install torch " GENIE_TORCH_VERSION " there, or rebuild the plug-in with -Dtorch_python naming the interpreter of the other torch";
+  diagnostic.message = "kernels-aten was built for torch " GENIE_TORCH_VERSION
+                       ", and this process has torch " +
+                       (loaded.version.empty() ? std::string("of an unknown version") : loaded.version) +
+                       " (" + loaded.library + ")";
+  diagnostic.help =
+      "Install torch " GENIE_TORCH_VERSION
+      " there, or rebuild the plug-in with -Dtorch_python naming the interpreter of the other torch";
   return error_of(GENIE_INCOMPATIBLE, std::move(diagnostic));
 }
 
