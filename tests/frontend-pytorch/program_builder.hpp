@@ -66,6 +66,13 @@ class ProgramBuilder {
     names_.push_back(name);
     return *this;
   }
+  /// An input that is a plain constant in the graph.
+  ProgramBuilder& constant(const std::string& name, const std::string& arg, const std::string& spec) {
+    inputs_.push_back(arg);
+    specs_.push_back(spec);
+    names_.push_back(name);
+    return *this;
+  }
   ProgramBuilder& node(TestNode node, const std::vector<std::pair<std::string, std::string>>& values = {}) {
     std::string text = R"({"name":")" + node.name + R"(","target":")" + node.target + R"(","inputs":[)";
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {

@@ -6,6 +6,7 @@
 
 #include "capture/capture.hpp"
 #include "genie/plan/codec.hpp"
+#include "genie/plan/validate.hpp"
 #include "program_builder.hpp"
 #include "scratch.hpp"
 
@@ -570,6 +571,82 @@ TEST_CASE("models of one archive are methods that share what is the same") {
     CHECK(captured.errors().front().code == "GE0252");
     CHECK(captured.errors().front().help == "did you mean 'decode'? it has: decode, prefill");
   }
+}
+
+TEST_CASE("a number that the program was exported for is an input that takes only that number") {
+  const auto constant = [](const char* name, const char* value) {
+    return R"({"constant_input":{"name":")" + std::string(name) + R"(","value":)" + value + "}}";
+  };
+  const Plan plan = plan_of(simple()
+                                .constant("n", R"({"as_int":3})", constant("n", R"({"as_int":3})"))
+                                .constant("a", R"({"as_float":2.5})", constant("a", R"({"as_float":2.5})"))
+                                .constant("s", R"({"as_string":"hi"})", constant("s", R"({"as_string":"hi"})"))
+                                .archive());
+  const auto& method = plan.methods.at("forward");
+  REQUIRE(method.inputs.size() == 3);  // text cannot be passed
+  CHECK(method.inputs[1].name == "n");
+  CHECK(method.inputs[1].extra.front().second == R"({"int":3})");
+  CHECK(method.inputs[2].extra.front().second == R"({"float":2.5})");
+  CHECK(method.values.at("a").scalar == genie::plan::ScalarKind::floating);
+  const auto bind = [&](double n) {
+    return genie::plan::bind_symbols(plan, method, {{"x", {2, 4}, std::nullopt}, {"n", {}, n}, {"a", {}, 2.5}});
+  };
+  CHECK(bind(3).ok());
+  const auto wrong = bind(4);
+  REQUIRE_FALSE(wrong.ok());
+  CHECK(wrong.errors().front().message.find("maximum 3") != std::string::npos);
+}
+
+TEST_CASE("what switching gradients off wraps stands in the graph itself") {
+  const std::string inner = R"({"inputs":[)" + tensor("y") + R"(],"outputs":[)" + tensor("relu") +
+                            R"(],"nodes":[{"target":"torch.ops.aten.relu.default","name":"relu","inputs":[{"name":"self","kind":1,"arg":)" + tensor("y") +
+                            R"(}],"outputs":[)" + tensor("relu") + R"(],"metadata":{}}],"tensor_values":{"y":)" + meta(kF32, {"2"}) + R"(,"relu":)" +
+                            meta(kF32, {"2"}) + R"(},"sym_int_values":{},"sym_bool_values":{},"is_single_tensor_return":false})";
+  ProgramBuilder program;
+  program.input("x", meta(kF32, {"2"}))
+      .node(relu("relu", "x"), {{"relu", meta(kF32, {"2"})}})
+      .node({"wrap", "torch.ops.higher_order.wrap_with_set_grad_enabled",
+             {{"", R"({"as_bool":false})"}, {"", R"({"as_graph":{"name":"submod","graph":)" + inner + "}}"}, {"", tensor("relu")}}, {tensor("getitem")}},
+            {{"getitem", meta(kF32, {"2"})}})
+      .node(relu("last", "getitem"), {{"last", meta(kF32, {"2"})}})
+      .output(tensor("last"))
+      .output(tensor("getitem"));
+  const Plan plan = plan_of(program.archive());
+  const auto& method = plan.methods.at("forward");
+  REQUIRE(method.nodes.size() == 3);
+  CHECK(method.nodes[1].args[0] == Arg{arg::Value{"relu"}});
+  CHECK(method.nodes[1].results[0] != "relu");  // its own name in the outer graph
+  CHECK(method.nodes[1].scope == "block.0");
+  CHECK(method.nodes[2].args[0] == Arg{arg::Value{method.nodes[1].results[0]}});
+  CHECK(method.outputs[1].value == Arg{arg::Value{method.nodes[1].results[0]}});
+  CHECK(method.graphs.empty());
+}
+
+TEST_CASE("torch.cond becomes sub-graphs whose operands are their inputs") {
+  const auto branch = [](const char* op) {
+    return R"({"inputs":[)" + tensor("y") + R"(],"outputs":[)" + tensor("r") + R"(],"nodes":[{"target":"torch.ops.aten.)" + std::string(op) +
+           R"(.default","name":"r","inputs":[{"name":"self","kind":1,"arg":)" + tensor("y") + R"(}],"outputs":[)" + tensor("r") +
+           R"(],"metadata":{}}],"tensor_values":{"y":)" + meta(kF32, {"2"}) + R"(,"r":)" + meta(kF32, {"2"}) +
+           R"(},"sym_int_values":{},"sym_bool_values":{},"is_single_tensor_return":false})";
+  };
+  ProgramBuilder program;
+  program.input("p", meta(12, {})).input("x", meta(kF32, {"2"}))
+      .node({"cond", "torch.ops.higher_order.cond",
+             {{"", tensor("p")}, {"", R"({"as_graph":{"name":"true_graph_0","graph":)" + branch("sin") + "}}"},
+              {"", R"({"as_graph":{"name":"false_graph_0","graph":)" + branch("cos") + "}}"}, {"", R"({"as_tensors":[{"name":"x"}]})"}},
+             {tensor("getitem")}},
+            {{"getitem", meta(kF32, {"2"})}})
+      .output(tensor("getitem"));
+  const Plan plan = plan_of(program.archive());
+  CHECK(plan.required == std::vector<std::string>{"graphs"});
+  const auto& cond = node_of(plan, "cond");
+  CHECK(cond.op == "higher_order.cond");
+  CHECK(cond.args[1] == Arg{arg::Graph{"true_graph_0"}});
+  CHECK(cond.args[3] == Arg{arg::List{{Arg{arg::Value{"x"}}}}});
+  const auto& branch_graph = plan.methods.at("forward").graphs.at("false_graph_0");
+  CHECK(branch_graph.inputs[0].name == "y");
+  CHECK(branch_graph.nodes[0].id == "false_graph_0.r");
+  CHECK(branch_graph.nodes[0].op == "aten.cos.default");
 }
 
 TEST_CASE("the same file gives the same plan, byte for byte") {

@@ -88,6 +88,7 @@ Result<Capture> capture(const std::string& path, const Options& options, const P
     errors.insert(errors.end(), context.errors.begin(), context.errors.end());
     for (const auto& [domain, version] : context.domains) plan.opsets[domain] = version;
     add_symbols(program, method, context.guards, symbol_names, path, plan, result.warnings);
+    add_constants(context.constants, context.id_prefix, plan);
     has_graphs = has_graphs || !method.graphs.empty();
   }
   if (!errors.empty()) return errors;

@@ -57,7 +57,8 @@ Argument renamed(const Argument& argument, const Renaming& names) {
 
 class Inliner {
  public:
-  explicit Inliner(Program& program) : program_(program), graph_(program.graph) {
+  /// `specs` repeat the graph's outputs: those of a program, or none.
+  Inliner(Graph& graph, std::vector<OutputSpec>& specs) : graph_(graph), specs_(specs) {
     for (const auto& [name, meta] : graph_.tensors) values_.insert(name);
     for (const auto& [name, value] : graph_.sym_ints) values_.insert(name);
     for (const Node& node : graph_.nodes)
@@ -70,7 +71,7 @@ class Inliner {
     Renaming names;  // results of wrappers → what the wrapped graph calls them
     for (Node& node : nodes) add(std::move(node), names);
     for (Argument& output : graph_.outputs) output = renamed(output, names);
-    for (OutputSpec& spec : program_.outputs) spec.arg = renamed(spec.arg, names);
+    for (OutputSpec& spec : specs_) spec.arg = renamed(spec.arg, names);
   }
 
  private:
@@ -134,20 +135,30 @@ class Inliner {
     return candidate;
   }
 
-  Program& program_;
   Graph& graph_;
+  std::vector<OutputSpec>& specs_;
   std::unordered_set<std::string> values_;
   std::unordered_set<std::string> nodes_;
 };
 
+/// Graphs inside first: what is inlined then has nothing left to inline.
+void inline_graph(Graph& graph, std::vector<OutputSpec>& specs) {
+  bool any = false;
+  for (Node& node : graph.nodes) {
+    for (NamedArgument& input : node.inputs)
+      if (auto* sub = std::get_if<argument::SubGraph>(&input.arg.is)) {
+        auto copy = std::make_shared<Graph>(*sub->graph);
+        std::vector<OutputSpec> none;
+        inline_graph(*copy, none);
+        sub->graph = std::move(copy);
+      }
+    any = any || wrapped(node).graph;
+  }
+  if (any) Inliner(graph, specs).run();
+}
+
 }  // namespace
 
-void inline_modes(Program& program) {
-  for (const Node& node : program.graph.nodes)
-    if (wrapped(node).graph) {
-      Inliner(program).run();
-      return;
-    }
-}
+void inline_modes(Program& program) { inline_graph(program.graph, program.outputs); }
 
 }  // namespace genie::pytorch

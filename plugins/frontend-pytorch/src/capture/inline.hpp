@@ -6,7 +6,7 @@
 namespace genie::pytorch {
 
 /// Replaces wrap_with_set_grad_enabled, and wrap_with_autocast where it is switched off, by the nodes they wrap. Names stay
-/// unique within the graph, and the signature follows. Sub-graphs of other operators are left as they are.
+/// unique within each graph, and the signature follows.
 void inline_modes(Program& program);
 
 }  // namespace genie::pytorch

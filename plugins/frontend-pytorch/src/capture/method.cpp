@@ -103,6 +103,8 @@ class MethodBuilder {
     if (std::holds_alternative<double>(spec.value.is)) kind = plan::ScalarKind::floating;
     if (std::holds_alternative<bool>(spec.value.is)) kind = plan::ScalarKind::boolean;
     if (!kind) return;  // None and text cannot be passed as tensors
+    if (const auto* whole = std::get_if<std::int64_t>(&spec.value.is)) context_.constants[spec.arg] = *whole;
+    if (const auto* flag = std::get_if<bool>(&spec.value.is)) context_.constants[spec.arg] = *flag ? 1 : 0;
     declare_input(spec.arg, scalar_value(*kind), {{"constant", json_constant(spec.value)}});
   }
 

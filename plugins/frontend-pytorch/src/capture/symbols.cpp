@@ -279,4 +279,14 @@ void add_symbols(const Program& program, const plan::Method& method, const std::
   SymbolWriter(program, method, file, plan, warnings).write(assertions, names);
 }
 
+void add_constants(const std::map<std::string, std::int64_t>& constants, const std::string& prefix, plan::Plan& plan) {
+  for (const auto& [input, number] : constants) {
+    plan::Symbol symbol;
+    symbol.name = input;
+    symbol.min = symbol.max = number;
+    symbol.from = plan::SymbolFrom{input, 0, {}};
+    plan.symbols.try_emplace(prefix + "constant." + input, std::move(symbol));
+  }
+}
+
 }  // namespace genie::pytorch

@@ -1,6 +1,8 @@
 // One torch graph into one plan graph: nodes, values, aliases, effects, sub-graphs.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +23,7 @@ struct MethodContext {
   plan::Method* method = nullptr;
   plan::Table<int> domains;        ///< op sets used
   std::vector<plan::Guard> guards; ///< from assertions over bound sizes
+  std::map<std::string, std::int64_t> constants;  ///< whole numbers the program was exported for, by input name
   Diagnostics errors;              ///< every node that cannot be captured
 };
 

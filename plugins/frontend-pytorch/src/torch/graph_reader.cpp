@@ -194,6 +194,8 @@ Graph GraphReader::graph(const View& view) {
     for (const auto& [unused, item] : nodes->items()) {
       graph.nodes.push_back(node(item));
       if (cursor_.failed()) return graph;
+      // Early writers of schema 8 left the name out.
+      if (graph.nodes.back().name.empty()) graph.nodes.back().name = "node_" + std::to_string(graph.nodes.size() - 1);
     }
   }
   if (const auto tensors = cursor_.member(view, "tensor_values"); tensors && cursor_.is_object(*tensors)) {
