@@ -272,27 +272,6 @@ What to do: more memory on a device, more devices, smaller sizes, or fewer hard 
 
 What to do: correct it; the message lists what is known.
 )"},
-      {"GE0580", "A hint for a device that is not there",
-       R"(A hint of the run config names a device that the backend's topology does not have.
-
-What to do: use one of its device ids; the pointer says which hint.
-)"},
-      {"GE0581", "The plan to run is not one that can be",
-       R"(The run names a plan that is not in a state to be scheduled or run as asked.
-
-What to do: follow the message's help; `genie-host plan validate` tells the whole story.
-)"},
-      {"GE0582", "The policy gave no schedule",
-       R"(The policy failed, or found nothing feasible. Its own diagnostics follow.
-
-What to do: follow them; another policy may do better.
-)"},
-      {"GE0583", "The policy's schedule does not hold",
-       R"(The host judges what a policy answers: every node placed once, every dependence honoured, memory enough, hard hints
-obeyed. This answer failed; what is wrong follows.
-
-What to do: use another policy, more memory or fewer hard hints. It is the policy's fault when none of these explains it.
-)"},
   };
   return kCodes;
 }
