@@ -56,7 +56,7 @@ FairShare::Flow FairShare::start(std::uint64_t now_ns, std::uint64_t bytes,
   const Flow flow = static_cast<Flow>(flows_.size());
   State& state = flows_.emplace_back();
   std::ranges::sort(resources);
-  resources.erase(std::ranges::unique(resources).begin(), resources.end());
+  resources.erase(std::unique(resources.begin(), resources.end()), resources.end());
   state.remaining = Wide{bytes} << kFractionBits;
   state.since_ns = now_ns;
   state.resources = std::move(resources);

@@ -127,20 +127,20 @@ Result<Selection> select(const Plan& plan, std::string_view selector) {
   const Pattern pattern(text);
   Selection found;
   std::set<std::string_view> names;
-  const auto look = [&](std::string_view name, auto&& add) {
+  const auto matched = [&](std::string_view name) {
     if (!name.empty()) names.insert(name);
-    if (pattern(name)) add();
+    return pattern(name);
   };
   if (kind == "state") {
     for (const auto& [name, state] : plan.states)
-      look(name, [&] { found.states.push_back(name); });
+      if (matched(name)) found.states.push_back(name);
   } else if (kind == "weight") {
     for (const auto& [name, weight] : plan.weights)
-      look(name, [&] { found.weights.push_back(name); });
+      if (matched(name)) found.weights.push_back(name);
   } else {
     for (const auto& [method, graph] : plan.methods)
       for (const Node& node : graph.nodes)
-        look(looked_at(node, kind), [&] { found.nodes.emplace_back(method, node.id); });
+        if (matched(looked_at(node, kind))) found.nodes.emplace_back(method, node.id);
   }
   if (!found.empty()) return found;
   const std::vector<std::string> near = near_misses(text, names);

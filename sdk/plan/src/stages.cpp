@@ -55,27 +55,34 @@ std::string alias_inside(const Placement& placement, const Method& stage, const 
   return "";
 }
 
+/// Whether an input that is a number is what a symbol stands for.
+bool tells(const Placement& placement, std::uint32_t value, const SymbolFrom& origin) {
+  const auto& info = placement.index().values()[value];
+  if (!origin.node.empty())
+    return info.producer != kNone && placement.method().nodes[info.producer].id == origin.node;
+  return info.input != kNone && placement.method().inputs[info.input].name == origin.input;
+}
+
+/// Where a symbol gets its value inside a stage; nothing when the run's dims bring it.
+std::optional<SymbolFrom> origin_inside(const Placement& placement, const StageUse& use,
+                                        const std::string& symbol, const std::optional<SymbolFrom>& origin) {
+  for (const std::uint32_t v : use.inputs) {
+    const Value* value = placement.index().values()[v].value;
+    if (value == nullptr) continue;
+    const auto dim = std::ranges::find(value->shape, Expr::symbol(symbol));
+    if (dim != value->shape.end()) return SymbolFrom{placement.id(v), dim - value->shape.begin(), {}};
+    if (value->scalar && origin && tells(placement, v, *origin)) return SymbolFrom{placement.id(v), 0, {}};
+  }
+  return std::nullopt;
+}
+
 void bind_symbols_inside(const Placement& placement, const StageUse& use, Plan& to, const Method& stage) {
+  detail::Names nodes;
+  for (const Node& node : stage.nodes)
+    nodes.insert(node.id);
   for (auto& [id, symbol] : to.symbols) {
-    if (symbol.from && !symbol.from->node.empty() &&
-        std::ranges::any_of(stage.nodes, [&](const Node& n) { return n.id == symbol.from->node; }))
-      continue;
-    const std::optional<SymbolFrom> origin = std::exchange(symbol.from, std::nullopt);
-    for (const std::uint32_t v : use.inputs) {
-      const Value* value = placement.index().values()[v].value;
-      if (value == nullptr) continue;
-      const auto dim = std::ranges::find(value->shape, Expr::symbol(id));
-      if (dim != value->shape.end()) {
-        symbol.from = SymbolFrom{placement.id(v), dim - value->shape.begin(), {}};
-        break;
-      }
-      const std::uint32_t producer = placement.index().values()[v].producer;
-      if (value->scalar && origin && !origin->node.empty() && producer != kNone &&
-          placement.method().nodes[producer].id == origin->node) {
-        symbol.from = SymbolFrom{placement.id(v), 0, {}};
-        break;
-      }
-    }
+    const bool made_here = symbol.from && nodes.contains(symbol.from->node);
+    if (!made_here) symbol.from = origin_inside(placement, use, id, symbol.from);
   }
 }
 

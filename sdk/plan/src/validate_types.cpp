@@ -6,6 +6,7 @@
 #include "messages.hpp"
 #include "op_call.hpp"
 #include "op_lookup.hpp"
+#include "placement.hpp"
 #include "validate_internal.hpp"
 
 namespace genie::plan::detail {
@@ -138,14 +139,15 @@ class GraphTypes {
     }
   }
 
-  /// Follows alias_of to the start: a value id, "state:NAME" or "weight:NAME".
+  /// Follows alias_of to the start: a value id, "state:NAME" (of the state that owns the storage) or "weight:NAME".
   std::string root(std::string id) const {
     for (std::size_t steps = 0; steps <= graph_.values.size(); ++steps) {
       const Value* value = scope_.value(id);
       if (value == nullptr || value->alias_of.empty()) break;
       id = value->alias_of;
     }
-    return id;
+    if (!id.starts_with("state:")) return id;
+    return "state:" + std::string(root_state(*scope_.plan, std::string_view(id).substr(6)));
   }
 
   /// What a write argument names: ids as `mutates` spells them.
@@ -194,7 +196,7 @@ class GraphTypes {
     for_each_arg(*node_, [&](const Arg& a) {
       if (const auto* v = std::get_if<arg::Value>(&a.is)) given.push_back(root(v->id));
       if (const auto* w = std::get_if<arg::Weight>(&a.is)) given.push_back("weight:" + w->name);
-      if (const auto* s = std::get_if<arg::State>(&a.is)) given.push_back("state:" + s->name);
+      if (const auto* s = std::get_if<arg::State>(&a.is)) given.push_back(root("state:" + s->name));
     });
     for (std::size_t i = 0; i < node_->results.size(); ++i) {
       const Value* value = node_->results[i].empty() ? nullptr : scope_.value(node_->results[i]);
@@ -295,7 +297,9 @@ void check_types(const Plan& plan, Diagnostics& into, Unchecked& unchecked) {
     d.code = "GE0402";
     d.message = "op set " + domain + " " + std::to_string(version) + " is unknown to this version of Genie";
     d.pointer = "/opsets" + json::pointer_token(domain);
-    d.help = "known: aten 1, higher_order 1, python 1; use a newer Genie, or have the frontend translate the operators";
+    d.help =
+        "known: aten 1, higher_order 1, python 1; use a newer Genie, or have the frontend translate the "
+        "operators";
     into.push_back(std::move(d));
   }
   const Facts facts(plan);
