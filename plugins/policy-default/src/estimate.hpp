@@ -22,8 +22,8 @@ struct StageNodes {
   std::vector<Index> nodes;
 };
 
-/// Stages in an order that runs. `fine`: a stage ends wherever something leaves for another device, so that it leaves as
-/// early as possible; otherwise stages are as few as the dependences between devices allow.
+/// Stages in an order that runs. `fine`: a stage begins where something comes from another device and ends where something
+/// leaves for one, so that nothing waits without need; otherwise stages are as few as the dependences between devices allow.
 [[nodiscard]] std::vector<StageNodes> form_stages(const Problem& problem, const MethodGraph& method,
                                                   const Assignment& assignment, bool fine);
 

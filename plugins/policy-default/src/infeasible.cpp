@@ -121,6 +121,21 @@ Diagnostic too_little_memory(const Problem& p, const std::vector<const Rule*>& r
   return d;
 }
 
+/// The placement without separate rules fits: so it is they that cannot be met.
+Diagnostic cannot_separate(const Problem& p, const std::vector<const Rule*>& rules) {
+  Diagnostic d;
+  d.code = "GE0554";
+  const auto rule = *std::ranges::find_if(rules, [](const Rule* r) { return r->kind == Rule::Kind::separate; });
+  d.message = rule->name() + ": " + std::to_string(rule->groups.size()) + " groups are to be kept apart on " +
+              std::to_string(p.device_count) + (p.device_count == 1 ? " device" : " devices") +
+              ", and no placement that does so fits";
+  d.pointer = rule->constraint.origin;
+  d.help = rule->groups.size() > p.device_count
+               ? "add " + std::to_string(rule->groups.size() - p.device_count) + " devices, select fewer modules, or drop the hint"
+               : "drop the hint, make it soft, or give the devices more memory";
+  return d;
+}
+
 }  // namespace
 
 Diagnostics explain_infeasible(const Problem& problem, const std::vector<const Rule*>& rules) {
@@ -128,6 +143,9 @@ Diagnostics explain_infeasible(const Problem& problem, const std::vector<const R
   const Units units = make_units(problem, rules);
   for (Index u = 0; u < units.members.size() && out.size() < kMaxNodesNamed; ++u)
     if (units.allowed[u] == 0) out.push_back(nowhere(problem, rules, units.members[u]));
+  if (out.empty() && std::ranges::any_of(rules, [](const Rule* r) { return r->kind == Rule::Kind::separate; }) &&
+      place(problem, rules, memory_under(problem, rules), Objective::latency, false))
+    out.push_back(cannot_separate(problem, rules));
   if (out.empty()) out.push_back(too_little_memory(problem, rules));
   return out;
 }

@@ -21,7 +21,7 @@ genie::Error error_of(std::uint32_t code, const plan::Diagnostics& diagnostics) 
 }
 
 bool is_infeasible(const plan::Diagnostics& diagnostics) {
-  return std::ranges::all_of(diagnostics, [](const plan::Diagnostic& d) { return d.code == "GE0552" || d.code == "GE0553"; });
+  return std::ranges::all_of(diagnostics, [](const plan::Diagnostic& d) { return d.code == "GE0552" || d.code == "GE0553" || d.code == "GE0554"; });
 }
 
 struct Solution {

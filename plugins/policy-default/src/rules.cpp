@@ -35,7 +35,7 @@ Diagnostic about(const Rule& rule, std::string code, std::string message, std::s
 /// Turns a selection into global nodes; a state or a weight stands for the nodes that use it.
 void add_selection(const Problem& p, const plan::Selection& selection, Rule& rule) {
   std::map<std::pair<std::string_view, std::string_view>, bool> wanted;
-  for (const auto& [method, node] : selection.nodes) wanted.emplace(std::pair{method, node}, true);
+  for (const auto& [method, node] : selection.nodes) wanted.emplace(std::pair<std::string_view, std::string_view>(method, node), true);
   std::vector<bool> states(p.states.size(), false);
   for (const std::string& name : selection.states)
     for (Index s = 0; s < p.states.size(); ++s)

@@ -12,14 +12,15 @@ std::vector<StageNodes> form_stages(const Problem& problem, const MethodGraph& m
   const Index count = method.count;
   std::vector<std::size_t> lane(count);
   std::vector<Index> level(count, 0);
-  std::vector<bool> leaves(count, false);  // something it makes, or the order, is awaited on another lane
+  std::vector<bool> leaves(count, false);    // something it makes, or the order, is awaited on another lane
+  std::vector<bool> receives(count, false);  // it awaits another lane
   Index levels = 1;
   for (Index n = 0; n < count; ++n) {
     const std::uint8_t device = assignment[n];
     lane[n] = device * width + std::min<std::size_t>(width - 1, problem.node_kernels(method.global(n), device));
     for (const Index b : method.before[n]) {
       const bool crosses = lane[b] != lane[n];
-      if (crosses) leaves[b] = true;
+      if (crosses) leaves[b] = receives[n] = true;
       level[n] = std::max(level[n], level[b] + (crosses ? 1u : 0u));
     }
     levels = std::max(levels, level[n] + 1);
@@ -41,7 +42,7 @@ std::vector<StageNodes> form_stages(const Problem& problem, const MethodGraph& m
       at_level = level[n];
     }
     Index& stage = open[lane[n]];
-    if (stage == kNone) {
+    if (stage == kNone || (fine && receives[n])) {
       stage = static_cast<Index>(stages.size());
       stages.push_back({assignment[n], static_cast<std::uint8_t>(lane[n] % width), level[n], {}});
     }
