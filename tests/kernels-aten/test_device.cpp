@@ -34,16 +34,16 @@ TEST_CASE("describe says kinds, operators, element types and what it was built o
   CHECK(text.value.find(R"("blas":")") != std::string::npos);
 }
 
-TEST_CASE("GE0660: options that are wrong are refused with the nearest known one") {
+TEST_CASE("GE0640: options that are wrong are refused with the nearest known one") {
   CHECK(created_with(R"({"thraeds": 2})") ==
-        "GE0660: kernels-aten has no option \"thraeds\". Did you mean \"threads\"? Known options: threads, "
+        "GE0640: kernels-aten has no option \"thraeds\". Did you mean \"threads\"? Known options: threads, "
         "interop_threads, deterministic");
   CHECK(created_with(R"({"threads": 0})") ==
-        "GE0660: option \"threads\" is 0. Give a whole number from 1 to 4096");
+        "GE0640: option \"threads\" is 0. Give a whole number from 1 to 4096");
   CHECK(created_with(R"({"threads": "all"})") ==
-        "GE0660: option \"threads\" is \"all\". Give a whole number from 1 to 4096");
+        "GE0640: option \"threads\" is \"all\". Give a whole number from 1 to 4096");
   CHECK(created_with(R"({"deterministic": 1})") ==
-        "GE0660: option \"deterministic\" is 1. Give true or false");
+        "GE0640: option \"deterministic\" is 1. Give true or false");
   CHECK(created_with("[]").find("no JSON object") != std::string::npos);
   CHECK(created_with("{\"threads\": 2,").find("GE03") != std::string::npos);
   CHECK(created_with("") == "created");

@@ -64,7 +64,7 @@ std::string without_version(std::string text) {
 }  // namespace
 
 TEST_CASE(
-    "GE0650: an operator that fails names its node, module, source line, arguments and torch's reason") {
+    "GE0630: an operator that fails names its node, module, source line, arguments and torch's reason") {
   Document document;
   document.inputs = R"({"name": "x", "value": "x"}, {"name": "w", "value": "w"})";
   document.outputs = R"({"name": "y", "value": "y"})";
@@ -80,12 +80,12 @@ TEST_CASE(
   CHECK(error.node == "n7");
   CHECK(error.domain == "torch");
   CHECK(error.message ==
-        "GE0650: aten.add.Tensor(self: f32[2, 3], other: f32[4], alpha: 1) failed: The size of tensor a (3) "
+        "GE0630: aten.add.Tensor(self: f32[2, 3], other: f32[4], alpha: 1) failed: The size of tensor a (3) "
         "must match the size of tensor b (4) "
         "at non-singleton dimension 1 (node n7, encoder.add, model.py:12). Compare these arguments with what "
         "the model gives the operator there; "
         "if they are right, the model fails the same way in PyTorch");
-  CHECK(error.diagnostics.find(R"("code":"GE0650")") != std::string::npos);
+  CHECK(error.diagnostics.find(R"("code":"GE0630")") != std::string::npos);
   CHECK(error.diagnostics.find(R"("scope":"encoder.add")") != std::string::npos);
   CHECK(error.diagnostics.find(R"("source":"model.py:12")") != std::string::npos);
 }
@@ -99,12 +99,12 @@ TEST_CASE("an index out of range is OUT_OF_RANGE") {
         std::string::npos);
 }
 
-TEST_CASE("GE0651: an unknown operator is UNIMPLEMENTED and names what there is") {
+TEST_CASE("GE0631: an unknown operator is UNIMPLEMENTED and names what there is") {
   const genie::Error overload =
       compile_error(stage_of(R"("op": "aten.neg.Tensor", "args": [{"value": "x"}])"));
   CHECK(overload.code == GENIE_UNIMPLEMENTED);
   CHECK(without_version(overload.message) ==
-        "GE0651: torch VERSION has no operator aten.neg.Tensor (node n7, "
+        "GE0631: torch VERSION has no operator aten.neg.Tensor (node n7, "
         "encoder.layer.0.attention.self.query, modeling_bert.py:184). "
         "This operator has the overloads default, out");
   const genie::Error base = compile_error(stage_of(R"("op": "aten.sofmtax.int", "args": [{"value": "x"}])"));
@@ -125,7 +125,7 @@ TEST_CASE("every node that cannot run is reported, not only the first") {
   CHECK(error.message.find("and 1 more") != std::string::npos);
 }
 
-TEST_CASE("GE0653: an argument that the operator does not take") {
+TEST_CASE("GE0633: an argument that the operator does not take") {
   const auto message = [](const std::string& node) {
     const genie::Error error = compile_error(stage_of(node));
     CHECK(error.code == GENIE_INVALID_ARGUMENT);
@@ -133,23 +133,23 @@ TEST_CASE("GE0653: an argument that the operator does not take") {
     return error.message.substr(0, error.message.find(" (node"));
   };
   CHECK(message(R"("op": "aten.neg.default", "args": [{"str": "x"}])") ==
-        "GE0653: aten.neg.default: argument \"self\" wants Tensor, and the plan gives {\"str\"}");
+        "GE0633: aten.neg.default: argument \"self\" wants Tensor, and the plan gives {\"str\"}");
   CHECK(message(R"("op": "aten.neg.default", "args": [{"value": "x"}, {"int": 1}])") ==
-        "GE0653: aten.neg.default: it takes 1 arguments, and the plan gives 2");
+        "GE0633: aten.neg.default: it takes 1 arguments, and the plan gives 2");
   CHECK(message(R"("op": "aten.neg.default", "args": [{"value": "x"}], "kwargs": {"slef": {"int": 1}})") ==
-        "GE0653: aten.neg.default: it has no argument \"slef\"");
+        "GE0633: aten.neg.default: it has no argument \"slef\"");
   CHECK(
       message(R"("op": "aten.neg.default", "args": [{"value": "x"}], "kwargs": {"self": {"value": "x"}})") ==
-      "GE0653: aten.neg.default: argument \"self\" is given twice, by position and by name");
+      "GE0633: aten.neg.default: argument \"self\" is given twice, by position and by name");
   CHECK(message(R"("op": "aten.neg.default", "args": [])") ==
-        "GE0653: aten.neg.default: argument \"self\" (Tensor) is missing");
+        "GE0633: aten.neg.default: argument \"self\" (Tensor) is missing");
   CHECK(message(R"("op": "aten.neg.default", "args": [{"value": "ghost"}])") ==
-        "GE0653: aten.neg.default: value \"ghost\" is made by no earlier node and is no input of this stage");
+        "GE0633: aten.neg.default: value \"ghost\" is made by no earlier node and is no input of this stage");
   CHECK(message(R"("op": "aten.transpose.int", "args": [{"value": "x"}, {"float": 0.5}, {"int": 1}])") ==
-        "GE0653: aten.transpose.int: argument \"dim0\" wants int, and the plan gives {\"float\"}");
+        "GE0633: aten.transpose.int: argument \"dim0\" wants int, and the plan gives {\"float\"}");
 }
 
-TEST_CASE("GE0653: a weight is never written, directly or through a view") {
+TEST_CASE("GE0633: a weight is never written, directly or through a view") {
   const TestHost host;
   OpenDevice device(host, plugin());
   const Buffer blob = f32({2}, {1, 2});
@@ -175,12 +175,12 @@ TEST_CASE("GE0653: a weight is never written, directly or through a view") {
   }
 }
 
-TEST_CASE("GE0654: an input that is not what the stage declares") {
+TEST_CASE("GE0634: an input that is not what the stage declares") {
   const std::string text = stage_of(R"("op": "aten.neg.default", "args": [{"value": "x"}])");
   const Buffer shape = f32({3, 2}, {1, 2, 3, 4, 5, 6});
   const genie::Error wrong_shape = run_error(text, {&shape});
   CHECK(wrong_shape.code == GENIE_INVALID_ARGUMENT);
-  CHECK(wrong_shape.message.find("GE0654: input \"x\" is declared as f32[2, 3] and was given as f32[3, 2]") ==
+  CHECK(wrong_shape.message.find("GE0634: input \"x\" is declared as f32[2, 3] and was given as f32[3, 2]") ==
         0);
   const Buffer type = i64({2, 3}, {1, 2, 3, 4, 5, 6});
   CHECK(run_error(text, {&type})
@@ -189,7 +189,7 @@ TEST_CASE("GE0654: an input that is not what the stage declares") {
   CHECK(run_error(text, {}).message.find("takes 1 inputs and was given 0") != std::string::npos);
 }
 
-TEST_CASE("GE0655: an operator that returns less than the plan names") {
+TEST_CASE("GE0635: an operator that returns less than the plan names") {
   Document document;
   document.inputs = R"({"name": "x", "value": "x"})";
   document.outputs = R"({"name": "b", "value": "b"})";
@@ -199,10 +199,10 @@ TEST_CASE("GE0655: an operator that returns less than the plan names") {
       R"({"id": "n0", "op": "aten.neg.default", "args": [{"value": "x"}], "results": ["a", "b"]})";
   const Buffer x = f32({2}, {1, 2});
   CHECK(run_error(document.text(), {&x})
-            .message.find("GE0655: aten.neg.default: it returned 1 results, and the plan names 2") == 0);
+            .message.find("GE0635: aten.neg.default: it returned 1 results, and the plan names 2") == 0);
 }
 
-TEST_CASE("GE0657: weights that the device or the blob does not have") {
+TEST_CASE("GE0637: weights that the device or the blob does not have") {
   const TestHost host;
   OpenDevice device(host, plugin());
   const std::string digest = "sha256:4444444444444444444444444444444444444444444444444444444444444444";
@@ -220,14 +220,14 @@ TEST_CASE("GE0657: weights that the device or the blob does not have") {
     }
     return std::string("compiled");
   };
-  CHECK(message().find("GE0657: weight \"w\" lies in blob " + digest + ", which was not put on the device") ==
+  CHECK(message().find("GE0637: weight \"w\" lies in blob " + digest + ", which was not put on the device") ==
         0);
   const Buffer small = f32({2}, {1, 2});
   device.put(digest, small.data(), small.bytes());
-  CHECK(message().find("GE0657: weight \"w\" reaches from byte 0 over 16 bytes, and its blob has 8") == 0);
+  CHECK(message().find("GE0637: weight \"w\" reaches from byte 0 over 16 bytes, and its blob has 8") == 0);
 }
 
-TEST_CASE("GE0659: a size without a value") {
+TEST_CASE("GE0639: a size without a value") {
   Document document;
   document.inputs = R"({"name": "x", "value": "x"})";
   document.outputs = R"({"name": "y", "value": "y"})";
@@ -238,7 +238,7 @@ TEST_CASE("GE0659: a size without a value") {
   RunOptions options;
   options.dims = {INT64_MIN};
   CHECK(run_error(document.text(), {&x}, options)
-            .message.find("GE0659: the size s0 cannot be computed from the sizes of this run") == 0);
+            .message.find("GE0639: the size s0 cannot be computed from the sizes of this run") == 0);
 }
 
 TEST_CASE("documents that are no plan, or no stage") {
@@ -249,7 +249,7 @@ TEST_CASE("documents that are no plan, or no stage") {
   text.replace(text.find(methods), methods.size(),
                methods + R"("other": {"inputs": [], "outputs": [], "values": {}, "nodes": []}, )");
   CHECK(compile_error(text).message.find(
-            "GE0656: a stage document has exactly one method, and this one has 2") == 0);
+            "GE0636: a stage document has exactly one method, and this one has 2") == 0);
 }
 
 TEST_CASE("a cancelled run stops before the next node") {

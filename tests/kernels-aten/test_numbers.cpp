@@ -103,9 +103,9 @@ TEST_CASE("comparisons, also with NaN") {
   CHECK(boolean("python.ne", R"({"float": "NaN"}, {"float": "NaN"})"));
 }
 
-TEST_CASE("GE0661: what Python refuses is refused, and so is what does not fit") {
+TEST_CASE("GE0641: what Python refuses is refused, and so is what does not fit") {
   CHECK(error_of("python.floordiv", R"({"int": 1}, {"int": 0})") ==
-        "GE0661: python.floordiv(1, 0): division by zero (node n0). Python raises an error for these numbers "
+        "GE0641: python.floordiv(1, 0): division by zero (node n0). Python raises an error for these numbers "
         "too: check the sizes "
         "that the model was given");
   CHECK(error_of("python.mul", R"({"int": "9223372036854775807"}, {"int": 2})")

@@ -13,20 +13,20 @@
 namespace genie::kernels_aten {
 
 namespace code {
-inline constexpr const char* kOperatorFailed = "GE0650";
-inline constexpr const char* kUnknownOperator = "GE0651";
-inline constexpr const char* kNoCpuKernel = "GE0652";
-inline constexpr const char* kArgument = "GE0653";
-inline constexpr const char* kStageInput = "GE0654";
-inline constexpr const char* kResults = "GE0655";
-inline constexpr const char* kStageDocument = "GE0656";
-inline constexpr const char* kWeight = "GE0657";
-inline constexpr const char* kTorchVersion = "GE0658";
-inline constexpr const char* kSize = "GE0659";
-inline constexpr const char* kOption = "GE0660";
-inline constexpr const char* kNumber = "GE0661";
-inline constexpr const char* kMemory = "GE0662";
-inline constexpr const char* kElementType = "GE0663";
+inline constexpr const char* kOperatorFailed = "GE0630";
+inline constexpr const char* kUnknownOperator = "GE0631";
+inline constexpr const char* kNoCpuKernel = "GE0632";
+inline constexpr const char* kArgument = "GE0633";
+inline constexpr const char* kStageInput = "GE0634";
+inline constexpr const char* kResults = "GE0635";
+inline constexpr const char* kStageDocument = "GE0636";
+inline constexpr const char* kWeight = "GE0637";
+inline constexpr const char* kTorchVersion = "GE0638";
+inline constexpr const char* kSize = "GE0639";
+inline constexpr const char* kOption = "GE0640";
+inline constexpr const char* kNumber = "GE0641";
+inline constexpr const char* kMemory = "GE0642";
+inline constexpr const char* kElementType = "GE0643";
 }  // namespace code
 
 /// A diagnostic about a node.
