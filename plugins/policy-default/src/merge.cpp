@@ -69,14 +69,19 @@ std::vector<StageNodes> final_stages(const Task& task, const Assignment& assignm
   Estimator estimator(*task.problem, *task.method, *task.resident);
   std::vector<StageNodes> best = form_stages(*task.problem, *task.method, assignment, true);
   const Estimate& finest = estimator.of_stages(best);
-  const double limit = static_cast<double>(finest.time_ns) * kTolerance;
-  const std::uint64_t excess = finest.excess(task.memory);
+  double limit = static_cast<double>(finest.time_ns) * kTolerance;
+  std::uint64_t excess = finest.excess(task.memory);
   const auto good = [&](const std::vector<StageNodes>& stages) {
     const Estimate& e = estimator.of_stages(stages);
     return static_cast<double>(e.time_ns) <= limit && e.excess(task.memory) <= excess;
   };
-  if (std::vector<StageNodes> coarse = form_stages(*task.problem, *task.method, assignment, false); good(coarse))
-    best = std::move(coarse);
+  std::vector<StageNodes> coarse = form_stages(*task.problem, *task.method, assignment, false);
+  if (excess != 0)
+    if (const Estimate& e = estimator.of_stages(coarse); e.excess(task.memory) < excess) {  // what fits comes first
+      limit = static_cast<double>(e.time_ns) * kTolerance;
+      excess = e.excess(task.memory);
+    }
+  if (good(coarse)) best = std::move(coarse);
   if (best.size() > kMaxStages) return best;
 
   const std::uint64_t calls = kWork / std::max<std::uint64_t>(64, task.method->count);

@@ -9,12 +9,23 @@ namespace {
 
 /// Nodes looked at by all estimates of one local search: bounds its work, not its time, so that results are reproducible.
 constexpr std::uint64_t kImproveWork = 3'000'000;
+/// What a value sent to another device must save at least, as a share of the time, up to a limit for all together: simple
+/// placements are worth something to whoever reads them, and a message costs more than the model knows.
+constexpr double kCrossingWorth = 0.01;
+constexpr double kCrossingsWorthAtMost = 0.25;
 
 /// Units that may run on no device make a task impossible.
 bool possible(const Task& task) {
   for (Index n = 0; n < task.method->count; ++n)
     if (task.node_allowed(n) == 0) return false;
   return true;
+}
+
+/// The better of an assignment's two forms: fine stages start and send early, coarse ones need less memory.
+Score judge(const Task& task, Estimator& estimator, const Assignment& assignment) {
+  const Score fine = score(task, estimator.of(assignment));
+  if (fine.feasible() || fine.unreachable) return fine;
+  return std::min(fine, score(task, estimator.of_stages(form_stages(*task.problem, *task.method, assignment, false))));
 }
 
 std::vector<Index> units_of_method(const Task& task) {
@@ -159,7 +170,7 @@ class Improver {
   /// Keeps the change if it is better.
   bool attempt(Candidate& best, Assignment&& changed) {
     if (changed == best.assignment) return false;
-    const Score now = score(task_, estimator_.of(changed));
+    const Score now = judge(task_, estimator_, changed);
     if (!(now < best.score)) return false;
     best = {std::move(changed), now};
     return true;
@@ -268,7 +279,7 @@ Score score(const Task& task, const Estimate& estimate) {
   s.tie = static_cast<double>(estimate.time_ns);
   switch (task.objective) {
     case Objective::latency:
-      s.objective = s.tie;
+      s.objective = s.tie * (1 + std::min(kCrossingWorth * estimate.crossings, kCrossingsWorthAtMost));
       break;
     case Objective::bytes:
       s.objective = static_cast<double>(estimate.wire_bytes);
@@ -309,7 +320,7 @@ std::optional<Candidate> search(const Task& task, bool thorough) {
   }
   std::vector<Candidate> candidates;
   for (Assignment& assignment : assignments) {
-    const Score s = score(task, estimator.of(assignment));
+    const Score s = judge(task, estimator, assignment);
     candidates.push_back({std::move(assignment), s});
   }
   std::ranges::stable_sort(candidates, {}, &Candidate::score);
