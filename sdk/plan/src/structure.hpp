@@ -49,15 +49,22 @@ template <class Names>
   return meant.empty() ? std::string() : "did you mean " + quoted(meant) + "?";
 }
 
+/// Where a node stands.
+struct NodePlace {
+  std::string_view method;
+  std::string_view graph;  ///< empty: the method itself
+  std::size_t number;
+};
+
 /// What names refer to across the whole plan.
 struct PlanNames {
-  std::unordered_map<std::string_view, std::string> nodes;  ///< node id → pointer of its first use
+  std::unordered_map<std::string_view, NodePlace> nodes;  ///< by id, the first that has it
 };
 
 /// The graph under check.
 struct GraphPlace {
-  std::string method;
-  std::string graph;  ///< empty: the method itself
+  std::string_view method;
+  std::string_view graph;  ///< empty: the method itself
   std::string pointer;
   const Method* owner = nullptr;
 };
@@ -75,7 +82,13 @@ void check_storage(const Plan& plan, Findings& findings);
 void check_symbols(const Plan& plan, const PlanNames& names, Findings& findings);
 void check_constraints_listed(const Plan& plan, Findings& findings);
 /// Every symbol of the expressions is declared.
-void check_declared(const Plan& plan, const Expr& expr, const std::string& pointer, Findings& findings);
+void check_symbols_declared(const Plan& plan, const Expr& expr, std::string pointer, Findings& findings);
+/// The same; pointer() is called only when something is wrong or worth a closer look.
+template <class Pointer>
+void check_declared(const Plan& plan, const Expr& expr, Pointer&& pointer, Findings& findings) {
+  if (expr.is_int() || (expr.is_symbol() && plan.symbols.contains(expr.as_symbol()))) return;
+  check_symbols_declared(plan, expr, pointer(), findings);
+}
 
 // structure_schedule.cpp: the schedule's references.
 void check_schedule_references(const Plan& plan, Findings& findings);

@@ -1,4 +1,5 @@
 // One graph: every reference resolves, every value has one producer, nodes stand in an order that runs.
+#include <algorithm>
 #include <unordered_set>
 
 #include "structure.hpp"
@@ -30,10 +31,14 @@ class GraphCheck {
     return place_.pointer + "/nodes/" + std::to_string(n);
   }
 
-  [[nodiscard]] bool declared(std::string_view id) const { return graph_.values.contains(id); }
-  [[nodiscard]] bool available(std::string_view id) const {
+  /// What is known of a value id; null when nothing declares, gives or makes it.
+  [[nodiscard]] const GraphIndex::ValueInfo* find(std::string_view id) const {
     const std::uint32_t v = index_.value(id);
-    return v != kNone && (index_.values()[v].input != kNone || index_.values()[v].producer != kNone);
+    return v == kNone ? nullptr : &index_.values()[v];
+  }
+  [[nodiscard]] bool declared(std::string_view id) const {
+    const GraphIndex::ValueInfo* const info = find(id);
+    return info != nullptr && info->value != nullptr;
   }
 
   /// Ends in words that name the place a value id belongs to.
@@ -41,11 +46,16 @@ class GraphCheck {
     return place_.graph.empty() ? "method " + quoted(place_.method) : "sub-graph " + quoted(place_.graph);
   }
 
-  /// A value that something reads: declared, and made by a node or given as an input. Empty when it is both.
-  [[nodiscard]] std::string why_not_readable(const std::string& id) const {
-    if (!declared(id)) return "the value " + quoted(id) + " is not declared in the values of " + home();
-    if (!available(id)) return "the value " + quoted(id) + " is no input and no node makes it";
+  /// A value that something reads is declared, and an input or a node's result. Empty when it is.
+  [[nodiscard]] std::string why_not_readable(const std::string& id, const GraphIndex::ValueInfo* info) const {
+    if (info == nullptr || info->value == nullptr)
+      return "the value " + quoted(id) + " is not declared in the values of " + home();
+    if (info->input == kNone && info->producer == kNone)
+      return "the value " + quoted(id) + " is no input and no node makes it";
     return {};
+  }
+  [[nodiscard]] std::string why_not_readable(const std::string& id) const {
+    return why_not_readable(id, find(id));
   }
 
   [[nodiscard]] std::string hint_for_value(const std::string& id) const {
@@ -76,26 +86,29 @@ class GraphCheck {
 
   void check_values() {
     for (const auto& [id, value] : graph_.values) {
-      const std::string at = place_.pointer + "/values" + json::pointer_token(id);
+      const auto at = [this, key = &id](std::string_view member) {
+        return place_.pointer + "/values" + json::pointer_token(*key) + std::string(member);
+      };
       if (id.rfind(kState, 0) == 0 || id.rfind(kWeight, 0) == 0)
-        findings_.add(at, "GE0342",
+        findings_.add(at(""), "GE0342",
                       "the value id " + quoted(id) + " reads like a reference to a state or weight",
                       "value ids do not start with \"state:\" or \"weight:\"");
       if (value.strides.size() != value.shape.size())
-        findings_.add(at + "/strides", "GE0346",
+        findings_.add(at("/strides"), "GE0346",
                       "the value has " + std::to_string(value.shape.size()) + " dimensions and " +
                           std::to_string(value.strides.size()) + " strides",
                       "give one stride per dimension, or none for a contiguous value");
       for (const Expr& dim : value.shape)
-        check_declared(plan_, dim, at + "/shape", findings_);
+        check_declared(
+            plan_, dim, [&] { return at("/shape"); }, findings_);
       for (const Expr& stride : value.strides)
-        check_declared(plan_, stride, at + "/strides", findings_);
-      check_alias(id, value, at);
+        check_declared(
+            plan_, stride, [&] { return at("/strides"); }, findings_);
+      if (!value.alias_of.empty()) check_alias(id, value, at(""));
     }
   }
 
   void check_alias(const std::string& id, const Value& value, const std::string& at) {
-    if (value.alias_of.empty()) return;
     const std::string_view target = value.alias_of;
     if (target.rfind(kState, 0) == 0 || target.rfind(kWeight, 0) == 0) {
       check_named_storage(target, at + "/alias_of", nullptr);
@@ -136,28 +149,33 @@ class GraphCheck {
   }
 
   void check_producers() {
-    std::unordered_map<std::string_view, std::uint32_t> producers;
     for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
       const Node& node = graph_.nodes[n];
-      for (std::size_t r = 0; r < node.results.size(); ++r) {
-        const std::string& id = node.results[r];
-        if (id.empty()) continue;
-        const std::string at = node_at(n) + "/results/" + std::to_string(r);
-        if (!declared(id))
-          findings_.add(node, at, "GE0343",
-                        "the result " + quoted(id) + " is not declared in the values of " + home(),
-                        "declare its dtype and shape");
-        const auto [first, fresh] = producers.try_emplace(id, n);
-        if (!fresh)
-          findings_.add(node, at, "GE0344",
-                        "the value " + quoted(id) + " is made twice, first by node " +
-                            quoted(graph_.nodes[first->second].id),
-                        "give each result its own value");
-        else if (const std::uint32_t v = index_.value(id); v != kNone && index_.values()[v].input != kNone)
-          findings_.add(node, at, "GE0344",
-                        "the value " + quoted(id) + " is an input and a node's result at once");
-      }
+      for (std::size_t r = 0; r < node.results.size(); ++r)
+        if (!node.results[r].empty()) check_result(n, r);
     }
+  }
+
+  void check_result(std::uint32_t n, std::size_t r) {
+    const Node& node = graph_.nodes[n];
+    const std::string& id = node.results[r];
+    const std::uint32_t v = index_.makes(n)[r];
+    const GraphIndex::ValueInfo& info = index_.values()[v];
+    const auto at = [&] { return node_at(n) + "/results/" + std::to_string(r); };
+    if (info.value == nullptr)
+      findings_.add(node, at(), "GE0343",
+                    "the result " + quoted(id) + " is not declared in the values of " + home(),
+                    "declare its dtype and shape");
+    const auto first_here =
+        std::find(index_.makes(n).begin(), index_.makes(n).end(), v) - index_.makes(n).begin();
+    if (info.producer != n || first_here != static_cast<std::ptrdiff_t>(r))
+      findings_.add(node, at(), "GE0344",
+                    "the value " + quoted(id) + " is made twice, first by node " +
+                        quoted(graph_.nodes[info.producer].id),
+                    "give each result its own value");
+    else if (info.input != kNone)
+      findings_.add(node, at(), "GE0344",
+                    "the value " + quoted(id) + " is an input and a node's result at once");
   }
 
   void check_node(std::uint32_t n) {
@@ -181,7 +199,8 @@ class GraphCheck {
     }
     if (node.cost)
       for (const Expr* work : {&node.cost->flops, &node.cost->read_bytes, &node.cost->written_bytes})
-        check_declared(plan_, *work, node_at(n) + "/cost", findings_);
+        check_declared(
+            plan_, *work, [&] { return node_at(n) + "/cost"; }, findings_);
   }
 
   template <class Pointer>
@@ -189,10 +208,11 @@ class GraphCheck {
     const Node& node = graph_.nodes[n];
     for_each_arg(argument, [&](const Arg& item) {
       if (const auto* value = std::get_if<arg::Value>(&item.is)) {
-        if (std::string why = why_not_readable(value->id); !why.empty())
+        const GraphIndex::ValueInfo* const info = find(value->id);
+        if (std::string why = why_not_readable(value->id, info); !why.empty())
           findings_.add(node, pointer(), "GE0343", std::move(why), hint_for_value(value->id));
         else
-          check_order(n, value->id, pointer);
+          check_order(n, value->id, *info, pointer);
       } else if (const auto* weight = std::get_if<arg::Weight>(&item.is)) {
         if (!plan_.weights.contains(weight->name))
           findings_.add(node, pointer(), "GE0343", "there is no weight " + quoted(weight->name),
@@ -202,7 +222,7 @@ class GraphCheck {
           findings_.add(node, pointer(), "GE0343", "there is no state " + quoted(state->name),
                         did_you_mean(state->name, plan_.states));
       } else if (const auto* dim = std::get_if<arg::Dim>(&item.is)) {
-        check_declared(plan_, dim->expr, pointer(), findings_);
+        check_declared(plan_, dim->expr, pointer, findings_);
       } else if (const auto* graph = std::get_if<arg::Graph>(&item.is)) {
         if (!place_.owner->graphs.contains(graph->name))
           findings_.add(node, pointer(), "GE0343",
@@ -213,8 +233,8 @@ class GraphCheck {
   }
 
   template <class Pointer>
-  void check_order(std::uint32_t n, const std::string& id, Pointer&& pointer) {
-    const GraphIndex::ValueInfo& info = index_.values()[index_.value(id)];
+  void check_order(std::uint32_t n, const std::string& id, const GraphIndex::ValueInfo& info,
+                   Pointer&& pointer) {
     if (info.input != kNone || info.producer < n) return;
     const Node& node = graph_.nodes[n];
     const Node& producer = graph_.nodes[info.producer];
@@ -258,7 +278,8 @@ class GraphCheck {
           findings_.add(at + "/value", "GE0343", "there is no state " + quoted(state->name),
                         did_you_mean(state->name, plan_.states));
       } else if (const auto* dim = std::get_if<arg::Dim>(&port.value.is)) {
-        check_declared(plan_, dim->expr, at + "/value", findings_);
+        check_declared(
+            plan_, dim->expr, [&] { return at + "/value"; }, findings_);
       }
     }
   }

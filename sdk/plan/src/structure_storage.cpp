@@ -117,18 +117,13 @@ void check_storage(const Plan& plan, Findings& findings) {
   check_states(plan, findings);
 }
 
-void check_declared(const Plan& plan, const Expr& expr, const std::string& pointer, Findings& findings) {
-  if (expr.is_int()) return;
-  if (expr.is_symbol()) {
-    if (!plan.symbols.contains(expr.as_symbol()))
-      findings.add(pointer, "GE0343", "the symbol " + quoted(expr.as_symbol()) + " is not declared",
-                   did_you_mean(expr.as_symbol(), plan.symbols));
-    return;
-  }
+void check_symbols_declared(const Plan& plan, const Expr& expr, std::string pointer, Findings& findings) {
   std::set<std::string, std::less<>> symbols;
   expr.collect_symbols(symbols);
   for (const std::string& symbol : symbols)
-    check_declared(plan, Expr::symbol(symbol), pointer, findings);
+    if (!plan.symbols.contains(symbol))
+      findings.add(pointer, "GE0343", "the symbol " + quoted(symbol) + " is not declared",
+                   did_you_mean(symbol, plan.symbols));
 }
 
 void check_symbols(const Plan& plan, const PlanNames& names, Findings& findings) {
@@ -168,8 +163,10 @@ void check_symbols(const Plan& plan, const PlanNames& names, Findings& findings)
   }
   for (std::size_t i = 0; i < plan.guards.size(); ++i) {
     const std::string at = "/guards/" + std::to_string(i);
-    check_declared(plan, plan.guards[i].a, at + "/1", findings);
-    check_declared(plan, plan.guards[i].b, at + "/2", findings);
+    check_declared(
+        plan, plan.guards[i].a, [&] { return at + "/1"; }, findings);
+    check_declared(
+        plan, plan.guards[i].b, [&] { return at + "/2"; }, findings);
   }
 }
 

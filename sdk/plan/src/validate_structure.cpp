@@ -24,11 +24,11 @@ PlanNames collect_names(const Plan& plan, Findings& findings) {
   each_graph(plan, [&](const GraphPlace& place, const Graph& graph) {
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
       const Node& node = graph.nodes[i];
-      std::string pointer = node_pointer(place.method, place.graph, i);
-      const auto [at, fresh] = names.nodes.try_emplace(node.id, pointer);
+      const auto [at, fresh] = names.nodes.try_emplace(node.id, NodePlace{place.method, place.graph, i});
       if (!fresh)
-        findings.add(node, pointer + "/id", "GE0342",
-                     "the node id " + quoted(node.id) + " is used twice, first at " + at->second,
+        findings.add(node, node_pointer(place.method, place.graph, i) + "/id", "GE0342",
+                     "the node id " + quoted(node.id) + " is used twice, first at " +
+                         node_pointer(at->second.method, at->second.graph, at->second.number),
                      "node ids are unique in the whole plan, sub-graphs included");
     }
   });
