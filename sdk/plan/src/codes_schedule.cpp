@@ -267,6 +267,12 @@ values need, what the devices have, and the smallest change that would help.
 
 What to do: more memory on a device, more devices, smaller sizes, or fewer hard hints.
 )"},
+      {"GE0554", "Modules that cannot be kept apart",
+       R"(A separate hint puts each of the modules it selects on a device of its own. Here there are more modules than devices,
+or no way to spread them fits the devices' memory.
+
+What to do: select fewer modules, add devices, or make the hint soft.
+)"},
       {"GE0560", "A wrong policy option",
        R"(An option in policy.options is unknown to the policy or has a value it does not take.
 
