@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <memory>
 
 #include "cli/cli11_version.hpp"
 #include "cli/commands.hpp"
@@ -95,6 +96,26 @@ constexpr std::string_view kExplainExamples =
     "  genie-host explain                                        all codes, one line each\n"
     "  genie-host explain --all                                  everything, as the page docs/diagnostics.md";
 
+/// CLI11's help in the layout of the rest of Genie: a blank line after the description, options wrapped, a line end at the end.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_description(const CLI::App* app) const override { return app->get_description() + "\n\n"; }
+  std::string make_footer(const CLI::App* app) const override { return app->get_footer().empty() ? "" : app->get_footer() + "\n"; }
+  std::string make_option(const CLI::Option* option, bool is_positional) const override {
+    constexpr std::size_t kWidth = 100;
+    const std::string name = "  " + make_option_name(option, is_positional) + make_option_opts(option);
+    const std::size_t column = get_column_width();
+    std::string text = name;
+    if (name.size() + 1 >= column) text += '\n';
+    std::size_t used = name.size() + 1 >= column ? 0 : name.size();
+    for (const std::string& line : report::wrapped(make_option_desc(option), kWidth - column)) {
+      text += std::string(column - used, ' ') + line + '\n';
+      used = 0;
+    }
+    return text;
+  }
+};
+
 /// The parsed arguments and what to do with them.
 struct Parsed {
   Common common;
@@ -126,7 +147,7 @@ void add_run(CLI::App& app, RunArguments& run) {
 
 CLI::App* add_command(CLI::App& parent, const char* name, const char* about, std::string_view footer, Common& common) {
   CLI::App* command = parent.add_subcommand(name, about);
-  command->footer("\n" + std::string(footer));
+  command->footer(std::string(footer));
   add_common(*command, common);
   return command;
 }
@@ -134,7 +155,7 @@ CLI::App* add_command(CLI::App& parent, const char* name, const char* about, std
 void add_plan(CLI::App& app, Parsed& parsed) {
   CLI::App* plan = app.add_subcommand("plan", "Show, validate, compare and convert plans and models");
   plan->require_subcommand(1);
-  plan->footer("\n`genie-host plan COMMAND --help` shows examples of each.");
+  plan->footer("`genie-host plan COMMAND --help` shows examples of each.");
 
   CLI::App* show = add_command(*plan, "show", "One screen of what a plan or a model is", kShowExamples, parsed.common);
   show->add_option("file", parsed.show.file, "Plan, run config or model")->required()->type_name("FILE");
@@ -223,8 +244,10 @@ std::string cli11_version() { return CLI11_VERSION; }
 int main(int argc, const char* const* argv) {
   Parsed parsed;
   CLI::App app(std::string(kAbout), "genie-host");
-  app.get_formatter()->column_width(34);
-  app.footer("\n" + std::string(kRootExamples));
+  const auto formatter = std::make_shared<HelpFormatter>();
+  formatter->column_width(34);
+  app.formatter(formatter);
+  app.footer(std::string(kRootExamples));
   app.require_subcommand(0, 1);
   app.option_defaults()->always_capture_default(false);
   add_run(app, parsed.run);

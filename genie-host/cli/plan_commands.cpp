@@ -45,6 +45,32 @@ std::string unchecked_text(const plan::Unchecked& unchecked) {
   return fmt::format("types of {} were not checked, no rule is known: {}", report::counted(nodes, "node"), fmt::join(parts, ", "));
 }
 
+/// Devices as the schedule itself names them, of any size and all connected: with these, V4 and V5 check everything but memory,
+/// kernels and links.
+plan::Topology assumed_topology(const plan::Schedule& schedule) {
+  plan::Topology topology;
+  const auto device = [&](const std::string& id) -> plan::Device& {
+    for (plan::Device& known : topology.devices)
+      if (known.id == id) return known;
+    plan::Device& added = topology.devices.emplace_back();
+    added.id = id;
+    added.kind = "cpu";
+    added.host = "assumed";
+    added.memory_bytes = std::uint64_t{1} << 52;
+    added.compute = {1e12, 1e12, 0};
+    return added;
+  };
+  for (const auto& [method, scheduled] : schedule.methods)
+    for (const plan::Stage& stage : scheduled.stages) {
+      plan::Device& used = device(stage.device);
+      if (std::find(used.kernels.begin(), used.kernels.end(), stage.kernels) == used.kernels.end()) used.kernels.push_back(stage.kernels);
+    }
+  for (const auto& [weight, devices] : schedule.residence.weights)
+    for (const std::string& id : devices) (void)device(id);
+  for (const auto& [state, id] : schedule.residence.states) (void)device(id);
+  return topology;
+}
+
 }  // namespace
 
 int plan_show(const Common& common, const ShowArguments& arguments) {
@@ -71,6 +97,12 @@ int plan_validate(const Common& common, const ValidateArguments& arguments) {
     if (!decoded) return console.fail(std::move(decoded).errors(), Category::config);
     topology = std::move(*decoded);
   }
+  const bool assumed = !topology && loaded->plan.schedule.has_value();
+  const std::string id = plan::plan_id(loaded->plan);
+  if (assumed) {
+    topology = assumed_topology(*loaded->plan.schedule);
+    loaded->plan.schedule->topology = plan::topology_id(*topology);
+  }
   plan::ValidateContext context;
   context.up_to = topology ? plan::Level::v5 : plan::Level::v3;
   context.topology = topology ? &*topology : nullptr;
@@ -79,7 +111,7 @@ int plan_validate(const Common& common, const ValidateArguments& arguments) {
   const bool ok = !plan::has_errors(diagnostics);
   if (console.json()) {
     Writer writer(2);
-    writer.begin_object().key("plan").value(plan::plan_id(loaded->plan)).key("valid").value(ok);
+    writer.begin_object().key("plan").value(id).key("topology").value(assumed ? "assumed" : topology ? arguments.topology : "").key("valid").value(ok);
     writer.key("level").value(fmt::format("V{}", static_cast<int>(validation.reached)));
     writer.key("diagnostics").raw(plan::to_json(diagnostics));
     writer.key("unchecked").begin_object();
@@ -91,11 +123,10 @@ int plan_validate(const Common& common, const ValidateArguments& arguments) {
   if (!ok) return static_cast<int>(Category::invalid_plan);
   if (console.json()) return 0;
   std::string text = fmt::format("{} {} · {} · valid up to level V{}\n", report::painted(console.out_style(), Paint::green, "✓"), arguments.file,
-                                 plan::plan_id(loaded->plan).substr(0, 19), static_cast<int>(validation.reached));
+                                 id.substr(0, 19), static_cast<int>(validation.reached));
   if (!validation.unchecked.ops.empty())
     for (const std::string& line : report::wrapped(unchecked_text(validation.unchecked), console.out_style().width - 2)) text += "  " + line + "\n";
-  if (loaded->plan.schedule && !topology)
-    text += "  V4 and V5 (does the schedule fit the devices?) need the topology: --topology cluster.json\n";
+  if (assumed) text += "  memory, kernels and links were not checked: that needs the devices, --topology cluster.json\n";
   console.print(text);
   return 0;
 }

@@ -143,6 +143,18 @@ std::string fitted(std::string_view text, std::size_t width) {
   return result;
 }
 
+std::string fitted_end(std::string_view text, std::size_t width) {
+  std::size_t surplus = columns(text);
+  if (surplus <= width) return std::string(text);
+  surplus -= width > 0 ? width - 1 : 0;
+  std::size_t at = 0;
+  while (at < text.size() && (surplus > 0 || continues(text[at]))) {
+    if (!continues(text[at])) --surplus;
+    ++at;
+  }
+  return "…" + std::string(text.substr(at));
+}
+
 std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
   std::vector<std::string> lines;
   std::string line;

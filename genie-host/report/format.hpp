@@ -38,6 +38,8 @@ enum class Paint : std::uint8_t { bold, dim, red, green, yellow, cyan };
 [[nodiscard]] std::size_t columns(std::string_view text);
 /// Cut to at most `width` columns, the last one "…" when something is missing.
 [[nodiscard]] std::string fitted(std::string_view text, std::size_t width);
+/// The same, but the beginning is what is cut: for paths, whose end says most. The text is not painted.
+[[nodiscard]] std::string fitted_end(std::string_view text, std::size_t width);
 /// Broken at blanks into lines of at most `width` columns.
 [[nodiscard]] std::vector<std::string> wrapped(std::string_view text, std::size_t width);
 

@@ -12,6 +12,7 @@
 #include "genie/plan/json.hpp"
 #include "genie/plan/validate.hpp"
 #include "scopes.hpp"
+#include "stage_weights.hpp"
 #include "tensors/inputs.hpp"
 
 namespace genie::report {
@@ -130,24 +131,10 @@ class Summarizer {
   }
 
   void add_stages(const plan::Method& method, const plan::MethodSchedule& scheduled, MethodSummary& summary) {
-    std::map<std::string_view, const plan::Node*> nodes;
-    for (const plan::Node& node : method.nodes) nodes.emplace(node.id, &node);
     const Scopes scopes(method);
-    for (const plan::Stage& stage : scheduled.stages) {
-      StageSummary one{stage.id, stage.device, stage.kernels, stage.nodes.size(), stage.recomputes.size(), 0, scopes.describe(stage.nodes)};
-      std::set<std::string_view> weights;
-      for (const auto* list : {&stage.nodes, &stage.recomputes})
-        for (const std::string& id : *list) {
-          const auto node = nodes.find(id);
-          if (node == nodes.end()) continue;
-          plan::for_each_arg(*node->second, [&](const plan::Arg& argument) {
-            if (const auto* weight = std::get_if<plan::arg::Weight>(&argument.is)) weights.insert(weight->name);
-          });
-        }
-      for (const std::string_view weight : weights)
-        if (const auto found = plan_.weights.find(weight); found != plan_.weights.end()) one.weight_bytes += plan::weight_bytes(found->second);
-      summary.stages.push_back(std::move(one));
-    }
+    for (const plan::Stage& stage : scheduled.stages)
+      summary.stages.push_back({stage.id, stage.device, stage.kernels, stage.nodes.size(), stage.recomputes.size(),
+                                stage_weight_bytes(method, plan_, stage), scopes.describe(stage.nodes)});
   }
 
   void add_weights() {
@@ -202,11 +189,15 @@ class Summarizer {
     for (const auto& [key, argument] : node.kwargs) parts.push_back(key + "=" + argument_text(argument));
     one.arguments = fmt::format("{}", fmt::join(parts, ", "));
     parts.clear();
+    std::vector<std::string> types;
     for (const std::string& result : node.results) {
       const auto value = method.values.find(result);
-      if (value != method.values.end()) parts.push_back(result + ": " + tensors::declared_type_text(plan_, value->second));
+      if (value == method.values.end()) continue;
+      types.push_back(tensors::declared_type_text(plan_, value->second));
+      parts.push_back(result + ": " + types.back());
     }
     one.results = fmt::format("{}", fmt::join(parts, ", "));
+    one.types = fmt::format("{}", fmt::join(types, ", "));
     if (node.source) one.source = fmt::format("{}:{}", last_part(node.source->file), node.source->line);
     if (const auto place = places_.find({name, node.id}); place != places_.end()) {
       one.stage = place->second.stage;

@@ -57,6 +57,7 @@ struct NodeSummary {
   std::string op;
   std::string arguments;
   std::string results;  ///< "v4: f32[batch, 384]"
+  std::string types;    ///< the same without ids
   std::string scope;
   std::string source;   ///< "modeling_bert.py:184"
   std::string stage;

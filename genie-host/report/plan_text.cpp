@@ -14,6 +14,10 @@ namespace {
 
 using Align = Table::Align;
 constexpr std::string_view kIndent = "  ";
+constexpr std::size_t kShownDecisions = 5;
+constexpr std::size_t kShownWeights = 5;
+constexpr std::size_t kModuleColumns = 44;  ///< module paths, the widest column, leave room for the others
+constexpr std::size_t kNodeColumns = 24;
 
 class PlanText {
  public:
@@ -21,14 +25,16 @@ class PlanText {
       : plan_(plan), summary_(summary), view_(view), style_(style) {}
 
   std::string write() {
-    header();
-    for (const MethodSummary& method : summary_.methods) write_method(method);
+    title();
     if (!summary_.nodes.empty()) {
       nodes();
-    } else {
-      weights();
-      decisions();
+      return std::move(out_);
     }
+    header();
+    for (const MethodSummary& method : summary_.methods)
+      write_method(method);
+    weights();
+    decisions();
     return std::move(out_);
   }
 
@@ -48,8 +54,11 @@ class PlanText {
     if (rows > shown(rows)) out_ += fmt::format("{}{}\n", kIndent, paint(Paint::dim, fmt::format("… {} more (--limit 0 shows all)", rows - shown(rows))));
   }
 
-  void header() {
+  void title() {
     out_ += fmt::format("{} · {} · genie.plan {}.{}\n", paint(Paint::bold, "plan " + summary_.id.substr(0, 19)), plan_.stage, plan_.version.major, plan_.version.minor);
+  }
+
+  void header() {
     Table table({Align::left, Align::left});
     const auto row = [&](std::string_view key, std::string value) { table.row({paint(Paint::dim, key), std::move(value)}); };
     std::string from = fmt::format("{} {}", plan_.producer.plugin, plan_.producer.version);
@@ -106,18 +115,23 @@ class PlanText {
 
   void stages(const MethodSummary& method) {
     if (method.stages.empty()) return;
+    // A column that says the same everywhere is said once.
+    const bool one_kind = std::all_of(method.stages.begin(), method.stages.end(),
+                                      [&](const StageSummary& stage) { return stage.kernels == method.stages.front().kernels; });
     Table table({Align::left, Align::left, Align::right, Align::right, Align::left, Align::left});
     table.row({paint(Paint::dim, "stage"), paint(Paint::dim, "device"), paint(Paint::dim, "nodes"), paint(Paint::dim, "weights"),
-               paint(Paint::dim, "kernels"), paint(Paint::dim, "modules")});
+               paint(Paint::dim, "modules"), one_kind ? "" : paint(Paint::dim, "kernels")});
     const std::size_t count = shown(method.stages.size());
     for (std::size_t i = 0; i < count; ++i) {
       const StageSummary& stage = method.stages[i];
-      table.row({stage.id, paint(Paint::cyan, stage.device), count_text(stage.nodes) + (stage.recomputed > 0 ? fmt::format("+{}", stage.recomputed) : ""),
-                 bytes_text(stage.weight_bytes), stage.kernels, paint(Paint::dim, stage.modules)});
+      const std::string again = stage.recomputed > 0 ? fmt::format("+{}", stage.recomputed) : "";
+      table.row({stage.id, paint(Paint::cyan, stage.device), count_text(stage.nodes) + again, bytes_text(stage.weight_bytes),
+                 fitted(stage.modules, kModuleColumns), one_kind ? "" : paint(Paint::dim, stage.kernels)});
     }
     out_ += '\n';
     lines(table.text(kIndent));
     more(method.stages.size());
+    if (one_kind) out_ += fmt::format("{}{}  {}\n", kIndent, paint(Paint::dim, "computed by"), method.stages.front().kernels);
   }
 
   void transfers(const MethodSummary& method) {
@@ -137,7 +151,9 @@ class PlanText {
     Table table({Align::left, Align::left, Align::left, Align::left, Align::left});
     for (std::size_t i = 0; i < count; ++i) {
       const NodeSummary& node = summary_.nodes[i];
-      table.row({paint(Paint::cyan, node.id), fitted(node.op, 36), node.device, node.results, paint(Paint::dim, node.scope + (node.source.empty() ? "" : " " + node.source))});
+      const std::string where = node.scope + (node.source.empty() ? "" : " " + node.source);
+      table.row({paint(Paint::cyan, fitted(node.id, kNodeColumns)), fitted(node.op, kModuleColumns), node.stage.empty() ? "" : node.stage + " " + node.device,
+                 fitted(node.types, kNodeColumns), paint(Paint::dim, fitted_end(where, kModuleColumns))});
     }
     lines(table.text(kIndent));
     more(summary_.nodes.size());
@@ -145,7 +161,7 @@ class PlanText {
 
   void weights() {
     if (summary_.weights.empty()) return;
-    const std::size_t count = std::min<std::size_t>(view_.limit == 0 ? summary_.weights.size() : std::min<std::size_t>(view_.limit, 5), summary_.weights.size());
+    const std::size_t count = std::min<std::size_t>(view_.limit == 0 ? summary_.weights.size() : std::min(view_.limit, kShownWeights), summary_.weights.size());
     out_ += fmt::format("\n{}\n", paint(Paint::bold, "largest weights"));
     Table table({Align::left, Align::left, Align::right, Align::left});
     for (std::size_t i = 0; i < count; ++i) {
@@ -159,19 +175,23 @@ class PlanText {
     if (!plan_.schedule || plan_.schedule->decisions.empty()) return;
     const auto& all = plan_.schedule->decisions;
     out_ += fmt::format("\n{}\n", paint(Paint::bold, "decisions"));
-    const std::size_t count = view_.decisions ? all.size() : shown(all.size());
+    const std::size_t count = view_.decisions || view_.limit == 0 ? all.size() : std::min(all.size(), kShownDecisions);
     for (std::size_t i = 0; i < count; ++i) {
       const plan::Decision& decision = all[i];
       const std::string head = fmt::format("{} on {}", decision.subject, decision.chose);
       std::string reason = decision.because;
       if (!decision.detail.empty()) reason += (reason.empty() ? "" : ": ") + decision.detail;
       if (!decision.honours.empty()) reason += fmt::format(" (honours {})", fmt::join(decision.honours, ", "));
-      bool first = true;
-      for (const std::string& line : wrapped(fmt::format("{}  {}", head, reason), style_.width - 4)) {
-        out_ += fmt::format("{}{}{}\n", kIndent, first ? "" : "    ", first && line.starts_with(head) ? paint(Paint::cyan, head) + line.substr(head.size()) : line);
-        first = false;
+      if (!view_.decisions) {
+        out_ += fitted(fmt::format("{}{}  {}", kIndent, paint(Paint::cyan, head), reason), style_.width) + "\n";
+        continue;
       }
-      if (!view_.decisions) continue;
+      std::string_view before = kIndent;
+      for (const std::string& line : wrapped(reason, style_.width - kIndent.size() - head.size() - 2)) {
+        out_ += before == kIndent ? fmt::format("{}{}  {}\n", kIndent, paint(Paint::cyan, head), line)
+                                  : fmt::format("{}{}\n", std::string(kIndent.size() + head.size() + 2, ' '), line);
+        before = {};
+      }
       for (const plan::Alternative& alternative : decision.alternatives) {
         std::string why = alternative.refused.empty() ? "" : "refused: " + alternative.refused;
         if (alternative.makespan_ns) why += fmt::format("{}would take {}", why.empty() ? "" : ", ", duration_text(*alternative.makespan_ns));

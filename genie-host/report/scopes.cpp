@@ -54,12 +54,14 @@ std::string Scopes::describe(const std::vector<std::string>& nodes) const {
     last = scope;
   }
   if (first.empty()) return "";
-  // As many segments as tell the two apart, two at most beyond what they share.
-  std::size_t parts = 1;
-  while (parts < 4 && leading(first, parts) == leading(last, parts) && parts < segments(first) && parts < segments(last)) ++parts;
-  const std::string_view from = leading(first, parts);
-  const std::string_view to = leading(last, parts);
-  return from == to ? std::string(from) : std::string(from) + " … " + std::string(to);
+  if (first == last) return std::string(first);
+  // What both have in common is said once, and then one segment more of each.
+  std::size_t common = 0;
+  while (leading(first, common + 1) == leading(last, common + 1) && common < segments(first) && common < segments(last)) ++common;
+  const std::string_view from = leading(first, common + 1);
+  std::string_view to = leading(last, common + 1);
+  if (const std::size_t shared = leading(first, common).size(); shared > 0 && to.size() > shared) to.remove_prefix(shared + 1);
+  return std::string(from) + " … " + std::string(to);
 }
 
 std::string Scopes::whole_module(const std::vector<std::string>& nodes) const {

@@ -9,6 +9,7 @@
 
 #include "genie/plan/json.hpp"
 #include "scopes.hpp"
+#include "stage_weights.hpp"
 
 namespace genie::report {
 
@@ -230,27 +231,36 @@ class Text {
                                           report_.steps.size() == 1 ? "the step" : counted(report_.steps.size(), "step"), duration_text(wall))) + "\n";
   }
 
+  /// The decisions that say most: those that a hint, then memory forced, then the rest; shown in the plan's order.
+  [[nodiscard]] std::vector<const plan::Decision*> telling_decisions() const {
+    const auto rank = [](const plan::Decision& decision) { return !decision.honours.empty() ? 0 : decision.because == "makespan" ? 2 : 1; };
+    std::vector<const plan::Decision*> chosen;
+    for (int wanted = 0; wanted <= 2; ++wanted)
+      for (const plan::Decision& decision : schedule_->decisions)
+        if (rank(decision) == wanted && chosen.size() < kShownDecisions) chosen.push_back(&decision);
+    std::sort(chosen.begin(), chosen.end());  // they are elements of one array
+    return chosen;
+  }
+
   void decisions() {
     if (schedule_ == nullptr || schedule_->decisions.empty()) return;
     heading("why");
+    const std::vector<const plan::Decision*> shown = telling_decisions();
     std::size_t widest = 0;
-    for (std::size_t i = 0; i < schedule_->decisions.size() && i < kShownDecisions; ++i)
-      widest = std::max(widest, columns(subject(schedule_->decisions[i])));
-    for (std::size_t i = 0; i < schedule_->decisions.size() && i < kShownDecisions; ++i) {
-      const plan::Decision& decision = schedule_->decisions[i];
-      const std::string head = subject(decision);
-      const std::string padding(widest - columns(head), ' ');
-      const std::size_t indent = kIndent.size() + widest + 2;
-      std::string reason = decision.because;
-      if (!decision.detail.empty()) reason += (reason.empty() ? "" : ": ") + decision.detail;
-      bool first = true;
+    for (const plan::Decision* decision : shown) widest = std::max(widest, columns(subject(*decision)));
+    const std::size_t indent = kIndent.size() + widest + 2;
+    for (const plan::Decision* decision : shown) {
+      const std::string head = subject(*decision);
+      std::string reason = decision->because;
+      if (!decision->detail.empty()) reason += (reason.empty() ? "" : ": ") + decision->detail;
+      std::string begin = kIndent.data() + paint(Paint::cyan, head) + std::string(widest - columns(head) + 2, ' ');
       for (const std::string& line : wrapped(reason, style_.width - indent)) {
-        out_ += first ? fmt::format("{}{}{}  {}\n", kIndent, paint(Paint::cyan, head), padding, line) : fmt::format("{}{}\n", std::string(indent, ' '), line);
-        first = false;
+        out_ += begin + line + "\n";
+        begin = std::string(indent, ' ');
       }
     }
-    if (schedule_->decisions.size() > kShownDecisions)
-      out_ += fmt::format("{}{}\n", kIndent, paint(Paint::dim, fmt::format("and {} more decisions: genie-host plan show --decisions", schedule_->decisions.size() - kShownDecisions)));
+    if (schedule_->decisions.size() > shown.size())
+      out_ += fmt::format("{}{}\n", kIndent, paint(Paint::dim, fmt::format("and {} more: genie-host plan show {} --decisions", counted(schedule_->decisions.size() - shown.size(), "decision"), written_plan("plan.json"))));
   }
 
   static std::string subject(const plan::Decision& decision) { return fmt::format("{} on {}", decision.subject, decision.chose); }
@@ -268,32 +278,51 @@ class Text {
     if (all > shown) out_ += fmt::format("{}and {} more, in the report\n", kIndent, all - shown);
   }
 
+  /// Where this run wrote its plan, as one would type it here.
+  [[nodiscard]] std::string written_plan(std::string_view otherwise) const {
+    for (const auto& [what, path] : report_.written)
+      if (what == "plan") return nearby_path(path);
+    return std::string(otherwise);
+  }
+
+  /// A pin that can be honoured: a module, and another device that has room for its weights.
+  [[nodiscard]] std::optional<std::string> suggested_pin() const {
+    for (const auto& [name, method] : schedule_->methods) {
+      const auto graph = report_.plan->methods.find(name);
+      if (graph == report_.plan->methods.end()) continue;
+      const Scopes scopes(graph->second);
+      std::string best_module;
+      std::string best_device;
+      std::uint64_t best_bytes = 0;
+      for (const plan::Stage& stage : method.stages) {
+        const std::string module = scopes.whole_module(stage.nodes);
+        if (module.empty()) continue;
+        const std::uint64_t bytes = stage_weight_bytes(graph->second, *report_.plan, stage);
+        for (const auto& [device, use] : report_.stats.devices) {
+          const std::uint64_t room = use.memory_bytes > use.peak_bytes ? use.memory_bytes - use.peak_bytes : 0;
+          if (device == stage.device || bytes < best_bytes || bytes + bytes / 4 > room) continue;
+          best_module = module;
+          best_device = device;
+          best_bytes = bytes;
+        }
+      }
+      if (best_module.empty()) continue;
+      plan::json::Writer hint;
+      hint.begin_object().key("kind").value("pin").key("select").value(best_module + ".**").key("device").value(best_device).end_object();
+      return fmt::format("--set '/hints/-={}'", hint.take());
+    }
+    return std::nullopt;
+  }
+
   void how_to_change() {
     if (schedule_ == nullptr || !report_.topology || report_.steps.empty()) return;
     heading("how to change it");
     Table table({Align::left, Align::left});
-    const auto& devices = report_.topology->devices;
-    for (const auto& [name, method] : schedule_->methods) {
-      if (devices.size() < 2) break;
-      // A module of the last stage, and a device that it is not on.
-      const auto graph = report_.plan->methods.find(name);
-      if (method.stages.empty() || graph == report_.plan->methods.end()) continue;
-      const plan::Stage& stage = method.stages.back();
-      const std::string module = Scopes(graph->second).whole_module(stage.nodes);
-      if (module.empty()) continue;
-      const std::string& other = devices.front().id == stage.device ? devices[1].id : devices.front().id;
-      plan::json::Writer hint;
-      hint.begin_object().key("kind").value("pin").key("select").value(module + ".**").key("device").value(other).end_object();
-      table.row({"pin a module", fmt::format("--set '/hints/-={}'", hint.take())});
-      break;
-    }
-    if (devices.size() < 2) table.row({"use more devices", "--set /backend/options/topology=cluster.json"});
+    if (auto pin = suggested_pin()) table.row({"pin a module", std::move(*pin)});
+    if (report_.topology->devices.size() < 2) table.row({"use more devices", "--set /backend/options/topology=cluster.json"});
     table.row({"another policy", "--set /policy/plugin=ID   (genie-host plugins lists them)"});
-    std::string written_plan;
-    for (const auto& [what, path] : report_.written)
-      if (what == "plan") written_plan = nearby_path(path);
-    table.row({"look closer", written_plan.empty() ? "--set /report/plan=plan.json, then: genie-host plan show plan.json"
-                                                       : fmt::format("genie-host plan show {}", written_plan)});
+    const std::string plan = written_plan("");
+    table.row({"look closer", plan.empty() ? "--set /report/plan=plan.json, then: genie-host plan show plan.json" : fmt::format("genie-host plan show {}", plan)});
     out_ += table.text(kIndent);
   }
 
