@@ -1,4 +1,4 @@
-// org.genie.backend-emulation: N devices in one process, real kernels, a modelled clock. docs/emulation.md tells how.
+// org.genie.backend-emulation: N devices in one process, real kernels, a modelled clock.
 //
 // Threads: prepare, steps and everything that kernels want one at a time run on one worker (worker.hpp). Sessions are opened,
 // read and written on the caller's thread. The registry of handles has its own lock.

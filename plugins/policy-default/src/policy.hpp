@@ -1,4 +1,4 @@
-// org.genie.policy-default: places stages under memory limits by predicted makespan. docs/scheduling.md tells how.
+// org.genie.policy-default: places stages under memory limits by predicted makespan.
 #pragma once
 
 #include "genie/cpp/policy.hpp"
