@@ -83,6 +83,7 @@ prepare_python() {
 }
 
 # build_tree [MESON OPTION...]: configure and build. Configures anew when the options or the torch in .venv changed.
+# With PARTS=run only what a run needs is built: the host and the plug-ins.
 build_tree() {
   local options=(-Dtorch_python="$VENV/bin/python" "$@") wanted stamp=$BUILD/genie-options mode=()
   wanted="${options[*]} $("$VENV/bin/python" -c 'import importlib.metadata as m; print(m.version("torch"))')"
@@ -92,5 +93,9 @@ build_tree() {
     step "configure $(basename "$BUILD")" meson setup "${mode[@]}" "$BUILD" "$ROOT" "${options[@]}" || return
     printf '%s\n' "$wanted" >"$stamp"
   fi
-  step "build $(basename "$BUILD")" ninja -C "$BUILD"
+  local targets=()
+  if [[ ${PARTS:-all} == run ]]; then
+    mapfile -t targets < <(ninja -C "$BUILD" -t targets all | sed -n 's/^\(genie-host\/genie-host\|plugins\/.*\.genie\.json\): .*/\1/p')
+  fi
+  step "build $(basename "$BUILD")" ninja -C "$BUILD" "${targets[@]}"
 }
