@@ -53,6 +53,10 @@ std::vector<Inferred> create_new(Call& c) {
   return {typed(c.dtype("dtype").value_or(self.dtype), c.integers("size"))};
 }
 
+std::vector<Inferred> resize(Call& c) {
+  return {typed(c.tensor("self").dtype, c.integers("size"))};
+}
+
 std::vector<Inferred> create_integers(Call& c) {
   return {typed(c.dtype("dtype").value_or(DType::i64),
                 c.arg("n") != nullptr ? Shape{c.integer("n")} : Shape(c.integers("size")))};
@@ -212,6 +216,7 @@ std::span<const NamedRule> create_rules() {
       {"create_new", create_new},
       {"create_integers", create_integers},
       {"eye", eye},
+      {"resize", resize},
       {"arange", arange},
       {"linspace", linspace},
       {"signal_window", signal_window},

@@ -82,6 +82,17 @@ std::vector<Inferred> embedding(Call& c) {
   return {typed(weight.dtype, std::move(shape))};
 }
 
+/// One row per bag; the bookkeeping beside it differs by mode and device.
+std::vector<Inferred> embedding_bag(Call& c) {
+  const Operand weight = c.tensor("weight"), offsets = c.tensor("offsets");
+  if (c.ok() && (weight.shape.size() != 2 || offsets.shape.size() != 1)) c.unsure();
+  if (!c.ok()) return {};
+  const Expr bags = offsets.shape[0] - Expr(c.flag("include_last_offset") ? 1 : 0);
+  Inferred open;
+  open.dtype_known = open.shape_known = false;
+  return {typed(weight.dtype, {bags, weight.shape[1]}), open, open, open};
+}
+
 /// searchsorted, bucketize: a position for each value.
 std::vector<Inferred> search(Call& c) {
   const bool out_int32 = c.flag("out_int32");
@@ -118,6 +129,7 @@ std::span<const NamedRule> indexing_rules() {
       {"take", take},
       {"take_along_dim", take_along_dim},
       {"embedding", embedding},
+      {"embedding_bag", embedding_bag},
       {"search", search},
       {"isin", isin},
       {"cross", cross},

@@ -166,6 +166,14 @@ std::vector<Inferred> cdist(Call& c) {
   return {typed(promote(a.dtype, b.dtype).value_or(a.dtype), std::move(shape))};
 }
 
+/// The distance of every pair of n points: n (n - 1) / 2.
+std::vector<Inferred> pdist(Call& c) {
+  const Operand self = c.tensor("self");
+  if (!want_rank(c, self, 2, "the set of points")) return {};
+  const Expr& n = self.shape[0];
+  return {typed(self.dtype, {Expr::make(Expr::Op::floordiv, n * (n - Expr(1)), Expr(2))})};
+}
+
 }  // namespace
 
 std::span<const NamedRule> matmul_rules() {
@@ -184,6 +192,7 @@ std::span<const NamedRule> matmul_rules() {
       {"attention", attention},
       {"attention_with_logsumexp", attention_with_logsumexp},
       {"cdist", cdist},
+      {"pdist", pdist},
   };
   return kRules;
 }

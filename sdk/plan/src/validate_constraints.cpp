@@ -4,6 +4,7 @@
 #include <set>
 
 #include "genie/plan/json.hpp"
+#include "genie/plan/schedule.hpp"
 #include "memory.hpp"
 #include "messages.hpp"
 #include "placement.hpp"
@@ -172,11 +173,15 @@ class Constraints {
     }
   }
 
+  // What a plan says it needs is not believed: a person may have edited it.
   void check_budget() {
-    for (const auto& [name, schedule] : plan_.schedule->methods) {
-      if (!schedule.predicted || !constraint_->bytes) continue;
-      const auto peak = schedule.predicted->peak_bytes.find(constraint_->device);
-      if (peak == schedule.predicted->peak_bytes.end() || peak->second <= *constraint_->bytes) continue;
+    if (!constraint_->bytes) return;
+    if (!costs_) costs_ = model_costs(plan_, topology_, plan_.schedule->assumes);
+    for (const auto& [name, method] : plan_.methods) {
+      const Result<Timeline> timeline = simulate(plan_, name, topology_, *costs_);
+      if (!timeline) continue;  // V4 found that it runs
+      const auto peak = timeline->predicted.peak_bytes.find(constraint_->device);
+      if (peak == timeline->predicted.peak_bytes.end() || peak->second <= *constraint_->bytes) continue;
       problem("GE0534",
               "method " + name + " needs " + bytes_text(peak->second) + " of " + constraint_->device +
                   ", the budget is " + bytes_text(*constraint_->bytes),
@@ -210,6 +215,7 @@ class Constraints {
   Diagnostics& into_;
   std::map<std::pair<std::string, std::string>, std::vector<std::string>> homes_;  // own stage's device first
   std::map<std::pair<std::string, std::string>, const Node*> nodes_;
+  std::optional<Costs> costs_;
   const Constraint* constraint_ = nullptr;
   std::string file_;
   std::string pointer_;

@@ -324,6 +324,40 @@ def record_promotion(corpus):
                     call(name, a, b)
 
 
+def record_unsampled(corpus):
+    """Operators that no sample of the database reaches on a CPU."""
+    aten = torch.ops.aten
+    f, i, b = torch.ones(2, 3, 8, 8), torch.arange(6).reshape(2, 3), torch.ones(2, 3, dtype=torch.bool)
+    rows, statistics = torch.ones(4, 8), torch.ones(3)
+    cell = [torch.ones(24, 8), torch.ones(24, 8)]
+    calls = [
+        (aten.native_dropout.default, (f, 0.5, True)), (aten.native_dropout.default, (rows.double(), 0.1, False)),
+        (aten._native_batch_norm_legit_no_training.default, (f, None, None, statistics, statistics, 0.1, 1e-5)),
+        (aten.randperm.default, (7,)), (aten.copy.default, (rows, torch.ones(8))), (aten.copy.default, (i, torch.ones(()))),
+        (aten.col2im.default, (torch.ones(2, 12, 12), [4, 5], [2, 2], [1, 1], [0, 0], [1, 1])),
+        (aten.div.Scalar_mode, (i, 2), {"rounding_mode": "floor"}), (aten.div.Scalar_mode, (i, 2), {"rounding_mode": None}),
+        (aten.scatter.value, (rows, 0, torch.zeros(1, 8, dtype=torch.int64), 2.0)),
+        (aten.upsample_nearest2d.vec, (f, [5, 6], None)), (aten.upsample_nearest2d.vec, (f, None, [2.0, 1.5])),
+        (aten.upsample_bilinear2d.vec, (f, None, False, [2.0, 0.5])), (aten.resize_.default, (torch.ones(6), [2, 2])),
+        (aten._embedding_bag.default, (rows, torch.tensor([0, 1, 2]), torch.tensor([0, 2]))),
+        (aten._embedding_bag.default, (rows, torch.tensor([0, 1, 2]), torch.tensor([0, 2, 3]), False, 1, False, None, True)),
+        (aten._pdist_forward.default, (rows,)), (aten._pdist_forward.default, (rows[:1],)),
+        (aten.bitwise_and.Scalar, (i, 3)), (aten.bitwise_xor.Scalar, (b, True)), (aten.gt.Scalar, (f, 0.5)),
+        (aten.sym_size.int, (f, 1)), (aten.sym_numel.default, (f,)), (aten.sym_stride.int, (f, 0)),
+        (aten.sym_storage_offset.default, (f,)), (aten.item.default, (torch.ones(()),)), (aten.item.default, (i[0, 0],)),
+        (aten.gru_cell.default, (rows, rows, *cell)), (aten.diff.default, (rows,)), (aten.diff.default, (rows, 2, 0)),
+        (aten.lstm_cell.default, (rows, [rows, rows], torch.ones(32, 8), torch.ones(32, 8))),
+        (aten.type_as.default, (i, f)), (aten.to.other, (i, f)), (aten.to.dtype_layout, (i,), {"dtype": torch.float16}),
+        (aten.split.sizes, (rows, [1, 3])), (aten.unsafe_split_with_sizes.default, (rows, [5, 3], 1)),
+        (aten.where.Scalar, (b, 1, 2.5)), (aten.where.ScalarSelf, (b, 1, i)), (aten.zero.default, (i,)),
+        (aten.swapaxes.default, (f, 0, -1)), (aten.swapdims.default, (f, 1, 2)), (aten.mish_.default, (rows.clone(),)),
+        (aten.add_.Tensor, (rows.clone(), torch.ones(8))), (aten.index_put_.default, (rows.clone(), [torch.tensor([1])], torch.ones(8))),
+    ]  # fmt: skip
+    for op, args, *rest in calls:
+        kwargs = rest[0] if rest else {}
+        corpus.add(op, args, kwargs, lambda op=op, args=args, kwargs=kwargs: op(*args, **kwargs))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file")
@@ -341,6 +375,7 @@ def main():
     table = json.loads(TABLE.read_text())
     known = {op["name"] for op in table["ops"] if "shape_rule" in op}
     corpus = Corpus(known, arguments.per_op, arguments.only)
+    record_unsampled(corpus)
     record_promotion(corpus)
     record_database(corpus, arguments.samples, arguments.traced)
     lines = list(corpus.chosen())
