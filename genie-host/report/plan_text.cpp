@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "plan_summary.hpp"
@@ -18,6 +19,7 @@ constexpr std::size_t kShownDecisions = 5;
 constexpr std::size_t kShownWeights = 5;
 constexpr std::size_t kModuleColumns = 44;  ///< module paths, the widest column, leave room for the others
 constexpr std::size_t kNodeColumns = 24;
+constexpr std::size_t kOpColumns = 30;
 
 class PlanText {
  public:
@@ -148,12 +150,24 @@ class PlanText {
   void nodes() {
     out_ += fmt::format("\n{}\n", paint(Paint::bold, counted(summary_.nodes.size(), "node")));
     const std::size_t count = shown(summary_.nodes.size());
+    // The module takes what the other columns leave.
+    std::size_t widest[4] = {};
+    const auto cells = [&](const NodeSummary& node) {
+      return std::array{fitted(node.id, kNodeColumns), fitted(node.op, kOpColumns), node.stage.empty() ? std::string() : node.stage + " " + node.device,
+                        fitted(node.types, kNodeColumns)};
+    };
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto row = cells(summary_.nodes[i]);
+      for (std::size_t k = 0; k < row.size(); ++k) widest[k] = std::max(widest[k], columns(row[k]));
+    }
+    const std::size_t used = kIndent.size() + widest[0] + widest[1] + widest[2] + widest[3] + 8;
+    const std::size_t left = style_.width > used + kNodeColumns ? style_.width - used : kNodeColumns;
     Table table({Align::left, Align::left, Align::left, Align::left, Align::left});
     for (std::size_t i = 0; i < count; ++i) {
       const NodeSummary& node = summary_.nodes[i];
+      const auto row = cells(node);
       const std::string where = node.scope + (node.source.empty() ? "" : " " + node.source);
-      table.row({paint(Paint::cyan, fitted(node.id, kNodeColumns)), fitted(node.op, kModuleColumns), node.stage.empty() ? "" : node.stage + " " + node.device,
-                 fitted(node.types, kNodeColumns), paint(Paint::dim, fitted_end(where, kModuleColumns))});
+      table.row({paint(Paint::cyan, row[0]), row[1], row[2], row[3], paint(Paint::dim, fitted_end(where, left))});
     }
     lines(table.text(kIndent));
     more(summary_.nodes.size());

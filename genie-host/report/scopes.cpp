@@ -58,6 +58,7 @@ std::string Scopes::describe(const std::vector<std::string>& nodes) const {
   // What both have in common is said once, and then one segment more of each.
   std::size_t common = 0;
   while (leading(first, common + 1) == leading(last, common + 1) && common < segments(first) && common < segments(last)) ++common;
+  if (common == segments(first) || common == segments(last)) return std::string(leading(first, common));  // one holds the other
   const std::string_view from = leading(first, common + 1);
   std::string_view to = leading(last, common + 1);
   if (const std::size_t shared = leading(first, common).size(); shared > 0 && to.size() > shared) to.remove_prefix(shared + 1);
