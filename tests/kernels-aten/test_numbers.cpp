@@ -179,3 +179,41 @@ TEST_CASE("a number decided by data becomes a symbol too") {
   const Outputs out = run(device, stage.get(), {&x}, 1, options);
   CHECK(shape_of(out[0].tensor->view) == std::vector<std::int64_t>{5});
 }
+
+TEST_CASE("a size that torch reads from a tensor is a number for later nodes") {
+  const TestHost host;
+  const OpenDevice device(host, plugin());
+  Document document;
+  document.inputs = R"({"name": "x", "value": "x"})";
+  document.outputs = R"({"name": "y", "value": "y"}, {"name": "rows", "value": "rows"})";
+  document.symbols = R"("s0": {"from": {"input": "x", "dim": 0}})";
+  document.values =
+      R"("x": {"dtype": "f32", "shape": ["s0"]}, "rows": {"scalar": "int"}, "y": {"dtype": "f32", "shape": ["s0"]})";
+  document.nodes =
+      R"({"id": "n0", "op": "aten.sym_size.int", "args": [{"value": "x"}, {"int": 0}], "results": ["rows"]},
+                      {"id": "n1", "op": "aten.mul.Tensor", "args": [{"value": "x"}, {"value": "rows"}], "results": ["y"]})";
+  const auto stage = device.compile(document.text());
+  const Buffer x = f32({3}, {1, 2, 3});
+  RunOptions options;
+  options.dims = {3};
+  const Outputs out = run(device, stage.get(), {&x}, 2, options);
+  CHECK(elements<float>(out[0].tensor->view) == std::vector<float>{3, 6, 9});
+  CHECK(elements<std::int64_t>(out[1].tensor->view) == std::vector<std::int64_t>{3});
+}
+
+TEST_CASE("GE0639: an output size that no node decided is an error, not a guess") {
+  const TestHost host;
+  const OpenDevice device(host, plugin());
+  Document document;
+  document.outputs = R"({"name": "size", "value": {"dim": "u0"}})";
+  document.symbols = R"("u0": {"from": {"node": "elsewhere"}})";
+  const auto stage = device.compile(document.text());
+  RunOptions options;
+  options.dims = {INT64_MIN};
+  try {
+    (void)run(device, stage.get(), {}, 1, options);
+    FAIL("ran");
+  } catch (const Failure& failure) {
+    CHECK(failure.error.message.find("GE0639: the size u0 cannot be computed") == 0);
+  }
+}

@@ -96,16 +96,26 @@ StageExecutable::StageExecutable(Host host, Program program, Counters& counters)
 }
 
 Outcome StageExecutable::run(const Call& call, genie_run_args& args, genie_completion* completion) {
-  Outcome outcome = with_torch("running a stage", [&] { return run_now(call, args); });
-  // Whatever happened, intermediates and the caller's memory are let go.
+  // Whatever happens, intermediates and the caller's memory are let go.
+  struct LetGo {
+    StageExecutable& self;
+    ~LetGo() { self.let_go(); }
+  };
+  Outcome outcome = with_torch("running a stage", [&] {
+    const LetGo let_go_at_the_end{*this};
+    return run_now(call, args);
+  });
+  if (completion == nullptr) return outcome;
+  host_.signal(completion, outcome ? nullptr : host_.status(outcome.error()));
+  return Done{};
+}
+
+void StageExecutable::let_go() {
   for (auto& slots : frames_)
     for (c10::IValue& slot : slots)
       slot = c10::IValue();
   stack_.clear();
   inputs_.clear();
-  if (completion == nullptr) return outcome;
-  host_.signal(completion, outcome ? nullptr : host_.status(outcome.error()));
-  return Done{};
 }
 
 Outcome StageExecutable::run_now(const Call& call, genie_run_args& args) {
@@ -135,6 +145,8 @@ Outcome StageExecutable::run_now(const Call& call, genie_run_args& args) {
   if (Outcome done = execute(call, 0); !done) return done;
   random.reset();
 
+  for (const BlockOutput& output : stage.outputs)
+    if (output.from == BlockOutput::From::dim && !dims_[output.index]) return unknown_size(output.index);
   std::vector<at::Tensor> outputs;
   outputs.reserve(stage.outputs.size());
   for (c10::IValue& value : collect_outputs(stage, frames_[0])) {
@@ -172,16 +184,20 @@ Outcome StageExecutable::bind_dims(const genie_run_args& args) {
   for (std::size_t i = 0; i < dims_.size(); ++i)
     if (!dims_[i] && !program_.dims[i].decided_here) {
       symbols_.clear();
-      plan::Diagnostic diagnostic;
-      diagnostic.code = code::kSize;
-      diagnostic.message =
-          "the size " + program_.dims[i].expr.to_text() + " cannot be computed from the sizes of this run";
-      diagnostic.help =
-          "Give every symbol that the stage uses a value; a division by zero or a size beyond 64 bits is "
-          "refused too";
-      return error_of(GENIE_INVALID_ARGUMENT, std::move(diagnostic));
+      return unknown_size(static_cast<std::uint32_t>(i));
     }
   return Done{};
+}
+
+Error StageExecutable::unknown_size(std::uint32_t dim) const {
+  plan::Diagnostic diagnostic;
+  diagnostic.code = code::kSize;
+  diagnostic.message =
+      "the size " + program_.dims[dim].expr.to_text() + " cannot be computed from the sizes of this run";
+  diagnostic.help =
+      "Give every symbol that the stage uses a value; a division by zero or a size beyond 64 bits is refused "
+      "too";
+  return error_of(GENIE_INVALID_ARGUMENT, std::move(diagnostic));
 }
 
 void StageExecutable::settle_dims() {

@@ -26,6 +26,8 @@ class StageExecutable final : public Executable {
   Outcome bind_states(const genie_run_args& args);
   Outcome check(const char* what, const Declared& declared, const at::Tensor& tensor) const;
   void settle_dims();
+  void let_go();
+  [[nodiscard]] Error unknown_size(std::uint32_t dim) const;
   void write_states(const Block& block, std::vector<c10::IValue>& slots, std::vector<at::Tensor>& outputs);
   [[nodiscard]] std::vector<c10::IValue> collect_outputs(const Block& block,
                                                          const std::vector<c10::IValue>& slots) const;
