@@ -18,7 +18,6 @@ class ScheduleDiff {
                const MethodSchedule& a, const MethodSchedule& b)
       : changes_(changes),
         base_(std::move(base)),
-        method_a_(method_a),
         method_b_(method_b),
         a_(a),
         b_(b),
@@ -242,7 +241,6 @@ class ScheduleDiff {
 
   Changes& changes_;
   std::string base_;
-  const Method& method_a_;
   const Method& method_b_;
   const MethodSchedule& a_;
   const MethodSchedule& b_;

@@ -130,7 +130,8 @@ void check(Problems& problems, const View& root, const Topology& topology) {
   for (const auto& [key, link] : links->items()) {
     if (const View id = *link.find("id"); !ids.insert(id.string()).second)
       problems.add(id, "GE0342", "two links have the id " + quoted(id.string()), "give each link its own id");
-    for (const auto& [number, end] : link.find("ends")->items()) {
+    for (const json::Member& member : link.find("ends")->items()) {
+      const View& end = member.value;
       // A host may also be known by its links alone: a switch, or a client that names no device.
       if (places.contains(end.string())) continue;
       const auto uses = [&](const Link& other) {
