@@ -10,7 +10,8 @@
 namespace {
 
 void print(const genie::plan::Diagnostics& diagnostics) {
-  for (const auto& diagnostic : diagnostics) std::cerr << genie::plan::to_text(diagnostic) << '\n';
+  for (const auto& diagnostic : diagnostics)
+    std::cerr << genie::plan::to_text(diagnostic) << '\n';
 }
 
 }  // namespace

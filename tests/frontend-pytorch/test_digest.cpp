@@ -28,14 +28,16 @@ const std::string kDigest = "sha256:" + std::string(64, 'a');
 
 TEST_CASE("every range gets its own digest, in order, with any number of threads") {
   std::vector<std::string> contents;
-  for (int i = 0; i < 40; ++i) contents.push_back(std::string(static_cast<std::size_t>(i * i * 997), static_cast<char>(i)));
+  for (int i = 0; i < 40; ++i)
+    contents.push_back(std::string(static_cast<std::size_t>(i * i * 997), static_cast<char>(i)));
   contents.push_back(std::string(std::size_t{20} << 20, 'x'));  // more than a chunk
   const std::vector<std::string_view> ranges(contents.begin(), contents.end());
   for (const unsigned threads : {1u, 2u, 7u}) {
     const auto digests = hash_all(ranges, {}, threads);
     REQUIRE(digests.has_value());
     REQUIRE(digests->size() == ranges.size());
-    for (std::size_t i = 0; i < ranges.size(); ++i) CHECK((*digests)[i] == genie::plan::digest(ranges[i]));
+    for (std::size_t i = 0; i < ranges.size(); ++i)
+      CHECK((*digests)[i] == genie::plan::digest(ranges[i]));
   }
   CHECK(hash_all({}, {}, 0)->empty());
 }
@@ -74,9 +76,10 @@ TEST_CASE("digests are remembered for one identity of a file, in a private folde
   struct stat status {};
   REQUIRE(::stat((scratch.path("deep") / "genie").c_str(), &status) == 0);
   CHECK((status.st_mode & 0777) == 0700);
-  for (const FileIdentity& other : {FileIdentity{9, 2, 3, 4 * kSecond, 5 * kSecond}, FileIdentity{1, 9, 3, 4 * kSecond, 5 * kSecond},
-                                    FileIdentity{1, 2, 9, 4 * kSecond, 5 * kSecond}, FileIdentity{1, 2, 3, 9 * kSecond, 5 * kSecond},
-                                    FileIdentity{1, 2, 3, 4 * kSecond, 9 * kSecond}})
+  for (const FileIdentity& other :
+       {FileIdentity{9, 2, 3, 4 * kSecond, 5 * kSecond}, FileIdentity{1, 9, 3, 4 * kSecond, 5 * kSecond},
+        FileIdentity{1, 2, 9, 4 * kSecond, 5 * kSecond}, FileIdentity{1, 2, 3, 9 * kSecond, 5 * kSecond},
+        FileIdentity{1, 2, 3, 4 * kSecond, 9 * kSecond}})
     CHECK(cache.load(other).empty());
 }
 
@@ -100,7 +103,9 @@ TEST_CASE("a cache that others can write to, or that is damaged, is not trusted"
   REQUIRE(::chmod(folder.c_str(), 0770) == 0);
   CHECK(cache.load(identity).empty());
   REQUIRE(::chmod(folder.c_str(), 0700) == 0);
-  for (const std::string& text : {std::string("{"), std::string("[]"), std::string(R"({"schema":"genie.digests","version":1,"entries":{"w":"no digest"}})")}) {
+  for (const std::string& text :
+       {std::string("{"), std::string("[]"),
+        std::string(R"({"schema":"genie.digests","version":1,"entries":{"w":"no digest"}})")}) {
     CHECK_FALSE(scratch.write("genie/digests-1-2.json", text).empty());
     CHECK(cache.load(identity).empty());
   }

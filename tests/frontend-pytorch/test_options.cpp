@@ -30,7 +30,8 @@ TEST_CASE("GE0250: an unknown option suggests the nearest") {
 }
 
 TEST_CASE("GE0251: an option of the wrong type") {
-  for (const char* text : {R"({"share_states": 1})", R"({"verify_blobs": "yes"})", R"({"method": 3})", "[]"}) {
+  for (const char* text :
+       {R"({"share_states": 1})", R"({"verify_blobs": "yes"})", R"({"method": 3})", "[]"}) {
     const auto options = parse_options(text);
     REQUIRE_FALSE(options.ok());
     CHECK(options.errors().front().code == "GE0251");

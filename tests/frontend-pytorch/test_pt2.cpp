@@ -50,7 +50,8 @@ TEST_CASE("an archive opens, with any root folder or none") {
 
 TEST_CASE("several models of one archive are all found") {
   const Scratch scratch;
-  const auto opened = Pt2Archive::open(scratch.write("a.pt2", archive().add("m/models/decode.json", "{}").build()));
+  const auto opened =
+      Pt2Archive::open(scratch.write("a.pt2", archive().add("m/models/decode.json", "{}").build()));
   REQUIRE(opened.ok());
   REQUIRE(opened->models().size() == 2);
   CHECK(opened->models()[0].name == "decode");
@@ -70,7 +71,8 @@ TEST_CASE("GE0201: a path that cannot be read names the reason") {
 TEST_CASE("each other kind of model file has its own code and a way out") {
   const auto zip = [](std::initializer_list<const char*> names) {
     ZipBuilder builder;
-    for (const char* name : names) builder.add(name, "1");
+    for (const char* name : names)
+      builder.add(name, "1");
     return builder.build();
   };
   const std::pair<std::string, std::string> cases[] = {
@@ -103,12 +105,18 @@ TEST_CASE("each other kind of model file has its own code and a way out") {
 }
 
 TEST_CASE("GE0204: a repacked archive, whichever entry is compressed") {
-  CHECK(code_of(archive().add({.name = "m/extra/notes.txt", .content = "1", .method = 8}).build()) == "GE0204");
+  CHECK(code_of(archive().add({.name = "m/extra/notes.txt", .content = "1", .method = 8}).build()) ==
+        "GE0204");
 }
 
 TEST_CASE("GE0217: another format, layout version or byte order") {
   const auto with = [](const char* format, const char* version, const char* order) {
-    return ZipBuilder().add("archive_format", format).add("archive_version", version).add("byteorder", order).add("models/m.json", "{}").build();
+    return ZipBuilder()
+        .add("archive_format", format)
+        .add("archive_version", version)
+        .add("byteorder", order)
+        .add("models/m.json", "{}")
+        .build();
   };
   CHECK(code_of(with("pt2", "0", "little")) == "ok");
   CHECK(code_of(with("pt2\n", "0\n", "little\n")) == "ok");

@@ -52,8 +52,10 @@ TEST_CASE("patterns match text and dotted paths") {
 
 TEST_CASE("the embedded rules are sound: names, confidences, a phase for everything") {
   const auto rules = load_rules();
-  for (const auto* list : {&rules.states, &rules.roles, &rules.modalities, &rules.modality_scopes, &rules.phases, &rules.state_residency})
-    for (const auto& rule : *list) CHECK_FALSE(rule.is.empty());
+  for (const auto* list : {&rules.states, &rules.roles, &rules.modalities, &rules.modality_scopes,
+                           &rules.phases, &rules.state_residency})
+    for (const auto& rule : *list)
+      CHECK_FALSE(rule.is.empty());
   for (const auto* list : {&rules.roles, &rules.modalities, &rules.modality_scopes, &rules.phases})
     for (const auto& rule : *list) {
       CHECK(rule.confidence > 0);
@@ -84,7 +86,8 @@ TEST_CASE("roles in the module names of well-known models") {
   CHECK(role_of("encoder.block.0.layer.0.SelfAttention.o", kLinear) == "attention.output");
   CHECK(role_of("encoder.block.0.layer.1.DenseReluDense.wo", kLinear) == "mlp.down");
   CHECK(role_of("embeddings.patch_embeddings.projection", "aten.conv2d.default") == "embedding.patch");
-  CHECK(role_of("encoder.layers.0.self_attn", "aten.scaled_dot_product_attention.default") == "attention.scores");
+  CHECK(role_of("encoder.layers.0.self_attn", "aten.scaled_dot_product_attention.default") ==
+        "attention.scores");
   CHECK(role_of("encoder.stages.0.layers.0.layer.0.convolution", "aten.conv2d.default") == "conv.block");
   CHECK(role_of("anything.at.all", "aten.sin.default") == "");
 }
@@ -121,7 +124,9 @@ TEST_CASE("modality follows the data from named inputs; two of them fuse; every 
   }
 }
 
-TEST_CASE("states: roles by name or by use, residency of the values that share their storage, phases by method and length") {
+TEST_CASE(
+    "states: roles by name or by use, residency of the values that share their storage, phases by method and "
+    "length") {
   const auto make = [](const std::string& method_name, const std::string& state_name, std::int64_t length) {
     Plan plan;
     plan.states[state_name].shape = {1, 2, 16, 4};

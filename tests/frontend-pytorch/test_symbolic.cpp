@@ -51,8 +51,9 @@ TEST_CASE("printed expressions as in the keys of range_constraints") {
 }
 
 TEST_CASE("what is no integer expression is nothing, never a guess") {
-  for (const char* text : {"", "s1 +", "Symbol('zuf0')", "Float('1.0', precision=53)", "1.5", "s1 / 2", "TruncToInt(ToFloat(s1))", "f(s1)",
-                           "Pow(s1, Integer(-1))", "Pow(s1, s2)", "Rational(1, 2)", "s1 s2", "(s1", "Add(s1", "__import__('os')", "s1.real",
+  for (const char* text : {"", "s1 +", "Symbol('zuf0')", "Float('1.0', precision=53)", "1.5", "s1 / 2",
+                           "TruncToInt(ToFloat(s1))", "f(s1)", "Pow(s1, Integer(-1))", "Pow(s1, s2)",
+                           "Rational(1, 2)", "s1 s2", "(s1", "Add(s1", "__import__('os')", "s1.real",
                            "lambda: 1", "L['x'].size()[0]", "99999999999999999999"})
     CHECK_MESSAGE(!parse_expression(text).has_value(), text);
   CHECK_FALSE(parse_expression(std::string(100'000, '(')).has_value());
@@ -87,7 +88,8 @@ TEST_CASE("Python conditions over inputs become relations") {
 }
 
 TEST_CASE("conditions that are not understood are nothing") {
-  for (const char* text : {"L['x'].size()[0] == 1", "not (1 == 1)", "1 == 1 or 2 == 2", "L['ids'].stride()[0] == 1", "1", "1 == 1 and", "x is None"})
+  for (const char* text : {"L['x'].size()[0] == 1", "not (1 == 1)", "1 == 1 or 2 == 2",
+                           "L['ids'].stride()[0] == 1", "1", "1 == 1 and", "x is None"})
     CHECK_MESSAGE(!parse_condition(text).has_value(), text);
 }
 
@@ -95,7 +97,9 @@ TEST_CASE("relations in srepr") {
   const auto relation = parse_condition("GreaterThan(Symbol('u0', integer=True), Integer(0))");
   REQUIRE(relation.has_value());
   CHECK(relation->front().relation == "ge");
-  const auto both = parse_condition("And(LessThan(Symbol('u0', integer=True), Integer(6)), Unequality(Symbol('u0', integer=True), Integer(1)))");
+  const auto both = parse_condition(
+      "And(LessThan(Symbol('u0', integer=True), Integer(6)), Unequality(Symbol('u0', integer=True), "
+      "Integer(1)))");
   REQUIRE(both.has_value());
   REQUIRE(both->size() == 2);
   CHECK((*both)[0].relation == "le");

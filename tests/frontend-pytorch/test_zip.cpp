@@ -32,7 +32,8 @@ std::string content(const ZipDirectory& directory, const std::string& bytes, std
 }  // namespace
 
 TEST_CASE("entries lie where the directory says, aligned as PyTorch writes them") {
-  const std::string bytes = ZipBuilder().add("a/data", "12345678").add("a/empty", "").add("a/version", "0").build();
+  const std::string bytes =
+      ZipBuilder().add("a/data", "12345678").add("a/empty", "").add("a/version", "0").build();
   const auto directory = ZipDirectory::read(bytes, "a.pt2");
   REQUIRE(directory.ok());
   CHECK(directory->entries().size() == 3);
@@ -44,8 +45,10 @@ TEST_CASE("entries lie where the directory says, aligned as PyTorch writes them"
 }
 
 TEST_CASE("zip64 sizes, offsets and end record are read") {
-  const std::string bytes =
-      ZipBuilder().add({.name = "big", .content = "content", .zip64 = true}).add("small", "x").build({.zip64_end = true});
+  const std::string bytes = ZipBuilder()
+                                .add({.name = "big", .content = "content", .zip64 = true})
+                                .add("small", "x")
+                                .build({.zip64_end = true});
   const auto directory = ZipDirectory::read(bytes, "a.pt2");
   REQUIRE(directory.ok());
   CHECK(content(*directory, bytes, "big") == "content");
@@ -59,32 +62,42 @@ TEST_CASE("a comment after the end record is passed over, even one that looks li
 }
 
 TEST_CASE("GE0203: every truncation of an archive is refused, and none crashes") {
-  const std::string bytes = ZipBuilder().add("a", "content").add({.name = "b", .content = "more", .zip64 = true}).build({.zip64_end = true});
-  for (std::size_t size = 0; size < bytes.size(); ++size) CHECK(code_of(bytes.substr(0, size)) == "GE0203");
+  const std::string bytes = ZipBuilder()
+                                .add("a", "content")
+                                .add({.name = "b", .content = "more", .zip64 = true})
+                                .build({.zip64_end = true});
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    CHECK(code_of(bytes.substr(0, size)) == "GE0203");
 }
 
 TEST_CASE("no single changed byte of the headers makes the reader leave the file") {
-  const std::string good = ZipBuilder().add("a", "content").add({.name = "b", .content = "more", .zip64 = true}).build({.zip64_end = true});
+  const std::string good = ZipBuilder()
+                               .add("a", "content")
+                               .add({.name = "b", .content = "more", .zip64 = true})
+                               .build({.zip64_end = true});
   for (std::size_t at = 0; at < good.size(); ++at)
     for (const int value : {0x00, 0x01, 0x7f, 0x80, 0xff}) {
       std::string bytes = good;
       bytes[at] = static_cast<char>(value);
       const auto directory = ZipDirectory::read(bytes, "a.pt2");
       if (!directory.ok()) continue;
-      for (const auto& entry : directory->entries()) CHECK(entry.offset + entry.size_bytes <= bytes.size());
+      for (const auto& entry : directory->entries())
+        CHECK(entry.offset + entry.size_bytes <= bytes.size());
     }
 }
 
 TEST_CASE("GE0203: sizes and offsets beyond the file") {
   CHECK(code_of(ZipBuilder().add({.name = "a", .content = "1", .size = 1000}).build()) == "GE0203");
   CHECK(code_of(ZipBuilder().add({.name = "a", .content = "1", .size = 0xfffffffe}).build()) == "GE0203");
-  CHECK(code_of(ZipBuilder().add({.name = "a", .content = "1", .header_at = 0xfffffff0}).build()) == "GE0203");
+  CHECK(code_of(ZipBuilder().add({.name = "a", .content = "1", .header_at = 0xfffffff0}).build()) ==
+        "GE0203");
   CHECK(code_of(ZipBuilder().add({.name = "a", .content = "1", .header_at = 7}).build()) == "GE0203");
   CHECK(code_of(ZipBuilder().add("a", "1").build({.entries = 4000})) == "GE0203");
 }
 
 TEST_CASE("GE0205: names that leave the archive") {
-  for (const char* name : {"/etc/passwd", "../x", "a/../../x", "a/..", "..", "./a", "a\\b", "C:x", "", "a\nb"})
+  for (const char* name :
+       {"/etc/passwd", "../x", "a/../../x", "a/..", "..", "./a", "a\\b", "C:x", "", "a\nb"})
     CHECK_MESSAGE(code_of(ZipBuilder().add(name, "1").build()) == "GE0205", name);
   for (const char* name : {"a/b.c/d", "..a", "a..b/c", "...", ".data/version"})
     CHECK_MESSAGE(code_of(ZipBuilder().add(name, "1").build()) == "ok", name);
@@ -96,7 +109,8 @@ TEST_CASE("GE0206: two entries of one name") {
 
 TEST_CASE("GE0207: entries that overlap") {
   // The second entry's directory record points at the first one's bytes.
-  const std::string bytes = ZipBuilder().add("a", "12345678").add({.name = "b", .content = "1", .header_at = 0}).build();
+  const std::string bytes =
+      ZipBuilder().add("a", "12345678").add({.name = "b", .content = "1", .header_at = 0}).build();
   CHECK(code_of(bytes) == "GE0207");
   CHECK(text_of(bytes).find("'a'") != std::string::npos);
 }

@@ -20,10 +20,10 @@ struct ZipFile {
 };
 
 struct ZipOptions {
-  bool zip64_end = false;       ///< directory located by a zip64 end record
-  std::string comment;          ///< after the end record
-  std::uint16_t disk = 0;       ///< number of this disk
-  std::string prefix;           ///< bytes before the first entry
+  bool zip64_end = false;                  ///< directory located by a zip64 end record
+  std::string comment;                     ///< after the end record
+  std::uint16_t disk = 0;                  ///< number of this disk
+  std::string prefix;                      ///< bytes before the first entry
   std::optional<std::uint16_t> entries{};  ///< count that the end record states
 };
 
@@ -101,7 +101,8 @@ class ZipBuilder {
       number(out, record_at, 8);
       number(out, 1, 4);
     }
-    const std::uint64_t count = options.zip64_end ? 0xffff : options.entries.value_or(static_cast<std::uint16_t>(files_.size()));
+    const std::uint64_t count =
+        options.zip64_end ? 0xffff : options.entries.value_or(static_cast<std::uint16_t>(files_.size()));
     out += "PK\x05\x06";
     number(out, options.disk, 2);
     number(out, 0, 2);

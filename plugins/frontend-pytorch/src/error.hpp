@@ -18,7 +18,8 @@ using plan::Unit;
 
 /// An error about a source file: what, and what to do. `file` is the path as the user wrote it; the code is in
 /// codes_sources.cpp.
-[[nodiscard]] inline Diagnostic source_error(std::string code, std::string_view file, std::string message, std::string help) {
+[[nodiscard]] inline Diagnostic source_error(std::string code, std::string_view file, std::string message,
+                                             std::string help) {
   Diagnostic diagnostic;
   diagnostic.code = std::move(code);
   diagnostic.file = file;

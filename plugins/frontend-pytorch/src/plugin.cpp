@@ -63,7 +63,8 @@ class PytorchFrontend : public genie::Frontend {
  private:
   static constexpr std::uint32_t kCertain = 100;
   static constexpr std::uint32_t kOursToExplain = 1;
-  static constexpr std::string_view kPytorchKinds[] = {"GE0210", "GE0211", "GE0213", "GE0214", "GE0215", "GE0218"};
+  static constexpr std::string_view kPytorchKinds[] = {"GE0210", "GE0211", "GE0213",
+                                                       "GE0214", "GE0215", "GE0218"};
 
   genie::Host host_;
   genie::pytorch::Options options_;
@@ -71,4 +72,5 @@ class PytorchFrontend : public genie::Frontend {
 
 }  // namespace
 
-GENIE_PLUGIN("org.genie.frontend-pytorch", "0.1.0", {GENIE_FRONTEND_V1, genie::frontend_table<PytorchFrontend>()})
+GENIE_PLUGIN("org.genie.frontend-pytorch", "0.1.0",
+             {GENIE_FRONTEND_V1, genie::frontend_table<PytorchFrontend>()})

@@ -23,10 +23,11 @@ struct ModelFiles {
 
 /// What a file is, from a look at it.
 struct SourceKind {
-  bool exported_program = false;  ///< an archive that Pt2Archive::open accepts, as far as the entry names tell
-  std::string what;               ///< "an archive of torch.export.save", "a TorchScript archive", …
-  std::string code;               ///< of the refusal; empty when accepted
-  std::string help;               ///< what to do with a file of this kind
+  bool exported_program =
+      false;         ///< an archive that Pt2Archive::open accepts, as far as the entry names tell
+  std::string what;  ///< "an archive of torch.export.save", "a TorchScript archive", …
+  std::string code;  ///< of the refusal; empty when accepted
+  std::string help;  ///< what to do with a file of this kind
 };
 
 /// The mapped archive. Movable; views into it stay valid across a move.
@@ -51,7 +52,10 @@ class Pt2Archive {
 
  private:
   Pt2Archive(std::string path, MappedFile file, ZipDirectory directory, std::string root)
-      : path_(std::move(path)), file_(std::move(file)), directory_(std::move(directory)), root_(std::move(root)) {}
+      : path_(std::move(path)),
+        file_(std::move(file)),
+        directory_(std::move(directory)),
+        root_(std::move(root)) {}
   [[nodiscard]] std::string_view text(const std::string& name) const;
   [[nodiscard]] Status check_format() const;
   [[nodiscard]] Status find_models();

@@ -50,9 +50,10 @@ std::optional<Fields> window(std::string_view bytes, std::uint64_t offset, std::
 }
 
 Diagnostic damaged(std::string_view file, std::string what) {
-  return source_error("GE0203", file, "the archive is damaged or truncated: " + std::move(what),
-                      "copy or download the file again, or save it again with torch.export.save; compare its size "
-                      "with the original's");
+  return source_error(
+      "GE0203", file, "the archive is damaged or truncated: " + std::move(what),
+      "copy or download the file again, or save it again with torch.export.save; compare its size "
+      "with the original's");
 }
 
 struct Directory {
@@ -68,7 +69,8 @@ std::optional<std::uint64_t> find_end(std::string_view bytes) {
   const std::uint64_t first = last > kLongestComment ? last - kLongestComment : 0;
   for (std::uint64_t at = last + 1; at-- > first;) {
     const Fields fields(bytes.data() + at);
-    if (fields.u32(0) == kEndOfDirectory && at + kEndOfDirectoryBytes + fields.u16(20) == bytes.size()) return at;
+    if (fields.u32(0) == kEndOfDirectory && at + kEndOfDirectoryBytes + fields.u16(20) == bytes.size())
+      return at;
   }
   return std::nullopt;
 }
@@ -81,14 +83,18 @@ Result<Directory> find_directory(std::string_view bytes, std::string_view file) 
   std::uint64_t limit = *end;
   bool several_disks = fields.u16(4) != 0 || fields.u16(6) != 0 || fields.u16(8) != fields.u16(10);
 
-  const bool saturated = directory.entries == kSaturated16 || directory.size == kSaturated32 || directory.offset == kSaturated32;
+  const bool saturated =
+      directory.entries == kSaturated16 || directory.size == kSaturated32 || directory.offset == kSaturated32;
   if (saturated) {
-    const auto locator = *end >= kZip64LocatorBytes ? window(bytes, *end - kZip64LocatorBytes, kZip64LocatorBytes) : std::nullopt;
+    const auto locator = *end >= kZip64LocatorBytes
+                             ? window(bytes, *end - kZip64LocatorBytes, kZip64LocatorBytes)
+                             : std::nullopt;
     // Exactly 65,535 entries or so are possible without zip64: only a locator makes it one.
     if (locator && locator->u32(0) == kZip64Locator) {
       const std::uint64_t at = locator->u64(8);
       const auto record = window(bytes, at, kZip64EndOfDirectoryBytes);
-      if (!record || record->u32(0) != kZip64EndOfDirectory || at + kZip64EndOfDirectoryBytes > *end - kZip64LocatorBytes)
+      if (!record || record->u32(0) != kZip64EndOfDirectory ||
+          at + kZip64EndOfDirectoryBytes > *end - kZip64LocatorBytes)
         return damaged(file, "its zip64 end-of-directory record is not where the locator says");
       directory = {record->u64(48), record->u64(40), record->u64(32)};
       limit = at;
@@ -101,12 +107,14 @@ Result<Directory> find_directory(std::string_view bytes, std::string_view file) 
   if (directory.offset > limit || directory.size > limit - directory.offset)
     return damaged(file, "its directory reaches beyond the end of the file");
   if (directory.entries > directory.size / kCentralHeaderBytes)
-    return damaged(file, "its directory is too small for the " + std::to_string(directory.entries) + " entries it announces");
+    return damaged(file, "its directory is too small for the " + std::to_string(directory.entries) +
+                             " entries it announces");
   return directory;
 }
 
 /// Replaces the saturated 32-bit fields by those of the zip64 extra field; false when they are missing.
-bool read_zip64_extra(std::string_view extra, std::uint64_t& size, std::uint64_t& packed, std::uint64_t& header) {
+bool read_zip64_extra(std::string_view extra, std::uint64_t& size, std::uint64_t& packed,
+                      std::uint64_t& header) {
   std::uint64_t* wanted[3];
   std::size_t count = 0;
   for (std::uint64_t* field : {&size, &packed, &header})
@@ -118,7 +126,8 @@ bool read_zip64_extra(std::string_view extra, std::uint64_t& size, std::uint64_t
     if (bytes > extra.size() - 4) return false;
     if (head.u16(0) == kZip64Extra) {
       if (bytes < count * 8) return false;
-      for (std::size_t i = 0; i < count; ++i) *wanted[i] = Fields(extra.data() + 4).u64(i * 8);
+      for (std::size_t i = 0; i < count; ++i)
+        *wanted[i] = Fields(extra.data() + 4).u64(i * 8);
       return true;
     }
     extra.remove_prefix(4 + bytes);
@@ -129,7 +138,9 @@ bool read_zip64_extra(std::string_view extra, std::uint64_t& size, std::uint64_t
 bool is_safe_name(std::string_view name) {
   if (name.empty() || name.front() == '/' || name.find('\\') != std::string_view::npos) return false;
   if (name.size() >= 2 && name[1] == ':') return false;
-  if (std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) return false;
+  if (std::any_of(name.begin(), name.end(),
+                  [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
+    return false;
   for (std::size_t start = 0; start <= name.size();) {
     const std::size_t stop = std::min(name.find('/', start), name.size());
     const std::string_view part = name.substr(start, stop - start);
@@ -157,7 +168,8 @@ struct Extent {
 }  // namespace
 
 bool ZipDirectory::looks_like_zip(std::string_view head) {
-  return head.size() >= 4 && (Fields(head.data()).u32(0) == kLocalHeader || Fields(head.data()).u32(0) == kEndOfDirectory);
+  return head.size() >= 4 &&
+         (Fields(head.data()).u32(0) == kLocalHeader || Fields(head.data()).u32(0) == kEndOfDirectory);
 }
 
 Result<ZipDirectory> ZipDirectory::read(std::string_view bytes, std::string_view file) {
@@ -177,12 +189,15 @@ Result<ZipDirectory> ZipDirectory::read(std::string_view bytes, std::string_view
     const std::uint64_t name_bytes = fields.u16(28);
     const std::uint64_t extra_bytes = fields.u16(30);
     const std::uint64_t entry_bytes = kCentralHeaderBytes + name_bytes + extra_bytes + fields.u16(32);
-    if (entry_bytes > rest.size()) return damaged(file, "entry " + std::to_string(i) + " of its directory is cut off");
+    if (entry_bytes > rest.size())
+      return damaged(file, "entry " + std::to_string(i) + " of its directory is cut off");
     const std::string_view name = rest.substr(kCentralHeaderBytes, name_bytes);
     if (!is_safe_name(name))
-      return source_error("GE0205", file, "the archive names an entry '" + printable(name) + "', which is no plain relative path",
-                          "do not use this file: archives of torch.export.save never have such names, so somebody made "
-                          "it to mislead a reader");
+      return source_error(
+          "GE0205", file,
+          "the archive names an entry '" + printable(name) + "', which is no plain relative path",
+          "do not use this file: archives of torch.export.save never have such names, so somebody made "
+          "it to mislead a reader");
     std::uint64_t packed = fields.u32(20);
     std::uint64_t size = fields.u32(24);
     std::uint64_t header = fields.u32(42);
@@ -195,30 +210,35 @@ Result<ZipDirectory> ZipDirectory::read(std::string_view bytes, std::string_view
     if (payload > directory.offset || packed > directory.offset - payload)
       return damaged(file, "entry '" + printable(name) + "' reaches beyond the entries' part of the file");
     const bool stored = fields.u16(10) == 0 && (fields.u16(8) & kEncrypted) == 0;
-    if (stored && packed != size) return damaged(file, "stored entry '" + printable(name) + "' has two different sizes");
+    if (stored && packed != size)
+      return damaged(file, "stored entry '" + printable(name) + "' has two different sizes");
     entries.push_back({std::string(name), payload, packed, stored});
     extents.push_back({header, payload + packed, name});
     rest.remove_prefix(entry_bytes);
   }
 
-  std::sort(extents.begin(), extents.end(), [](const Extent& a, const Extent& b) { return a.begin < b.begin; });
+  std::sort(extents.begin(), extents.end(),
+            [](const Extent& a, const Extent& b) { return a.begin < b.begin; });
   for (std::size_t i = 1; i < extents.size(); ++i)
     if (extents[i].begin < extents[i - 1].end)
       return source_error("GE0207", file,
-                          "entries '" + printable(extents[i - 1].name) + "' and '" + printable(extents[i].name) +
-                              "' of the archive claim the same bytes",
+                          "entries '" + printable(extents[i - 1].name) + "' and '" +
+                              printable(extents[i].name) + "' of the archive claim the same bytes",
                           "do not use this file: save the model again with torch.export.save");
-  std::sort(entries.begin(), entries.end(), [](const ZipEntry& a, const ZipEntry& b) { return a.name < b.name; });
+  std::sort(entries.begin(), entries.end(),
+            [](const ZipEntry& a, const ZipEntry& b) { return a.name < b.name; });
   for (std::size_t i = 1; i < entries.size(); ++i)
     if (entries[i].name == entries[i - 1].name)
-      return source_error("GE0206", file, "the archive has two entries named '" + printable(entries[i].name) + "'",
-                          "two readers could take different ones for the model: save it again with torch.export.save");
+      return source_error(
+          "GE0206", file, "the archive has two entries named '" + printable(entries[i].name) + "'",
+          "two readers could take different ones for the model: save it again with torch.export.save");
   return ZipDirectory(std::move(entries));
 }
 
 const ZipEntry* ZipDirectory::find(std::string_view name) const {
-  const auto at = std::lower_bound(entries_.begin(), entries_.end(), name,
-                                   [](const ZipEntry& entry, std::string_view wanted) { return entry.name < wanted; });
+  const auto at =
+      std::lower_bound(entries_.begin(), entries_.end(), name,
+                       [](const ZipEntry& entry, std::string_view wanted) { return entry.name < wanted; });
   return at != entries_.end() && at->name == name ? &*at : nullptr;
 }
 

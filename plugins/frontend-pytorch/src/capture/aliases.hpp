@@ -1,7 +1,7 @@
 // Which values of a graph share storage, and which nodes change it: the ground for states and for ordering.
 //
 // Every storage is a root: a weight's storage file, a user's input, or what a node makes. A value has a set of roots: one
-// where the op table tells, several where a result might be a view of any argument (operators outside the table, branches).
+// where the op table tells, several where a result might be a view of any argument (ATen operators outside the table).
 #pragma once
 
 #include <cstdint>

@@ -15,12 +15,14 @@ struct ArgumentType {
 };
 
 ArgumentType take_apart(std::string_view type) {
-  while (!type.empty() && type.back() == '?') type.remove_suffix(1);
+  while (!type.empty() && type.back() == '?')
+    type.remove_suffix(1);
   ArgumentType result{type};
   const std::size_t bracket = type.find('[');
   if (bracket == std::string_view::npos) return result;
   result.element = type.substr(0, bracket);
-  while (!result.element.empty() && result.element.back() == '?') result.element.remove_suffix(1);
+  while (!result.element.empty() && result.element.back() == '?')
+    result.element.remove_suffix(1);
   result.list = true;
   std::from_chars(type.data() + bracket + 1, type.data() + type.size(), result.length);
   return result;
@@ -34,7 +36,8 @@ plan::Arg from_integer(const plan::Expr& expression) {
 bool is_bound(const plan::Expr& expression, const SymbolSet& bound) {
   SymbolSet used;
   expression.collect_symbols(used);
-  return std::all_of(used.begin(), used.end(), [&](const std::string& symbol) { return bound.contains(symbol); });
+  return std::all_of(used.begin(), used.end(),
+                     [&](const std::string& symbol) { return bound.contains(symbol); });
 }
 
 class Translator {
@@ -83,10 +86,13 @@ class Translator {
       if (element == "Device") return plan::Arg{plan::arg::Device{}};
       return plan::Arg{plan::arg::Str{*text}};
     }
-    if (const auto* number = std::get_if<argument::Complex>(&is)) return plan::Arg{plan::arg::Complex{number->real, number->imag}};
+    if (const auto* number = std::get_if<argument::Complex>(&is))
+      return plan::Arg{plan::arg::Complex{number->real, number->imag}};
     if (const auto* type = std::get_if<plan::DType>(&is)) return plan::Arg{*type};
-    if (const auto* name = std::get_if<argument::Layout>(&is)) return plan::Arg{plan::arg::Layout{name->name}};
-    if (const auto* name = std::get_if<argument::MemoryFormat>(&is)) return plan::Arg{plan::arg::MemoryFormat{name->name}};
+    if (const auto* name = std::get_if<argument::Layout>(&is))
+      return plan::Arg{plan::arg::Layout{name->name}};
+    if (const auto* name = std::get_if<argument::MemoryFormat>(&is))
+      return plan::Arg{plan::arg::MemoryFormat{name->name}};
     if (std::holds_alternative<argument::Device>(is)) return plan::Arg{plan::arg::Device{}};
     if (const auto* other = std::get_if<argument::Unsupported>(&is)) why_ = other->kind;
     if (std::holds_alternative<argument::SubGraph>(is)) why_ = "a sub-graph";
@@ -108,7 +114,8 @@ class Translator {
 
 std::optional<plan::Expr> bound_integer(const Environment& environment, const std::string& name) {
   const auto at = environment.graph->sym_ints.find(name);
-  if (at == environment.graph->sym_ints.end() || !at->second || !is_bound(*at->second, *environment.bound)) return std::nullopt;
+  if (at == environment.graph->sym_ints.end() || !at->second || !is_bound(*at->second, *environment.bound))
+    return std::nullopt;
   return at->second;
 }
 
@@ -116,16 +123,18 @@ const std::vector<Condition>* bound_condition(const Environment& environment, co
   const auto at = environment.graph->sym_bools.find(name);
   if (at == environment.graph->sym_bools.end() || !at->second) return nullptr;
   for (const Condition& condition : *at->second)
-    if (!is_bound(condition.a, *environment.bound) || !is_bound(condition.b, *environment.bound)) return nullptr;
+    if (!is_bound(condition.a, *environment.bound) || !is_bound(condition.b, *environment.bound))
+      return nullptr;
   return &*at->second;
 }
 
-std::optional<plan::Arg> translate_argument(const Argument& argument, std::string_view type, const Environment& environment,
-                                            std::string& why) {
+std::optional<plan::Arg> translate_argument(const Argument& argument, std::string_view type,
+                                            const Environment& environment, std::string& why) {
   return Translator(environment, why).translate(argument, take_apart(type));
 }
 
-std::string translate_arguments(const Node& node, const plan::OpSchema* schema, const Environment& environment, plan::Node& into) {
+std::string translate_arguments(const Node& node, const plan::OpSchema* schema,
+                                const Environment& environment, plan::Node& into) {
   std::string why;
   if (schema == nullptr) {
     for (const NamedArgument& input : node.inputs) {
@@ -142,7 +151,8 @@ std::string translate_arguments(const Node& node, const plan::OpSchema* schema, 
   for (const NamedArgument& input : node.inputs) {
     const auto declared = std::find_if(schema->arguments.begin(), schema->arguments.end(),
                                        [&](const plan::OpArgument& a) { return a.name == input.name; });
-    if (declared == schema->arguments.end()) return "the operator has no argument '" + input.name + "' in this Genie's op table";
+    if (declared == schema->arguments.end())
+      return "the operator has no argument '" + input.name + "' in this Genie's op table";
     auto arg = translate_argument(input.arg, declared->type, environment, why);
     if (!arg) return "argument '" + input.name + "' is " + why;
     given[static_cast<std::size_t>(declared - schema->arguments.begin())] = std::move(arg);

@@ -25,9 +25,11 @@ struct Environment {
 };
 
 /// The expression of a symbolic integer when a call's inputs decide it.
-[[nodiscard]] std::optional<plan::Expr> bound_integer(const Environment& environment, const std::string& name);
+[[nodiscard]] std::optional<plan::Expr> bound_integer(const Environment& environment,
+                                                      const std::string& name);
 /// The conditions of a symbolic truth value when a call's inputs decide them.
-[[nodiscard]] const std::vector<Condition>* bound_condition(const Environment& environment, const std::string& name);
+[[nodiscard]] const std::vector<Condition>* bound_condition(const Environment& environment,
+                                                            const std::string& name);
 
 /// `type` is the schema's ("Tensor", "float", "int[2]", "SymInt[]?"), or empty outside the table. Null for what a plan cannot
 /// say; `why` then names it.
@@ -35,7 +37,7 @@ struct Environment {
                                                           const Environment& environment, std::string& why);
 
 /// Puts a node's arguments into schema order with every default written out. An error text when they do not fit.
-[[nodiscard]] std::string translate_arguments(const Node& node, const plan::OpSchema* schema, const Environment& environment,
-                                              plan::Node& into);
+[[nodiscard]] std::string translate_arguments(const Node& node, const plan::OpSchema* schema,
+                                              const Environment& environment, plan::Node& into);
 
 }  // namespace genie::pytorch

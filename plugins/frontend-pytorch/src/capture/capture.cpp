@@ -21,16 +21,20 @@ namespace {
 /// A lone program is the method "forward"; an archive of several has one method per model, by its name.
 constexpr std::string_view kLoneMethod = "forward";
 
-Result<std::vector<Program>> read_programs(const Pt2Archive& archive, const Options& options, Diagnostics& warnings) {
+Result<std::vector<Program>> read_programs(const Pt2Archive& archive, const Options& options,
+                                           Diagnostics& warnings) {
   std::vector<Program> programs;
   Diagnostics errors;
   std::vector<std::string_view> names;
   for (const ModelFiles& files : archive.models()) {
     names.push_back(files.name);
-    if (!options.method.empty() && options.method != files.name && !(archive.models().size() == 1 && options.method == kLoneMethod)) continue;
+    if (!options.method.empty() && options.method != files.name &&
+        !(archive.models().size() == 1 && options.method == kLoneMethod))
+      continue;
     auto program = read_program(archive, files, warnings);
     if (!program) {
-      for (const Diagnostic& error : program.errors()) errors.push_back(error);
+      for (const Diagnostic& error : program.errors())
+        errors.push_back(error);
       continue;
     }
     inline_modes(*program);
@@ -40,9 +44,11 @@ Result<std::vector<Program>> read_programs(const Pt2Archive& archive, const Opti
   if (programs.empty()) {
     const std::string_view near = plan::json::nearest(options.method, names);
     std::string list;
-    for (const std::string_view name : names) list += (list.empty() ? "" : ", ") + std::string(name);
-    return source_error("GE0252", archive.path(), "the archive has no model '" + options.method + "'",
-                        (near.empty() ? std::string() : "did you mean '" + std::string(near) + "'? ") + "it has: " + list);
+    for (const std::string_view name : names)
+      list += (list.empty() ? "" : ", ") + std::string(name);
+    return source_error(
+        "GE0252", archive.path(), "the archive has no model '" + options.method + "'",
+        (near.empty() ? std::string() : "did you mean '" + std::string(near) + "'? ") + "it has: " + list);
   }
   separate_symbols(programs);
   return programs;
@@ -51,14 +57,17 @@ Result<std::vector<Program>> read_programs(const Pt2Archive& archive, const Opti
 /// One digest of everything that was read: the programs, and the storages that they use.
 std::string source_digest(const std::vector<Program>& programs, const WeightTable& weights) {
   std::string text;
-  for (const Program& program : programs) text += "program " + program.name + " " + program.digest + "\n";
-  for (const auto& [key, digest] : weights.storage_digests()) text += "storage " + key + " " + digest + "\n";
+  for (const Program& program : programs)
+    text += "program " + program.name + " " + program.digest + "\n";
+  for (const auto& [key, digest] : weights.storage_digests())
+    text += "storage " + key + " " + digest + "\n";
   return plan::digest(text);
 }
 
 }  // namespace
 
-Result<Capture> capture(const std::string& path, const Options& options, const Progress& progress, bool& stopped) {
+Result<Capture> capture(const std::string& path, const Options& options, const Progress& progress,
+                        bool& stopped) {
   stopped = false;
   auto archive = Pt2Archive::open(path);
   if (!archive) return std::move(archive).errors();
@@ -68,7 +77,8 @@ Result<Capture> capture(const std::string& path, const Options& options, const P
   if (!programs) return std::move(programs).errors();
 
   std::vector<Aliases> aliases;
-  for (const Program& program : *programs) aliases.push_back(find_aliases(program.graph, placeholder_storages(program)));
+  for (const Program& program : *programs)
+    aliases.push_back(find_aliases(program.graph, placeholder_storages(program)));
   auto weights = WeightTable::build(*archive, *programs, aliases, options, progress, plan, stopped);
   if (!weights) return std::move(weights).errors();
 
@@ -86,7 +96,8 @@ Result<Capture> capture(const std::string& path, const Options& options, const P
     context.method = &method;
     build_method(program, i, aliases[i], *weights, context, method);
     errors.insert(errors.end(), context.errors.begin(), context.errors.end());
-    for (const auto& [domain, version] : context.domains) plan.opsets[domain] = version;
+    for (const auto& [domain, version] : context.domains)
+      plan.opsets[domain] = version;
     add_symbols(program, method, context.guards, symbol_names, path, plan, result.warnings);
     add_constants(context.constants, context.id_prefix, plan);
     has_graphs = has_graphs || !method.graphs.empty();
@@ -97,7 +108,8 @@ Result<Capture> capture(const std::string& path, const Options& options, const P
   if (!plan.states.empty()) plan.required.emplace_back("state");
   plan.producer.plugin = kPluginId;
   plan.producer.version = kPluginVersion;
-  plan.producer.source = plan::Producer::Source{"torch", programs->front().torch_version, source_digest(*programs, *weights), {}};
+  plan.producer.source = plan::Producer::Source{
+      "torch", programs->front().torch_version, source_digest(*programs, *weights), {}};
   annotate(plan);
   return result;
 }

@@ -21,6 +21,7 @@ struct Capture {
 /// Reads the archive at `path`. All refusals of one stage (reading, then translating) are reported together. progress may be
 /// empty; `stopped` tells that it asked to stop. The locations' uri is `path` as given. Deterministic: the same file and
 /// options give the same plan.
-[[nodiscard]] Result<Capture> capture(const std::string& path, const Options& options, const Progress& progress, bool& stopped);
+[[nodiscard]] Result<Capture> capture(const std::string& path, const Options& options,
+                                      const Progress& progress, bool& stopped);
 
 }  // namespace genie::pytorch

@@ -25,7 +25,8 @@ Wrapped wrapped(const Node& node) {
   // wrap_with_autocast(device, dtype, enabled, cache_enabled, graph, …): an enabled one changes element types.
   constexpr std::size_t kEnabled = 2;
   if (autocast) {
-    const bool* enabled = node.inputs.size() > kEnabled ? std::get_if<bool>(&node.inputs[kEnabled].arg.is) : nullptr;
+    const bool* enabled =
+        node.inputs.size() > kEnabled ? std::get_if<bool>(&node.inputs[kEnabled].arg.is) : nullptr;
     if (enabled == nullptr || *enabled) return {};
   }
   for (std::size_t i = 0; i < node.inputs.size(); ++i)
@@ -49,7 +50,8 @@ Argument renamed(const Argument& argument, const Renaming& names) {
   }
   if (const auto* list = std::get_if<argument::List>(&argument.is)) {
     argument::List copy;
-    for (const Argument& item : list->items) copy.items.push_back(renamed(item, names));
+    for (const Argument& item : list->items)
+      copy.items.push_back(renamed(item, names));
     return {std::move(copy)};
   }
   return argument;
@@ -59,8 +61,10 @@ class Inliner {
  public:
   /// `specs` repeat the graph's outputs: those of a program, or none.
   Inliner(Graph& graph, std::vector<OutputSpec>& specs) : graph_(graph), specs_(specs) {
-    for (const auto& [name, meta] : graph_.tensors) values_.insert(name);
-    for (const auto& [name, value] : graph_.sym_ints) values_.insert(name);
+    for (const auto& [name, meta] : graph_.tensors)
+      values_.insert(name);
+    for (const auto& [name, value] : graph_.sym_ints)
+      values_.insert(name);
     for (const Node& node : graph_.nodes)
       if (!wrapped(node).graph) nodes_.insert(node.name);
   }
@@ -69,24 +73,31 @@ class Inliner {
     std::vector<Node> nodes = std::move(graph_.nodes);
     graph_.nodes.clear();
     Renaming names;  // results of wrappers → what the wrapped graph calls them
-    for (Node& node : nodes) add(std::move(node), names);
-    for (Argument& output : graph_.outputs) output = renamed(output, names);
-    for (OutputSpec& spec : specs_) spec.arg = renamed(spec.arg, names);
+    for (Node& node : nodes)
+      add(std::move(node), names);
+    for (Argument& output : graph_.outputs)
+      output = renamed(output, names);
+    for (OutputSpec& spec : specs_)
+      spec.arg = renamed(spec.arg, names);
   }
 
  private:
   void add(Node node, Renaming& names) {
-    for (NamedArgument& input : node.inputs) input.arg = renamed(input.arg, names);
+    for (NamedArgument& input : node.inputs)
+      input.arg = renamed(input.arg, names);
     const Wrapped inner = wrapped(node);
     if (!inner.graph) {
       graph_.nodes.push_back(std::move(node));
       return;
     }
     Renaming inside;
-    for (std::size_t i = 0; i < inner.graph->inputs.size() && inner.first_operand + i < node.inputs.size(); ++i)
-      if (const std::string* formal = carried_name(inner.graph->inputs[i])) inside[*formal] = node.inputs[inner.first_operand + i].arg;
+    for (std::size_t i = 0; i < inner.graph->inputs.size() && inner.first_operand + i < node.inputs.size();
+         ++i)
+      if (const std::string* formal = carried_name(inner.graph->inputs[i]))
+        inside[*formal] = node.inputs[inner.first_operand + i].arg;
     for (Node copy : inner.graph->nodes) {
-      for (Argument& output : copy.outputs) output = declare(output, *inner.graph, inside);
+      for (Argument& output : copy.outputs)
+        output = declare(output, *inner.graph, inside);
       copy.name = unique(copy.name, nodes_);
       if (copy.scope.empty()) copy.scope = node.scope;
       if (!copy.source) copy.source = node.source;
@@ -100,26 +111,34 @@ class Inliner {
         results.push_back(output);
     }
     for (std::size_t i = 0; i < results.size() && i < inner.graph->outputs.size(); ++i)
-      if (const std::string* name = carried_name(results[i])) names[*name] = renamed(inner.graph->outputs[i], inside);
+      if (const std::string* name = carried_name(results[i]))
+        names[*name] = renamed(inner.graph->outputs[i], inside);
   }
 
   /// Gives a result of the wrapped graph a name in the outer one and copies what is known of it.
   Argument declare(const Argument& output, const Graph& from, Renaming& inside) {
     if (const auto* list = std::get_if<argument::List>(&output.is)) {
       argument::List copy;
-      for (const Argument& item : list->items) copy.items.push_back(declare(item, from, inside));
+      for (const Argument& item : list->items)
+        copy.items.push_back(declare(item, from, inside));
       return {std::move(copy)};
     }
     const std::string* name = carried_name(output);
     if (name == nullptr) return output;
     std::string fresh = unique(*name, values_);
-    if (const auto at = from.tensors.find(*name); at != from.tensors.end()) graph_.tensors[fresh] = at->second;
-    if (const auto at = from.sym_ints.find(*name); at != from.sym_ints.end()) graph_.sym_ints[fresh] = at->second;
-    if (const auto at = from.sym_bools.find(*name); at != from.sym_bools.end()) graph_.sym_bools[fresh] = at->second;
+    if (const auto at = from.tensors.find(*name); at != from.tensors.end())
+      graph_.tensors[fresh] = at->second;
+    if (const auto at = from.sym_ints.find(*name); at != from.sym_ints.end())
+      graph_.sym_ints[fresh] = at->second;
+    if (const auto at = from.sym_bools.find(*name); at != from.sym_bools.end())
+      graph_.sym_bools[fresh] = at->second;
     Argument copy = output;
     std::visit(
         [&](auto& is) {
-          if constexpr (requires { is.name; is.graph; }) {
+          if constexpr (requires {
+                          is.name;
+                          is.graph;
+                        }) {
           } else if constexpr (requires { is.name; }) {
             is.name = fresh;
           }
@@ -131,7 +150,8 @@ class Inliner {
 
   static std::string unique(const std::string& name, std::unordered_set<std::string>& taken) {
     std::string candidate = name;
-    for (int i = 1; !taken.insert(candidate).second; ++i) candidate = name + "_inlined_" + std::to_string(i);
+    for (int i = 1; !taken.insert(candidate).second; ++i)
+      candidate = name + "_inlined_" + std::to_string(i);
     return candidate;
   }
 
@@ -159,6 +179,8 @@ void inline_graph(Graph& graph, std::vector<OutputSpec>& specs) {
 
 }  // namespace
 
-void inline_modes(Program& program) { inline_graph(program.graph, program.outputs); }
+void inline_modes(Program& program) {
+  inline_graph(program.graph, program.outputs);
+}
 
 }  // namespace genie::pytorch

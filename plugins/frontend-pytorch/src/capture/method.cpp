@@ -16,10 +16,12 @@ namespace {
 
 /// Operators that return their first argument with a part replaced: where the old content is dead they can work in place.
 constexpr std::array<std::string_view, 16> kUpdates = {
-    "aten.index_copy.default",   "aten.index_put.default",      "aten.index_add.default",      "aten.index_fill.int_Scalar",
-    "aten.slice_scatter.default", "aten.select_scatter.default", "aten.diagonal_scatter.default", "aten.scatter.src",
-    "aten.scatter.value",        "aten.scatter_add.default",    "aten.scatter_reduce.two",     "aten.masked_scatter.default",
-    "aten.masked_fill.Scalar",   "aten.masked_fill.Tensor",     "aten.copy.default",           "aten.index_fill.int_Tensor"};
+    "aten.index_copy.default",       "aten.index_put.default",     "aten.index_add.default",
+    "aten.index_fill.int_Scalar",    "aten.slice_scatter.default", "aten.select_scatter.default",
+    "aten.diagonal_scatter.default", "aten.scatter.src",           "aten.scatter.value",
+    "aten.scatter_add.default",      "aten.scatter_reduce.two",    "aten.masked_scatter.default",
+    "aten.masked_fill.Scalar",       "aten.masked_fill.Tensor",    "aten.copy.default",
+    "aten.index_fill.int_Tensor"};
 
 std::string json_constant(const Argument& value) {
   plan::json::Writer writer;
@@ -33,9 +35,14 @@ std::string json_constant(const Argument& value) {
 
 class MethodBuilder {
  public:
-  MethodBuilder(const Program& program, std::size_t number, const Aliases& aliases, const WeightTable& weights,
-                MethodContext& context, plan::Method& method)
-      : program_(program), number_(number), aliases_(aliases), weights_(weights), context_(context), method_(method) {}
+  MethodBuilder(const Program& program, std::size_t number, const Aliases& aliases,
+                const WeightTable& weights, MethodContext& context, plan::Method& method)
+      : program_(program),
+        number_(number),
+        aliases_(aliases),
+        weights_(weights),
+        context_(context),
+        method_(method) {}
 
   void build() {
     environment_.graph = &program_.graph;
@@ -55,39 +62,51 @@ class MethodBuilder {
         case InputSpec::Kind::tensor_constant:
           environment_.names[spec.arg] = weights_.argument(number_, spec.target);
           break;
-        case InputSpec::Kind::user: bind_user_input(spec); break;
-        case InputSpec::Kind::constant: bind_constant(spec); break;
+        case InputSpec::Kind::user:
+          bind_user_input(spec);
+          break;
+        case InputSpec::Kind::constant:
+          bind_constant(spec);
+          break;
         case InputSpec::Kind::custom_object:
         case InputSpec::Kind::token:
-          refuse("GE0245", "the program uses a custom object ('" + spec.target + "')", "replace it by tensors before exporting");
+          refuse("GE0245", "the program uses a custom object ('" + spec.target + "')",
+                 "replace it by tensors before exporting");
           break;
       }
     }
   }
 
   void bind_user_input(const InputSpec& spec) {
-    if (const auto meta = program_.graph.tensors.find(spec.arg); meta != program_.graph.tensors.end() && !spec.arg.empty()) {
+    if (const auto meta = program_.graph.tensors.find(spec.arg);
+        meta != program_.graph.tensors.end() && !spec.arg.empty()) {
       if (meta->second.layout != "strided")
-        refuse("GE0246", "input '" + spec.arg + "' has layout " + meta->second.layout + ", which no plan has", "export with a dense tensor as this input");
+        refuse("GE0246", "input '" + spec.arg + "' has layout " + meta->second.layout + ", which no plan has",
+               "export with a dense tensor as this input");
       declare_input(spec.arg, tensor_value(meta->second), {});
       check_sizes(spec.arg, meta->second);
       const auto roots = aliases_.values.find(spec.arg);
       // A surely changed input: the one root of an input is its own.
       if (roots != aliases_.values.end() && aliases_.is_mutated(spec.arg))
-        refuse("GE0242", "the program changes its input '" + spec.arg + "'" + where_changed(roots->second.front()),
+        refuse("GE0242",
+               "the program changes its input '" + spec.arg + "'" + where_changed(roots->second.front()),
                "work on a copy in the module (x = x.clone()), or keep what changes in a buffer");
       return;
     }
-    if (std::holds_alternative<argument::SymInt>(spec.value.is)) return declare_input(spec.arg, scalar_value(plan::ScalarKind::integer), {});
-    if (std::holds_alternative<argument::SymFloat>(spec.value.is)) return declare_input(spec.arg, scalar_value(plan::ScalarKind::floating), {});
-    if (std::holds_alternative<argument::SymBool>(spec.value.is)) return declare_input(spec.arg, scalar_value(plan::ScalarKind::boolean), {});
+    if (std::holds_alternative<argument::SymInt>(spec.value.is))
+      return declare_input(spec.arg, scalar_value(plan::ScalarKind::integer), {});
+    if (std::holds_alternative<argument::SymFloat>(spec.value.is))
+      return declare_input(spec.arg, scalar_value(plan::ScalarKind::floating), {});
+    if (std::holds_alternative<argument::SymBool>(spec.value.is))
+      return declare_input(spec.arg, scalar_value(plan::ScalarKind::boolean), {});
     // A plain constant among the inputs has no name here, and no node reads it.
   }
 
   /// Sizes that a call can be checked against and symbols solved from.
   void check_sizes(const std::string& name, const TensorMeta& meta) {
     SymbolSet symbols;
-    for (const plan::Expr& size : meta.sizes) size.collect_symbols(symbols);
+    for (const plan::Expr& size : meta.sizes)
+      size.collect_symbols(symbols);
     for (const auto& [text, symbol] : program_.opaque_symbols) {
       const auto renamed = program_.renamed_symbols.find(symbol);
       if (symbols.contains(renamed == program_.renamed_symbols.end() ? symbol : renamed->second))
@@ -119,7 +138,10 @@ class MethodBuilder {
       const RootSet& writes = aliases_.nodes[i].writes;
       if (!std::binary_search(writes.begin(), writes.end(), root)) continue;
       const Node& node = program_.graph.nodes[i];
-      return " (" + plan_op(node.target) + (node.source ? ", " + node.source->file + ":" + std::to_string(node.source->line) : std::string()) + ")";
+      return " (" + plan_op(node.target) +
+             (node.source ? ", " + node.source->file + ":" + std::to_string(node.source->line)
+                          : std::string()) +
+             ")";
     }
     return {};
   }
@@ -129,10 +151,12 @@ class MethodBuilder {
   void add_writes() {
     for (const OutputSpec& spec : program_.outputs) {
       if (spec.kind == OutputSpec::Kind::input_mutation) {
-        refuse("GE0242", "the program changes its input '" + spec.target + "'", "work on a copy in the module (x = x.clone()), or keep what changes in a buffer");
+        refuse("GE0242", "the program changes its input '" + spec.target + "'",
+               "work on a copy in the module (x = x.clone()), or keep what changes in a buffer");
         continue;
       }
-      if (spec.kind != OutputSpec::Kind::buffer_mutation && spec.kind != OutputSpec::Kind::parameter_mutation) continue;
+      if (spec.kind != OutputSpec::Kind::buffer_mutation && spec.kind != OutputSpec::Kind::parameter_mutation)
+        continue;
       const plan::Arg target = weights_.argument(number_, spec.target);
       const auto* state = std::get_if<plan::arg::State>(&target.is);
       const auto* made = std::get_if<argument::Tensor>(&spec.arg.is);
@@ -143,7 +167,8 @@ class MethodBuilder {
   }
 
   void add_write(const std::string& state, const plan::Arg& value) {
-    if (const auto* same = std::get_if<plan::arg::State>(&value.is); same != nullptr && same->name == state) return;
+    if (const auto* same = std::get_if<plan::arg::State>(&value.is); same != nullptr && same->name == state)
+      return;
     plan::StateWrite write;
     write.state = state;
     if (const auto* made = std::get_if<plan::arg::Value>(&value.is)) {
@@ -164,8 +189,9 @@ class MethodBuilder {
     node.kwargs.emplace("memory_format", plan::Arg{});
     node.results = {"copy_to_" + state};
     plan::Value result;
-    const auto meta = std::find_if(program_.inputs.begin(), program_.inputs.end(),
-                                   [&](const InputSpec& spec) { return weights_.argument(number_, spec.target) == value; });
+    const auto meta =
+        std::find_if(program_.inputs.begin(), program_.inputs.end(),
+                     [&](const InputSpec& spec) { return weights_.argument(number_, spec.target) == value; });
     if (meta != program_.inputs.end())
       if (const auto tensor = program_.graph.tensors.find(meta->arg); tensor != program_.graph.tensors.end())
         result = tensor_value(tensor->second);
@@ -182,7 +208,9 @@ class MethodBuilder {
     const auto maker = std::find_if(method_.nodes.begin(), method_.nodes.end(), [&](const plan::Node& node) {
       return !node.results.empty() && node.results.front() == value;
     });
-    if (maker == method_.nodes.end() || std::find(kUpdates.begin(), kUpdates.end(), maker->op) == kUpdates.end()) return false;
+    if (maker == method_.nodes.end() ||
+        std::find(kUpdates.begin(), kUpdates.end(), maker->op) == kUpdates.end())
+      return false;
     if (maker->args.empty() || !(maker->args.front() == old)) return false;
     // Everything that shares the old storage: the state and its views, transitively.
     std::set<std::string> views = {"state:" + state};
@@ -191,10 +219,13 @@ class MethodBuilder {
       bool reads = false;
       for_each_arg(*node, [&](const plan::Arg& arg) {
         if (arg == old) reads = true;
-        if (const auto* used = std::get_if<plan::arg::Value>(&arg.is)) reads = reads || views.contains(used->id);
+        if (const auto* used = std::get_if<plan::arg::Value>(&arg.is))
+          reads = reads || views.contains(used->id);
       });
       for (const std::string& result : node->results)
-        if (const auto made = method_.values.find(result); made != method_.values.end() && views.contains(made->second.alias_of)) views.insert(result);
+        if (const auto made = method_.values.find(result);
+            made != method_.values.end() && views.contains(made->second.alias_of))
+          views.insert(result);
       if (!reads || node == maker) continue;
       if (node > maker) return false;
       readers.push_back(node->id);
@@ -204,10 +235,13 @@ class MethodBuilder {
       const auto known = tensor == nullptr ? environment_.names.end() : environment_.names.find(tensor->name);
       if (known == environment_.names.end()) continue;
       if (known->second == old) return false;
-      if (const auto* shown = std::get_if<plan::arg::Value>(&known->second.is); shown != nullptr && views.contains(shown->id)) return false;
+      if (const auto* shown = std::get_if<plan::arg::Value>(&known->second.is);
+          shown != nullptr && views.contains(shown->id))
+        return false;
     }
     for (const std::string& reader : readers)
-      if (std::find(maker->after.begin(), maker->after.end(), reader) == maker->after.end()) maker->after.push_back(reader);
+      if (std::find(maker->after.begin(), maker->after.end(), reader) == maker->after.end())
+        maker->after.push_back(reader);
     return true;
   }
 
@@ -226,7 +260,8 @@ class MethodBuilder {
       if (spec.kind != OutputSpec::Kind::user && spec.kind != OutputSpec::Kind::loss) continue;
       std::string name = leaf < names.size() ? names[leaf] : std::to_string(leaf);
       ++leaf;
-      for (int i = 2; !taken.insert(name).second; ++i) name += "_" + std::to_string(i);
+      for (int i = 2; !taken.insert(name).second; ++i)
+        name += "_" + std::to_string(i);
       std::string why;
       auto value = translate_argument(spec.arg, {}, environment_, why);
       if (!value) {
@@ -252,8 +287,8 @@ class MethodBuilder {
 
 }  // namespace
 
-void build_method(const Program& program, std::size_t number, const Aliases& aliases, const WeightTable& weights,
-                  MethodContext& context, plan::Method& method) {
+void build_method(const Program& program, std::size_t number, const Aliases& aliases,
+                  const WeightTable& weights, MethodContext& context, plan::Method& method) {
   MethodBuilder(program, number, aliases, weights, context, method).build();
 }
 

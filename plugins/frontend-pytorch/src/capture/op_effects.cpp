@@ -10,22 +10,37 @@ constexpr std::string_view kOps = "torch.ops.";
 constexpr std::string_view kHigherOrder = "torch.ops.higher_order.";
 
 /// Results that may be a view of (or be) their first argument although the schema has no alias mark.
-constexpr std::array<std::string_view, 19> kUnmarkedViews = {
-    "aten.alpha_dropout",         "aten.atleast_1d", "aten.atleast_2d",    "aten.atleast_3d",      "aten.broadcast_tensors",
-    "aten.cartesian_prod",        "aten.chain_matmul", "aten.conj_physical", "aten.dropout",       "aten.einsum",
-    "aten.feature_alpha_dropout", "aten.feature_dropout", "aten.meshgrid", "aten.native_dropout",  "aten.rrelu",
-    "aten.sum_to_size",           "aten.type_as",    "aten._unsafe_view",  "aten.pixel_shuffle"};
+constexpr std::array<std::string_view, 19> kUnmarkedViews = {"aten.alpha_dropout",
+                                                             "aten.atleast_1d",
+                                                             "aten.atleast_2d",
+                                                             "aten.atleast_3d",
+                                                             "aten.broadcast_tensors",
+                                                             "aten.cartesian_prod",
+                                                             "aten.chain_matmul",
+                                                             "aten.conj_physical",
+                                                             "aten.dropout",
+                                                             "aten.einsum",
+                                                             "aten.feature_alpha_dropout",
+                                                             "aten.feature_dropout",
+                                                             "aten.meshgrid",
+                                                             "aten.native_dropout",
+                                                             "aten.rrelu",
+                                                             "aten.sum_to_size",
+                                                             "aten.type_as",
+                                                             "aten._unsafe_view",
+                                                             "aten.pixel_shuffle"};
 
 /// Normalisations that update their running statistics in training although the schema has no mutation mark.
 struct UnmarkedWrites {
   std::string_view op;
   std::string_view when;  ///< the flag that turns the update on
 };
-constexpr std::array<UnmarkedWrites, 5> kUnmarkedWrites = {{{"aten.batch_norm.default", "training"},
-                                                            {"aten.native_batch_norm.default", "training"},
-                                                            {"aten.cudnn_batch_norm.default", "training"},
-                                                            {"aten.miopen_batch_norm.default", "training"},
-                                                            {"aten.instance_norm.default", "use_input_stats"}}};
+constexpr std::array<UnmarkedWrites, 5> kUnmarkedWrites = {
+    {{"aten.batch_norm.default", "training"},
+     {"aten.native_batch_norm.default", "training"},
+     {"aten.cudnn_batch_norm.default", "training"},
+     {"aten.miopen_batch_norm.default", "training"},
+     {"aten.instance_norm.default", "use_input_stats"}}};
 constexpr std::array<std::string_view, 2> kRunningStatistics = {"running_mean", "running_var"};
 
 /// Flags that, when false, turn a random operator into a plain one.
@@ -33,7 +48,9 @@ constexpr std::array<std::string_view, 2> kTrainingFlags = {"train", "training"}
 /// Probabilities that, when zero, do the same.
 constexpr std::array<std::string_view, 2> kProbabilities = {"dropout_p", "p"};
 
-std::string_view base_name(std::string_view op) { return op.substr(0, op.rfind('.')); }
+std::string_view base_name(std::string_view op) {
+  return op.substr(0, op.rfind('.'));
+}
 
 bool is_flag(const Node& node, std::string_view name, bool value) {
   const Argument* argument = find_input(node, name);
@@ -85,7 +102,9 @@ OpEffects effects_of(const Node& node, const plan::OpSchema* schema, const Graph
   const std::string op = plan_op(node.target);
   if (is_python(op)) return effects;
   if (schema == nullptr) {
-    effects.unknown = true;
+    // Operators of other libraries may not return views of their arguments (torch.library refuses that); of ATen.s own,
+    // unlisted ones may.
+    effects.unknown = op.starts_with("aten.");
     return effects;
   }
   // detach_ changes how gradients flow and no element: in inference it is the identity.
@@ -104,10 +123,12 @@ OpEffects effects_of(const Node& node, const plan::OpSchema* schema, const Graph
     for (std::size_t i = 0; i < declared.size(); ++i)
       if (declared[i] != nullptr && declared[i]->alias == result.alias) aliases.push_back(i);
   }
-  if (std::find(kUnmarkedViews.begin(), kUnmarkedViews.end(), base_name(op)) != kUnmarkedViews.end() && !copies) {
+  if (std::find(kUnmarkedViews.begin(), kUnmarkedViews.end(), base_name(op)) != kUnmarkedViews.end() &&
+      !copies) {
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const auto& arg = node.inputs[i].arg.is;
-      if (!std::holds_alternative<argument::Tensor>(arg) && !std::holds_alternative<argument::List>(arg)) continue;
+      if (!std::holds_alternative<argument::Tensor>(arg) && !std::holds_alternative<argument::List>(arg))
+        continue;
       if (!effects.return_aliases.empty()) effects.return_aliases.front().push_back(i);
       break;
     }
@@ -115,7 +136,8 @@ OpEffects effects_of(const Node& node, const plan::OpSchema* schema, const Graph
   for (const UnmarkedWrites& unmarked : kUnmarkedWrites) {
     if (op != unmarked.op || !is_flag(node, unmarked.when, true)) continue;
     for (std::size_t i = 0; i < node.inputs.size(); ++i)
-      if (std::find(kRunningStatistics.begin(), kRunningStatistics.end(), node.inputs[i].name) != kRunningStatistics.end() &&
+      if (std::find(kRunningStatistics.begin(), kRunningStatistics.end(), node.inputs[i].name) !=
+              kRunningStatistics.end() &&
           tensor_name(node.inputs[i].arg) != nullptr)
         effects.writes.push_back(i);
   }
@@ -135,7 +157,8 @@ bool draws_random(const Node& node, const plan::OpSchema& schema) {
       if (const double* value = std::get_if<double>(&declared->default_value->is)) probability = *value;
     if (const Argument* given = find_input(node, name)) {
       if (const double* value = std::get_if<double>(&given->is)) probability = *value;
-      if (const auto* value = std::get_if<std::int64_t>(&given->is)) probability = static_cast<double>(*value);
+      if (const auto* value = std::get_if<std::int64_t>(&given->is))
+        probability = static_cast<double>(*value);
     }
     if (probability == 0) return false;
   }

@@ -16,7 +16,7 @@ struct OpEffects {
   std::vector<std::size_t> writes;  ///< numbers of Node::inputs whose tensors are changed
   /// Per return of the operator: numbers of the inputs whose storage it shares (empty: its own).
   std::vector<std::vector<std::size_t>> return_aliases;
-  /// An operator outside the table: any result might be a view of any input.
+  /// An ATen operator outside the table: any result might be a view of any input.
   bool unknown = false;
 };
 
@@ -25,7 +25,9 @@ struct OpEffects {
 /// A higher-order operator ("torch.ops.higher_order.cond"): its bare name, else empty.
 [[nodiscard]] std::string_view higher_order(std::string_view target);
 /// Arithmetic of Python on numbers.
-[[nodiscard]] inline bool is_python(std::string_view op) { return op.starts_with("python."); }
+[[nodiscard]] inline bool is_python(std::string_view op) {
+  return op.starts_with("python.");
+}
 
 /// `schema` is null for operators outside the table. Higher-order operators are not handled here.
 [[nodiscard]] OpEffects effects_of(const Node& node, const plan::OpSchema* schema, const Graph& graph);

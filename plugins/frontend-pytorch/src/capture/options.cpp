@@ -13,8 +13,9 @@ using plan::json::View;
 constexpr std::string_view kPlace = "source.options";
 
 Diagnostic wrong_type(std::string_view key, std::string_view wanted) {
-  Diagnostic diagnostic = source_error("GE0251", {}, "option '" + std::string(key) + "' of frontend-pytorch must be " + std::string(wanted),
-                                       "correct it in " + std::string(kPlace));
+  Diagnostic diagnostic = source_error(
+      "GE0251", {}, "option '" + std::string(key) + "' of frontend-pytorch must be " + std::string(wanted),
+      "correct it in " + std::string(kPlace));
   diagnostic.pointer = plan::json::pointer_token(key);
   return diagnostic;
 }
@@ -46,7 +47,8 @@ Result<Options> parse_options(std::string_view json) {
       Diagnostic diagnostic =
           source_error("GE0250", {}, "frontend-pytorch has no option '" + std::string(key) + "'",
                        near.empty() ? "its options are method, share_states and verify_blobs"
-                                    : "did you mean '" + std::string(near) + "'? Its options are method, share_states and verify_blobs");
+                                    : "did you mean '" + std::string(near) +
+                                          "'? Its options are method, share_states and verify_blobs");
       diagnostic.pointer = plan::json::pointer_token(key);
       errors.push_back(std::move(diagnostic));
     }

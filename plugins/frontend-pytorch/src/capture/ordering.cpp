@@ -13,12 +13,14 @@ constexpr std::uint32_t kNobody = 0xffffffffu;
 
 class Orderer {
  public:
-  Orderer(plan::Graph& graph, std::size_t roots) : graph_(graph), predecessors_(graph.nodes.size()), uses_(roots) {
+  Orderer(plan::Graph& graph, std::size_t roots)
+      : graph_(graph), predecessors_(graph.nodes.size()), uses_(roots) {
     std::unordered_map<std::string_view, std::uint32_t> producers;
     for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
       plan::for_each_arg(graph.nodes[n], [&](const plan::Arg& arg) {
         if (const auto* value = std::get_if<plan::arg::Value>(&arg.is))
-          if (const auto at = producers.find(value->id); at != producers.end()) predecessors_[n].push_back(at->second);
+          if (const auto at = producers.find(value->id); at != producers.end())
+            predecessors_[n].push_back(at->second);
       });
       for (const std::string& result : graph.nodes[n].results)
         if (!result.empty()) producers.emplace(result, n);
@@ -26,7 +28,9 @@ class Orderer {
   }
 
   void access(std::uint32_t node, const NodeAccess& access, const std::vector<bool>& mutated) {
-    const auto writes = [&](std::uint32_t root) { return std::binary_search(access.writes.begin(), access.writes.end(), root); };
+    const auto writes = [&](std::uint32_t root) {
+      return std::binary_search(access.writes.begin(), access.writes.end(), root);
+    };
     for (const std::uint32_t root : access.reads) {
       if (!mutated[root] || writes(root)) continue;
       require(uses_[root].writer, node);
@@ -34,7 +38,8 @@ class Orderer {
     }
     for (const std::uint32_t root : access.writes) {
       // After the readers, latest first: an earlier one often follows from it.
-      for (auto reader = uses_[root].readers.rbegin(); reader != uses_[root].readers.rend(); ++reader) require(*reader, node);
+      for (auto reader = uses_[root].readers.rbegin(); reader != uses_[root].readers.rend(); ++reader)
+        require(*reader, node);
       require(uses_[root].writer, node);
       uses_[root] = {node, {}};
     }
@@ -78,10 +83,12 @@ class Orderer {
 
 }  // namespace
 
-void add_orderings(plan::Graph& graph, const std::vector<NodeAccess>& access, const std::vector<bool>& mutated) {
+void add_orderings(plan::Graph& graph, const std::vector<NodeAccess>& access,
+                   const std::vector<bool>& mutated) {
   if (std::none_of(mutated.begin(), mutated.end(), [](bool m) { return m; })) return;
   Orderer orderer(graph, mutated.size());
-  for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) orderer.access(n, access[n], mutated);
+  for (std::uint32_t n = 0; n < graph.nodes.size(); ++n)
+    orderer.access(n, access[n], mutated);
 }
 
 }  // namespace genie::pytorch

@@ -11,6 +11,7 @@ namespace genie::pytorch {
 
 /// Adds `after` to nodes so that every two accesses of one storage, of which at least one writes, keep their order. `access`
 /// is parallel to graph.nodes. An ordering that follows from data flow and other `after` is left out.
-void add_orderings(plan::Graph& graph, const std::vector<NodeAccess>& access, const std::vector<bool>& mutated);
+void add_orderings(plan::Graph& graph, const std::vector<NodeAccess>& access,
+                   const std::vector<bool>& mutated);
 
 }  // namespace genie::pytorch

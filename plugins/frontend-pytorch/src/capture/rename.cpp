@@ -14,8 +14,10 @@ using Names = std::set<std::string, std::less<>>;
 template <class F>
 void for_each_expression(Graph& graph, const F& f) {
   for (auto& [name, meta] : graph.tensors) {
-    for (plan::Expr& size : meta.sizes) f(size);
-    for (plan::Expr& stride : meta.strides) f(stride);
+    for (plan::Expr& size : meta.sizes)
+      f(size);
+    for (plan::Expr& stride : meta.strides)
+      f(stride);
   }
   for (auto& [name, value] : graph.sym_ints)
     if (value) f(*value);
@@ -46,7 +48,8 @@ void separate_symbols(std::vector<Program>& programs) {
   if (programs.size() < 2) return;
   std::map<std::string, int> users;
   for (Program& program : programs)
-    for (const std::string& name : symbols_of(program)) ++users[name];
+    for (const std::string& name : symbols_of(program))
+      ++users[name];
   for (Program& program : programs) {
     Renaming renaming;
     for (const std::string& name : symbols_of(program))
@@ -56,7 +59,8 @@ void separate_symbols(std::vector<Program>& programs) {
         program.renamed_symbols.emplace(name, std::move(fresh));
       }
     if (!renaming.empty())
-      for_each_expression(program.graph, [&](plan::Expr& expression) { expression = expression.substitute(renaming); });
+      for_each_expression(program.graph,
+                          [&](plan::Expr& expression) { expression = expression.substitute(renaming); });
   }
 }
 

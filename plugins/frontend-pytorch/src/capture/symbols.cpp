@@ -20,20 +20,25 @@ void read_names(const View& holder, std::map<std::string, std::string, std::less
   if (!symbols || !symbols->is(Kind::object)) return;
   for (const auto& [symbol, entry] : symbols->items())
     if (entry.is(Kind::object))
-      if (const auto name = entry.find("name"); name && name->is(Kind::string)) into.emplace(symbol, name->string());
+      if (const auto name = entry.find("name"); name && name->is(Kind::string))
+        into.emplace(symbol, name->string());
 }
 
 /// Symbols of everything a graph declares and mentions.
 void collect(const plan::Graph& graph, SymbolSet& into) {
   for (const auto& [id, value] : graph.values) {
-    for (const Expr& size : value.shape) size.collect_symbols(into);
-    for (const Expr& stride : value.strides) stride.collect_symbols(into);
+    for (const Expr& size : value.shape)
+      size.collect_symbols(into);
+    for (const Expr& stride : value.strides)
+      stride.collect_symbols(into);
   }
   const auto dims = [&](const plan::Arg& arg) {
     if (const auto* dim = std::get_if<plan::arg::Dim>(&arg.is)) dim->expr.collect_symbols(into);
   };
-  for (const plan::Node& node : graph.nodes) plan::for_each_arg(node, dims);
-  for (const plan::Port& output : graph.outputs) plan::for_each_arg(output.value, dims);
+  for (const plan::Node& node : graph.nodes)
+    plan::for_each_arg(node, dims);
+  for (const plan::Port& output : graph.outputs)
+    plan::for_each_arg(output.value, dims);
 }
 
 /// How a guard reads to a person: "L['mask'].size()[1]" as "mask.size(1)".
@@ -41,7 +46,8 @@ std::string readable(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
     const std::string_view rest = text.substr(i);
-    const bool starts_word = i == 0 || !(std::isalnum(static_cast<unsigned char>(text[i - 1])) != 0 || text[i - 1] == '_');
+    const bool starts_word =
+        i == 0 || !(std::isalnum(static_cast<unsigned char>(text[i - 1])) != 0 || text[i - 1] == '_');
     if (starts_word && rest.starts_with("L['")) {
       const std::size_t end = rest.find("']");
       if (end != std::string_view::npos) {
@@ -74,17 +80,21 @@ bool always_holds(const plan::Guard& guard) {
 }
 
 /// Division that rounds toward minus infinity.
-std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - ((a % b != 0) && ((a < 0) != (b < 0)) ? 1 : 0); }
+std::int64_t floor_div(std::int64_t a, std::int64_t b) {
+  return a / b - ((a % b != 0) && ((a < 0) != (b < 0)) ? 1 : 0);
+}
 
 class SymbolWriter {
  public:
-  SymbolWriter(const Program& program, const plan::Method& method, const std::string& file, plan::Plan& plan, Diagnostics& warnings)
+  SymbolWriter(const Program& program, const plan::Method& method, const std::string& file, plan::Plan& plan,
+               Diagnostics& warnings)
       : program_(program), method_(method), file_(file), plan_(plan), warnings_(warnings) {}
 
   void write(const std::vector<plan::Guard>& assertions, const SymbolNames& names) {
     SymbolSet used;
     collect(method_, used);
-    for (const auto& [name, graph] : method_.graphs) collect(graph, used);
+    for (const auto& [name, graph] : method_.graphs)
+      collect(graph, used);
     std::vector<plan::Guard> guards = program_guards();
     guards.insert(guards.end(), assertions.begin(), assertions.end());
     apply_ranges(used, guards);
@@ -99,7 +109,8 @@ class SymbolWriter {
       plan::Symbol symbol = bounds_[id];
       const std::string original = original_name(id);
       if (given != names.end())
-        if (const auto name = given->second.find(original); name != given->second.end()) symbol.name = name->second;
+        if (const auto name = given->second.find(original); name != given->second.end())
+          symbol.name = name->second;
       symbol.from = origin(id);
       plan_.symbols.try_emplace(id, std::move(symbol));
     }
@@ -115,13 +126,17 @@ class SymbolWriter {
   [[nodiscard]] Expr in_plan(const Expr& expression) const {
     if (program_.renamed_symbols.empty()) return expression;
     std::map<std::string, Expr, std::less<>> replacements;
-    for (const auto& [original, renamed] : program_.renamed_symbols) replacements.emplace(original, Expr::symbol(renamed));
+    for (const auto& [original, renamed] : program_.renamed_symbols)
+      replacements.emplace(original, Expr::symbol(renamed));
     return expression.substitute(replacements);
   }
 
   void add_guard(plan::Guard guard) {
-    const auto same = [&](const plan::Guard& other) { return other.relation == guard.relation && other.a == guard.a && other.b == guard.b; };
-    if (std::none_of(plan_.guards.begin(), plan_.guards.end(), same)) plan_.guards.push_back(std::move(guard));
+    const auto same = [&](const plan::Guard& other) {
+      return other.relation == guard.relation && other.a == guard.a && other.b == guard.b;
+    };
+    if (std::none_of(plan_.guards.begin(), plan_.guards.end(), same))
+      plan_.guards.push_back(std::move(guard));
   }
 
   /// The export's conditions over its inputs, with sizes replaced by the expressions the inputs declare.
@@ -144,7 +159,8 @@ class SymbolWriter {
         return known == program_.graph.sym_ints.end() ? std::nullopt : known->second;
       }
       const auto tensor = program_.graph.tensors.find(spec.arg);
-      if (tensor == program_.graph.tensors.end() || *term.dim < 0 || static_cast<std::size_t>(*term.dim) >= tensor->second.sizes.size())
+      if (tensor == program_.graph.tensors.end() || *term.dim < 0 ||
+          static_cast<std::size_t>(*term.dim) >= tensor->second.sizes.size())
         return std::nullopt;
       return tensor->second.sizes[static_cast<std::size_t>(*term.dim)];
     };
@@ -152,13 +168,16 @@ class SymbolWriter {
     for (const std::string& text : program_.guards) {
       const auto conditions = parse_condition(text, resolve);
       if (!conditions) {
-        Diagnostic warning = source_error("GE0235", file_, "the export's condition `" + readable(text) + "` is not understood, so it is not checked before a call",
+        Diagnostic warning = source_error("GE0235", file_,
+                                          "the export's condition `" + readable(text) +
+                                              "` is not understood, so it is not checked before a call",
                                           "make sure that the inputs obey it");
         warning.severity = Severity::warning;
         warnings_.push_back(std::move(warning));
         continue;
       }
-      for (const Condition& condition : *conditions) guards.push_back({condition.relation, condition.a, condition.b, readable(text)});
+      for (const Condition& condition : *conditions)
+        guards.push_back({condition.relation, condition.a, condition.b, readable(text)});
     }
     return guards;
   }
@@ -171,7 +190,9 @@ class SymbolWriter {
       const Expr expression = in_plan(*parsed);
       SymbolSet symbols;
       expression.collect_symbols(symbols);
-      if (!std::all_of(symbols.begin(), symbols.end(), [&](const std::string& s) { return used.contains(s); })) continue;
+      if (!std::all_of(symbols.begin(), symbols.end(),
+                       [&](const std::string& s) { return used.contains(s); }))
+        continue;
       if (expression.is_symbol()) {
         tighten(expression.as_symbol(), range.min, range.max);
       } else if (const auto factor = multiple_of(expression); factor && symbols.size() == 1) {
@@ -180,8 +201,10 @@ class SymbolWriter {
                 range.max ? std::optional(floor_div(*range.max, *factor)) : std::nullopt);
       } else {
         const std::string& text = range.expression;
-        if (range.min) guards.push_back({"ge", expression, Expr(*range.min), text + " >= " + std::to_string(*range.min)});
-        if (range.max) guards.push_back({"le", expression, Expr(*range.max), text + " <= " + std::to_string(*range.max)});
+        if (range.min)
+          guards.push_back({"ge", expression, Expr(*range.min), text + " >= " + std::to_string(*range.min)});
+        if (range.max)
+          guards.push_back({"le", expression, Expr(*range.max), text + " <= " + std::to_string(*range.max)});
       }
     }
   }
@@ -211,7 +234,8 @@ class SymbolWriter {
         if (value->second.shape[dim].is_symbol() && value->second.shape[dim].as_symbol() == id)
           return plan::SymbolFrom{input.name, static_cast<std::int64_t>(dim), {}};
       const auto number = program_.graph.sym_ints.find(input.name);
-      if (number != program_.graph.sym_ints.end() && number->second && number->second->is_symbol() && number->second->as_symbol() == id)
+      if (number != program_.graph.sym_ints.end() && number->second && number->second->is_symbol() &&
+          number->second->as_symbol() == id)
         return plan::SymbolFrom{input.name, 0, {}};
     }
     if (bound_symbols(program_).contains(id)) return std::nullopt;  // solved from an input's expression
@@ -222,15 +246,18 @@ class SymbolWriter {
   }
 
   /// The first node whose result tells the symbol.
-  [[nodiscard]] std::optional<plan::SymbolFrom> origin_in(const plan::Graph& graph, const std::string& id) const {
+  [[nodiscard]] std::optional<plan::SymbolFrom> origin_in(const plan::Graph& graph,
+                                                          const std::string& id) const {
     for (const plan::Node& node : graph.nodes)
       for (const std::string& result : node.results) {
         const auto value = graph.values.find(result);
         if (value == graph.values.end()) continue;
         SymbolSet symbols;
-        for (const Expr& size : value->second.shape) size.collect_symbols(symbols);
+        for (const Expr& size : value->second.shape)
+          size.collect_symbols(symbols);
         if (value->second.scalar)
-          if (const auto number = program_.graph.sym_ints.find(result); number != program_.graph.sym_ints.end() && number->second)
+          if (const auto number = program_.graph.sym_ints.find(result);
+              number != program_.graph.sym_ints.end() && number->second)
             number->second->collect_symbols(symbols);
         if (symbols.contains(id)) return plan::SymbolFrom{{}, 0, node.id};
       }
@@ -255,7 +282,8 @@ SymbolNames read_symbol_names(std::string_view json) {
   const View root = document->root();
   const auto methods = root.find("methods");
   if (methods && methods->is(Kind::object)) {
-    for (const auto& [method, entry] : methods->items()) read_names(entry, names[std::string(method)]);
+    for (const auto& [method, entry] : methods->items())
+      read_names(entry, names[std::string(method)]);
   } else {
     read_names(root, names[""]);
   }
@@ -267,19 +295,23 @@ SymbolSet bound_symbols(const Program& program) {
   for (const InputSpec& spec : program.inputs) {
     if (spec.kind != InputSpec::Kind::user) continue;
     if (const auto tensor = program.graph.tensors.find(spec.arg); tensor != program.graph.tensors.end())
-      for (const Expr& size : tensor->second.sizes) size.collect_symbols(bound);
-    if (const auto number = program.graph.sym_ints.find(spec.arg); number != program.graph.sym_ints.end() && number->second)
+      for (const Expr& size : tensor->second.sizes)
+        size.collect_symbols(bound);
+    if (const auto number = program.graph.sym_ints.find(spec.arg);
+        number != program.graph.sym_ints.end() && number->second)
       number->second->collect_symbols(bound);
   }
   return bound;
 }
 
-void add_symbols(const Program& program, const plan::Method& method, const std::vector<plan::Guard>& assertions,
-                 const SymbolNames& names, const std::string& file, plan::Plan& plan, Diagnostics& warnings) {
+void add_symbols(const Program& program, const plan::Method& method,
+                 const std::vector<plan::Guard>& assertions, const SymbolNames& names,
+                 const std::string& file, plan::Plan& plan, Diagnostics& warnings) {
   SymbolWriter(program, method, file, plan, warnings).write(assertions, names);
 }
 
-void add_constants(const std::map<std::string, std::int64_t>& constants, const std::string& prefix, plan::Plan& plan) {
+void add_constants(const std::map<std::string, std::int64_t>& constants, const std::string& prefix,
+                   plan::Plan& plan) {
   for (const auto& [input, number] : constants) {
     plan::Symbol symbol;
     symbol.name = input;

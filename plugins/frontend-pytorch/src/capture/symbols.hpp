@@ -25,11 +25,13 @@ using SymbolNames = std::map<std::string, std::map<std::string, std::string, std
 
 /// Adds every symbol that a method uses to the plan (bounds, name, where it is bound) and the guards of the program. GE0235
 /// warns of a guard that is not understood and so not checked.
-void add_symbols(const Program& program, const plan::Method& method, const std::vector<plan::Guard>& assertions,
-                 const SymbolNames& names, const std::string& file, plan::Plan& plan, Diagnostics& warnings);
+void add_symbols(const Program& program, const plan::Method& method,
+                 const std::vector<plan::Guard>& assertions, const SymbolNames& names,
+                 const std::string& file, plan::Plan& plan, Diagnostics& warnings);
 
 /// Whole numbers that a program was exported for, as symbols whose bounds are that number: a call with another is refused
 /// like any size out of bounds. `prefix` is that of the method's ids.
-void add_constants(const std::map<std::string, std::int64_t>& constants, const std::string& prefix, plan::Plan& plan);
+void add_constants(const std::map<std::string, std::int64_t>& constants, const std::string& prefix,
+                   plan::Plan& plan);
 
 }  // namespace genie::pytorch

@@ -17,19 +17,23 @@ constexpr std::string_view kWeightPrefix = "weight:";
 constexpr int kAtenVersion = 1;
 constexpr int kOtherDomainVersion = 1;
 
-std::string domain_of(std::string_view op) { return std::string(op.substr(0, op.find('.'))); }
+std::string domain_of(std::string_view op) {
+  return std::string(op.substr(0, op.find('.')));
+}
 
 /// Operators that only tell sizes.
 bool is_size_query(std::string_view op) {
-  return op.starts_with("aten.sym_size.") || op.starts_with("aten.sym_stride.") || op.starts_with("aten.sym_numel.") ||
-         op.starts_with("aten.sym_storage_offset.");
+  return op.starts_with("aten.sym_size.") || op.starts_with("aten.sym_stride.") ||
+         op.starts_with("aten.sym_numel.") || op.starts_with("aten.sym_storage_offset.");
 }
 
 /// How `mutates` and `alias_of` name what an argument is; empty for numbers.
 std::string storage_name(const plan::Arg& arg) {
   if (const auto* value = std::get_if<plan::arg::Value>(&arg.is)) return value->id;
-  if (const auto* state = std::get_if<plan::arg::State>(&arg.is)) return std::string(kStatePrefix) + state->name;
-  if (const auto* weight = std::get_if<plan::arg::Weight>(&arg.is)) return std::string(kWeightPrefix) + weight->name;
+  if (const auto* state = std::get_if<plan::arg::State>(&arg.is))
+    return std::string(kStatePrefix) + state->name;
+  if (const auto* weight = std::get_if<plan::arg::Weight>(&arg.is))
+    return std::string(kWeightPrefix) + weight->name;
   return {};
 }
 
@@ -39,9 +43,14 @@ std::string source_text(const std::optional<plan::SourceLine>& source) {
 
 class GraphTranslator {
  public:
-  GraphTranslator(MethodContext& context, const Graph& graph, const Aliases& aliases, Environment& environment,
-                  plan::Graph& into, const std::string& prefix)
-      : context_(context), graph_(graph), aliases_(aliases), environment_(environment), into_(into), prefix_(prefix) {}
+  GraphTranslator(MethodContext& context, const Graph& graph, const Aliases& aliases,
+                  Environment& environment, plan::Graph& into, const std::string& prefix)
+      : context_(context),
+        graph_(graph),
+        aliases_(aliases),
+        environment_(environment),
+        into_(into),
+        prefix_(prefix) {}
 
   void run() {
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
@@ -65,10 +74,14 @@ class GraphTranslator {
     const bool python = is_python(op);
     const plan::OpTable* table = plan::OpTable::find("aten", kAtenVersion);
     const plan::OpSchema* schema = table == nullptr || python ? nullptr : table->op(op);
-    if (stands_for_another(node, op) || is_proven(node, op) || (all_numbers_bound(node) && (python || is_size_query(op)))) return;
+    if (stands_for_another(node, op) || is_proven(node, op) ||
+        (all_numbers_bound(node) && (python || is_size_query(op))))
+      return;
     if (schema == nullptr && !python && plan::name_declares_mutation(op)) {
-      refuse(node, "GE0240", "operator '" + op + "' changes its arguments, and this Genie's op table does not know how",
-             "export the module the recommended way (genie.export, or program.run_decompositions()), which leaves no in-place "
+      refuse(node, "GE0240",
+             "operator '" + op + "' changes its arguments, and this Genie's op table does not know how",
+             "export the module the recommended way (genie.export, or program.run_decompositions()), which "
+             "leaves no in-place "
              "operators, or replace this one in the module");
       return;
     }
@@ -76,16 +89,19 @@ class GraphTranslator {
     if (const std::string error = translate_arguments(node, schema, environment_, out); !error.empty()) {
       refuse(node, "GE0244", "operator '" + op + "' cannot be captured: " + error,
              schema == nullptr ? "replace the operator in the module, or export with decompositions"
-                               : "export again with a torch that this Genie's op table was made from, or export with decompositions");
+                               : "export again with a torch that this Genie's op table was made from, or "
+                                 "export with decompositions");
       return;
     }
     // Operators of other libraries belong to no op set: the kernels plug-in alone knows them.
-    if (python || op.starts_with("aten.")) context_.domains[domain_of(op)] = python ? kOtherDomainVersion : kAtenVersion;
+    if (python || op.starts_with("aten."))
+      context_.domains[domain_of(op)] = python ? kOtherDomainVersion : kAtenVersion;
     const OpEffects effects = effects_of(node, schema, graph_);
     const bool may_have_aliases = schema != nullptr && !effects.unknown;
     for (const std::size_t i : effects.writes)
       for (const std::string& name : storage_names(node.inputs[i].arg))
-        if (std::find(out.mutates.begin(), out.mutates.end(), name) == out.mutates.end()) out.mutates.push_back(name);
+        if (std::find(out.mutates.begin(), out.mutates.end(), name) == out.mutates.end())
+          out.mutates.push_back(name);
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       const std::vector<std::size_t>* shared =
           may_have_aliases && i < effects.return_aliases.size() ? &effects.return_aliases[i] : nullptr;
@@ -104,7 +120,8 @@ class GraphTranslator {
     const auto* to = std::get_if<argument::Tensor>(&node.outputs.front().is);
     if (from == nullptr || to == nullptr || (copy && aliases_.is_mutated(to->name))) return false;
     const auto at = environment_.names.find(from->name);
-    if (at == environment_.names.end() || (copy && !std::holds_alternative<plan::arg::Weight>(at->second.is))) return false;
+    if (at == environment_.names.end() || (copy && !std::holds_alternative<plan::arg::Weight>(at->second.is)))
+      return false;
     const plan::Arg same = at->second;
     environment_.names[to->name] = same;
     return true;
@@ -115,11 +132,14 @@ class GraphTranslator {
     if (op == "aten._assert_tensor_metadata.default") return metadata_holds(node);
     if (op != "aten._assert_scalar.default" || node.inputs.empty()) return false;
     const auto* flag = std::get_if<argument::SymBool>(&node.inputs.front().arg.is);
-    const std::vector<Condition>* conditions = flag == nullptr ? nullptr : bound_condition(environment_, flag->name);
+    const std::vector<Condition>* conditions =
+        flag == nullptr ? nullptr : bound_condition(environment_, flag->name);
     if (conditions == nullptr) return false;
-    const std::string* text = node.inputs.size() > 1 ? std::get_if<std::string>(&node.inputs[1].arg.is) : nullptr;
+    const std::string* text =
+        node.inputs.size() > 1 ? std::get_if<std::string>(&node.inputs[1].arg.is) : nullptr;
     for (const Condition& condition : *conditions)
-      context_.guards.push_back({condition.relation, condition.a, condition.b, text == nullptr ? std::string() : *text});
+      context_.guards.push_back(
+          {condition.relation, condition.a, condition.b, text == nullptr ? std::string() : *text});
     return true;
   }
 
@@ -140,23 +160,28 @@ class GraphTranslator {
       return true;
     };
     if (const Argument* type = find_input(node, "dtype"))
-      if (const auto* dtype = std::get_if<plan::DType>(&type->is); dtype != nullptr && *dtype != declared->second.dtype) return false;
+      if (const auto* dtype = std::get_if<plan::DType>(&type->is);
+          dtype != nullptr && *dtype != declared->second.dtype)
+        return false;
     return numbers_hold("size", declared->second.sizes) && numbers_hold("stride", declared->second.strides);
   }
 
   /// Every result is a number or a truth that the call's inputs decide: written where it is used.
   bool all_numbers_bound(const Node& node) const {
     return std::all_of(node.outputs.begin(), node.outputs.end(), [&](const Argument& output) {
-      if (const auto* number = std::get_if<argument::SymInt>(&output.is)) return bound_integer(environment_, number->name).has_value();
+      if (const auto* number = std::get_if<argument::SymInt>(&output.is))
+        return bound_integer(environment_, number->name).has_value();
       return std::holds_alternative<std::int64_t>(output.is);
     });
   }
 
   // --- results ---
 
-  void add_result(const Node& node, const Argument& output, const std::vector<std::size_t>* shared, std::size_t item, plan::Node& out) {
+  void add_result(const Node& node, const Argument& output, const std::vector<std::size_t>* shared,
+                  std::size_t item, plan::Node& out) {
     if (const auto* list = std::get_if<argument::List>(&output.is)) {
-      for (std::size_t i = 0; i < list->items.size(); ++i) add_result(node, list->items[i], shared, i, out);
+      for (std::size_t i = 0; i < list->items.size(); ++i)
+        add_result(node, list->items[i], shared, i, out);
       return;
     }
     if (const auto* tensor = std::get_if<argument::Tensor>(&output.is)) {
@@ -167,7 +192,8 @@ class GraphTranslator {
         return;
       }
       if (meta->second.layout != "strided") {
-        refuse(node, "GE0246", "'" + tensor->name + "' has layout " + meta->second.layout + ", which no plan has",
+        refuse(node, "GE0246",
+               "'" + tensor->name + "' has layout " + meta->second.layout + ", which no plan has",
                "make it a dense tensor in the module: t.to_dense()");
         return;
       }
@@ -176,9 +202,12 @@ class GraphTranslator {
       declare(tensor->name, std::move(value), out);
       return;
     }
-    if (const auto* number = std::get_if<argument::SymInt>(&output.is)) return declare(number->name, scalar_value(plan::ScalarKind::integer), out);
-    if (const auto* number = std::get_if<argument::SymFloat>(&output.is)) return declare(number->name, scalar_value(plan::ScalarKind::floating), out);
-    if (const auto* flag = std::get_if<argument::SymBool>(&output.is)) return declare(flag->name, scalar_value(plan::ScalarKind::boolean), out);
+    if (const auto* number = std::get_if<argument::SymInt>(&output.is))
+      return declare(number->name, scalar_value(plan::ScalarKind::integer), out);
+    if (const auto* number = std::get_if<argument::SymFloat>(&output.is))
+      return declare(number->name, scalar_value(plan::ScalarKind::floating), out);
+    if (const auto* flag = std::get_if<argument::SymBool>(&output.is))
+      return declare(flag->name, scalar_value(plan::ScalarKind::boolean), out);
     out.results.emplace_back();  // None, or a number known when it was exported
   }
 
@@ -201,7 +230,8 @@ class GraphTranslator {
     std::vector<std::string> names;
     if (const auto* list = std::get_if<argument::List>(&argument.is)) {
       for (const Argument& item : list->items)
-        for (std::string& name : storage_names(item)) names.push_back(std::move(name));
+        for (std::string& name : storage_names(item))
+          names.push_back(std::move(name));
     } else if (const auto* tensor = std::get_if<argument::Tensor>(&argument.is)) {
       if (const auto at = environment_.names.find(tensor->name); at != environment_.names.end())
         if (std::string name = storage_name(at->second); !name.empty()) names.push_back(std::move(name));
@@ -209,7 +239,8 @@ class GraphTranslator {
     return names;
   }
 
-  std::string effect_word(const Node& node, const plan::OpSchema* schema, std::size_t number, const plan::Node& out) const {
+  std::string effect_word(const Node& node, const plan::OpSchema* schema, std::size_t number,
+                          const plan::Node& out) const {
     if (schema != nullptr && draws_random(node, *schema)) return "rng";
     for (const std::uint32_t root : aliases_.nodes[number].writes)
       if (aliases_.roots[root].kind == Root::Kind::weight) return "state";
@@ -221,10 +252,12 @@ class GraphTranslator {
 
   void nested(const Node& node, std::string_view op) {
     if (op != "cond") {
-      refuse(node, "GE0241", "the higher-order operator '" + std::string(op) + "' cannot be captured yet",
-             op == "wrap_with_autocast" ? "export the module the recommended way (genie.export, or program.run_decompositions()), "
-                                          "which writes the conversions of autocast out"
-                                        : "rewrite this part of the module with tensor operations or torch.cond, or unroll the loop");
+      refuse(
+          node, "GE0241", "the higher-order operator '" + std::string(op) + "' cannot be captured yet",
+          op == "wrap_with_autocast"
+              ? "export the module the recommended way (genie.export, or program.run_decompositions()), "
+                "which writes the conversions of autocast out"
+              : "rewrite this part of the module with tensor operations or torch.cond, or unroll the loop");
       return;
     }
     plan::Node out = begin(node, "higher_order.cond");
@@ -239,18 +272,21 @@ class GraphTranslator {
       }
       auto arg = translate_argument(input.arg, {}, environment_, why);
       if (!arg) {
-        refuse(node, "GE0245", "an operand of '" + std::string(op) + "' is " + why, "pass only tensors and numbers to torch.cond");
+        refuse(node, "GE0245", "an operand of '" + std::string(op) + "' is " + why,
+               "pass only tensors and numbers to torch.cond");
         return;
       }
       out.args.push_back(std::move(*arg));
     }
-    for (const Argument& output : node.outputs) add_result(node, output, nullptr, 0, out);
+    for (const Argument& output : node.outputs)
+      add_result(node, output, nullptr, 0, out);
     into_.nodes.push_back(std::move(out));
   }
 
   std::string unique_graph(const std::string& wanted) const {
     std::string name = wanted;
-    for (int i = 1; context_.method->graphs.contains(name); ++i) name = wanted + "_" + std::to_string(i);
+    for (int i = 1; context_.method->graphs.contains(name); ++i)
+      name = wanted + "_" + std::to_string(i);
     return name;
   }
 
@@ -296,16 +332,22 @@ class GraphTranslator {
     diagnostic.source = source_text(node.source);
     context_.errors.push_back(std::move(diagnostic));
     // Later nodes may use its results: declare them, so that one error stays one.
-    for (const Argument& output : node.outputs) declare_refused(output);
+    for (const Argument& output : node.outputs)
+      declare_refused(output);
   }
 
   void declare_refused(const Argument& output) {
-    if (const auto* tensor = std::get_if<argument::Tensor>(&output.is)) environment_.names[tensor->name] = {plan::arg::Value{tensor->name}};
-    if (const auto* number = std::get_if<argument::SymInt>(&output.is)) environment_.names[number->name] = {plan::arg::Value{number->name}};
-    if (const auto* number = std::get_if<argument::SymFloat>(&output.is)) environment_.names[number->name] = {plan::arg::Value{number->name}};
-    if (const auto* flag = std::get_if<argument::SymBool>(&output.is)) environment_.names[flag->name] = {plan::arg::Value{flag->name}};
+    if (const auto* tensor = std::get_if<argument::Tensor>(&output.is))
+      environment_.names[tensor->name] = {plan::arg::Value{tensor->name}};
+    if (const auto* number = std::get_if<argument::SymInt>(&output.is))
+      environment_.names[number->name] = {plan::arg::Value{number->name}};
+    if (const auto* number = std::get_if<argument::SymFloat>(&output.is))
+      environment_.names[number->name] = {plan::arg::Value{number->name}};
+    if (const auto* flag = std::get_if<argument::SymBool>(&output.is))
+      environment_.names[flag->name] = {plan::arg::Value{flag->name}};
     if (const auto* list = std::get_if<argument::List>(&output.is))
-      for (const Argument& item : list->items) declare_refused(item);
+      for (const Argument& item : list->items)
+        declare_refused(item);
   }
 
   /// Arithmetic on numbers that ended up in guards or dimensions has no user left.
@@ -320,7 +362,8 @@ class GraphTranslator {
     for (std::size_t i = into_.nodes.size(); i-- > 0;) {
       const plan::Node& node = into_.nodes[i];
       const bool number = is_python(node.op) || is_size_query(node.op);
-      keep[i] = !number || std::any_of(node.results.begin(), node.results.end(), [&](const std::string& r) { return used.contains(r); });
+      keep[i] = !number || std::any_of(node.results.begin(), node.results.end(),
+                                       [&](const std::string& r) { return used.contains(r); });
       if (!keep[i]) continue;
       plan::for_each_arg(node, [&](const plan::Arg& arg) {
         if (const auto* value = std::get_if<plan::arg::Value>(&arg.is)) used.insert(value->id);
@@ -329,7 +372,8 @@ class GraphTranslator {
     std::size_t kept = 0;
     for (std::size_t i = 0; i < keep.size(); ++i) {
       if (!keep[i]) {
-        for (const std::string& result : into_.nodes[i].results) into_.values.erase(result);
+        for (const std::string& result : into_.nodes[i].results)
+          into_.values.erase(result);
         continue;
       }
       if (kept != i) {
@@ -370,8 +414,8 @@ plan::Value scalar_value(plan::ScalarKind kind) {
   return value;
 }
 
-void translate_graph(MethodContext& context, const Graph& graph, const Aliases& aliases, Environment& environment,
-                     plan::Graph& into, const std::string& prefix) {
+void translate_graph(MethodContext& context, const Graph& graph, const Aliases& aliases,
+                     Environment& environment, plan::Graph& into, const std::string& prefix) {
   GraphTranslator(context, graph, aliases, environment, into, prefix).run();
 }
 

@@ -15,10 +15,13 @@ namespace {
 
 constexpr std::string_view kZeros = "zeros";
 
-std::string storage_key(const Payload& payload) { return payload.folder + "/" + payload.path_name; }
+std::string storage_key(const Payload& payload) {
+  return payload.folder + "/" + payload.path_name;
+}
 
 bool is_weight(const InputSpec& spec) {
-  return spec.kind == InputSpec::Kind::parameter || spec.kind == InputSpec::Kind::buffer || spec.kind == InputSpec::Kind::tensor_constant;
+  return spec.kind == InputSpec::Kind::parameter || spec.kind == InputSpec::Kind::buffer ||
+         spec.kind == InputSpec::Kind::tensor_constant;
 }
 
 /// Bytes from the start of the storage to the end of the view; nothing on overflow or negative numbers.
@@ -29,7 +32,8 @@ std::optional<std::uint64_t> extent_bytes(const Payload& payload) {
     if (payload.shape[i] < 0 || payload.strides[i] < 0) return std::nullopt;
     if (payload.shape[i] == 0) return 0;
     std::uint64_t step = 0;
-    if (__builtin_mul_overflow(static_cast<std::uint64_t>(payload.shape[i] - 1), static_cast<std::uint64_t>(payload.strides[i]), &step) ||
+    if (__builtin_mul_overflow(static_cast<std::uint64_t>(payload.shape[i] - 1),
+                               static_cast<std::uint64_t>(payload.strides[i]), &step) ||
         __builtin_add_overflow(last, step, &last))
       return std::nullopt;
   }
@@ -54,7 +58,8 @@ struct Storage {
 };
 
 /// What must agree for models to share a name.
-using Content = std::tuple<plan::DType, std::vector<std::int64_t>, std::vector<std::int64_t>, std::int64_t, std::string>;
+using Content =
+    std::tuple<plan::DType, std::vector<std::int64_t>, std::vector<std::int64_t>, std::int64_t, std::string>;
 
 }  // namespace
 
@@ -69,23 +74,28 @@ std::map<std::string, std::string> placeholder_storages(const Program& program) 
 
 class WeightBuilder {
  public:
-  WeightBuilder(const Pt2Archive& archive, const std::vector<Program>& programs, const Options& options, plan::Plan& plan)
+  WeightBuilder(const Pt2Archive& archive, const std::vector<Program>& programs, const Options& options,
+                plan::Plan& plan)
       : archive_(archive), programs_(programs), options_(options), plan_(plan) {}
 
   Status collect(const std::vector<Aliases>& aliases) {
     for (std::size_t p = 0; p < programs_.size(); ++p) {
       for (const InputSpec& spec : programs_[p].inputs)
         if (is_weight(spec) && !programs_[p].payloads.contains(spec.target))
-          return source_error("GE0218", archive_.path(),
-                              "the archive names no storage for '" + spec.target + "' of model '" + programs_[p].name + "'",
-                              "the file is incomplete: save it again with torch.export.save");
+          return source_error(
+              "GE0218", archive_.path(),
+              "the archive names no storage for '" + spec.target + "' of model '" + programs_[p].name + "'",
+              "the file is incomplete: save it again with torch.export.save");
       for (const Root& root : aliases[p].roots) {
         const auto number = static_cast<std::size_t>(&root - aliases[p].roots.data());
-        if (root.kind == Root::Kind::weight && aliases[p].mutated[number]) storages_[root.name].mutated = true;
+        if (root.kind == Root::Kind::weight && aliases[p].mutated[number])
+          storages_[root.name].mutated = true;
       }
       for (const OutputSpec& spec : programs_[p].outputs)
-        if (spec.kind == OutputSpec::Kind::buffer_mutation || spec.kind == OutputSpec::Kind::parameter_mutation)
-          if (const auto payload = programs_[p].payloads.find(spec.target); payload != programs_[p].payloads.end())
+        if (spec.kind == OutputSpec::Kind::buffer_mutation ||
+            spec.kind == OutputSpec::Kind::parameter_mutation)
+          if (const auto payload = programs_[p].payloads.find(spec.target);
+              payload != programs_[p].payloads.end())
             storages_[storage_key(payload->second)].mutated = true;
     }
     for (const Program& program : programs_)
@@ -119,19 +129,24 @@ class WeightBuilder {
       return !progress || progress(done, total, "hashing weights");
     });
     if (!digests) return false;
-    for (std::size_t i = 0; i < missing.size(); ++i) known[missing[i]->entry->name] = missing[i]->digest = (*digests)[i];
+    for (std::size_t i = 0; i < missing.size(); ++i)
+      known[missing[i]->entry->name] = missing[i]->digest = (*digests)[i];
     // Nothing is remembered of a file that changed while it was read; the host notices that by the identity in `locations`.
     if (const auto now = identify(archive_.path()); now && *now == archive_.identity())
       cache.store(archive_.identity(), known,
-                  std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+                  std::chrono::duration_cast<std::chrono::nanoseconds>(
+                      std::chrono::system_clock::now().time_since_epoch())
+                      .count());
     return true;
   }
 
   WeightTable emit() {
     choose_names();
     table_.arguments_.resize(programs_.size());
-    for (std::size_t p = 0; p < programs_.size(); ++p) emit_program(p);
-    for (const auto& [key, storage] : storages_) table_.digests_[key] = storage.digest;
+    for (std::size_t p = 0; p < programs_.size(); ++p)
+      emit_program(p);
+    for (const auto& [key, storage] : storages_)
+      table_.digests_[key] = storage.digest;
     return std::move(table_);
   }
 
@@ -139,8 +154,10 @@ class WeightBuilder {
   Status check_payload(const std::string& name, const Payload& payload) {
     const ZipEntry* entry = archive_.storage(payload.folder, payload.path_name);
     if (entry == nullptr)
-      return source_error("GE0218", archive_.path(), "'" + name + "' lies in '" + payload.path_name + "', which the archive does not hold",
-                          "the file is incomplete: save it again with torch.export.save");
+      return source_error(
+          "GE0218", archive_.path(),
+          "'" + name + "' lies in '" + payload.path_name + "', which the archive does not hold",
+          "the file is incomplete: save it again with torch.export.save");
     Storage& storage = storages_[storage_key(payload)];
     storage.entry = entry;
     const auto extent = extent_bytes(payload);
@@ -148,10 +165,13 @@ class WeightBuilder {
     // Exported with fake tensors: there is a shape, but no bytes. A state can begin as zeros; a weight cannot.
     if (extent && entry->size_bytes == 0 && storage.mutated) return Unit{};
     if (entry->size_bytes == 0)
-      return source_error("GE0219", archive_.path(), "'" + name + "' has a shape but no values: the program was exported with fake tensors",
-                          "load real weights into the model before exporting it");
+      return source_error(
+          "GE0219", archive_.path(),
+          "'" + name + "' has a shape but no values: the program was exported with fake tensors",
+          "load real weights into the model before exporting it");
     return source_error("GE0219", archive_.path(),
-                        "'" + name + "' reaches beyond its storage '" + payload.path_name + "' of " + std::to_string(entry->size_bytes) + " bytes",
+                        "'" + name + "' reaches beyond its storage '" + payload.path_name + "' of " +
+                            std::to_string(entry->size_bytes) + " bytes",
                         "the file is damaged: save it again with torch.export.save");
   }
 
@@ -162,14 +182,17 @@ class WeightBuilder {
     std::map<std::string, std::map<Content, std::vector<std::size_t>>> users;
     for (std::size_t p = 0; p < programs_.size(); ++p)
       for (const auto& [name, payload] : programs_[p].payloads)
-        users[name][{payload.dtype, payload.shape, payload.strides, payload.storage_offset, storages_[storage_key(payload)].digest}]
+        users[name][{payload.dtype, payload.shape, payload.strides, payload.storage_offset,
+                     storages_[storage_key(payload)].digest}]
             .push_back(p);
     for (const auto& [name, contents] : users) {
-      const auto shared = std::count_if(contents.begin(), contents.end(), [](const auto& c) { return c.second.size() > 1; });
+      const auto shared =
+          std::count_if(contents.begin(), contents.end(), [](const auto& c) { return c.second.size() > 1; });
       for (const auto& [content, members] : contents) {
         const bool plain = contents.size() == 1 || (shared == 1 && members.size() > 1);
         bool state = false;
-        for (const std::size_t p : members) state = state || is_state(p, name);
+        for (const std::size_t p : members)
+          state = state || is_state(p, name);
         for (const std::size_t p : members) {
           const bool apart = state && !options_.share_states && programs_.size() > 1;
           const std::string& prefix = apart ? programs_[p].name : programs_[members.front()].name;
@@ -190,7 +213,9 @@ class WeightBuilder {
     std::map<std::string, std::string> kinds;  // of names in the signature
     for (const InputSpec& spec : program.inputs)
       if (is_weight(spec))
-        kinds[spec.target] = spec.kind == InputSpec::Kind::parameter ? "parameter" : spec.kind == InputSpec::Kind::buffer ? "buffer" : "constant";
+        kinds[spec.target] = spec.kind == InputSpec::Kind::parameter ? "parameter"
+                             : spec.kind == InputSpec::Kind::buffer  ? "buffer"
+                                                                     : "constant";
     std::map<std::string, std::vector<std::string>> groups;  // states by storage
     for (const auto& [name, payload] : program.payloads) {
       const std::string& final_name = names_[p].at(name);
@@ -202,11 +227,14 @@ class WeightBuilder {
         table_.arguments_[p][name] = {plan::arg::State{final_name}};
         continue;
       }
-      const std::string fallback = payload.is_parameter ? "parameter" : payload.folder == "weights" ? "buffer" : "constant";
+      const std::string fallback = payload.is_parameter          ? "parameter"
+                                   : payload.folder == "weights" ? "buffer"
+                                                                 : "constant";
       add_weight(final_name, payload, kind == kinds.end() ? fallback : kind->second);
       table_.arguments_[p][name] = {plan::arg::Weight{final_name}};
     }
-    for (const auto& [key, names] : groups) emit_states(p, storages_.at(key), names, kinds);
+    for (const auto& [key, names] : groups)
+      emit_states(p, storages_.at(key), names, kinds);
   }
 
   void add_weight(const std::string& name, const Payload& payload, const std::string& kind) {
@@ -219,7 +247,8 @@ class WeightBuilder {
     weight.strides = payload.strides;
     weight.blob = add_blob(storage);
     const bool empty = std::find(payload.shape.begin(), payload.shape.end(), 0) != payload.shape.end();
-    weight.offset_bytes = empty ? 0 : static_cast<std::uint64_t>(payload.storage_offset) * plan::size_bytes(payload.dtype);
+    weight.offset_bytes =
+        empty ? 0 : static_cast<std::uint64_t>(payload.storage_offset) * plan::size_bytes(payload.dtype);
     weight.requires_grad = payload.requires_grad;
     plan_.weights.emplace(name, std::move(weight));
   }
@@ -239,18 +268,25 @@ class WeightBuilder {
   /// The states over one storage: the one that covers it all, and views of it.
   void emit_states(std::size_t p, const Storage& storage, const std::vector<std::string>& names,
                    const std::map<std::string, std::string>& kinds) {
-    const auto payload = [&](const std::string& name) -> const Payload& { return programs_[p].payloads.at(name); };
+    const auto payload = [&](const std::string& name) -> const Payload& {
+      return programs_[p].payloads.at(name);
+    };
     std::string root;
     if (names.size() > 1) {
       const std::string* widest = &names.front();
       for (const std::string& name : names) {
-        const auto rank = [&](const std::string& n) { return std::pair(payload(n).storage_offset == 0, extent_bytes(payload(n)).value_or(0)); };
+        const auto rank = [&](const std::string& n) {
+          return std::pair(payload(n).storage_offset == 0, extent_bytes(payload(n)).value_or(0));
+        };
         if (rank(name) > rank(*widest)) widest = &name;
       }
-      const bool covers = payload(*widest).storage_offset == 0 && std::all_of(names.begin(), names.end(), [&](const std::string& n) {
-        return extent_bytes(payload(n)).value_or(0) <= extent_bytes(payload(*widest)).value_or(0);
-      });
-      root = covers ? names_[p].at(*widest) : whole_storage(names_[p].at(names.front()), storage, payload(names.front()));
+      const bool covers =
+          payload(*widest).storage_offset == 0 &&
+          std::all_of(names.begin(), names.end(), [&](const std::string& n) {
+            return extent_bytes(payload(n)).value_or(0) <= extent_bytes(payload(*widest)).value_or(0);
+          });
+      root = covers ? names_[p].at(*widest)
+                    : whole_storage(names_[p].at(names.front()), storage, payload(names.front()));
     }
     for (const std::string& name : names) {
       const std::string& final_name = names_[p].at(name);
@@ -303,8 +339,8 @@ class WeightBuilder {
 };
 
 Result<WeightTable> WeightTable::build(const Pt2Archive& archive, const std::vector<Program>& programs,
-                                       const std::vector<Aliases>& aliases, const Options& options, const Progress& progress,
-                                       plan::Plan& plan, bool& stopped) {
+                                       const std::vector<Aliases>& aliases, const Options& options,
+                                       const Progress& progress, plan::Plan& plan, bool& stopped) {
   WeightBuilder builder(archive, programs, options, plan);
   if (auto status = builder.collect(aliases); !status) return std::move(status).errors();
   if (!builder.hash(progress)) {

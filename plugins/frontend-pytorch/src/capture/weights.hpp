@@ -27,7 +27,8 @@ class WeightTable {
   /// Checks every payload against its storage (GE0218, GE0219), hashes what must be hashed, decides on states and names, and
   /// fills weights, states, blobs and locations of `plan`. `aliases` is parallel to `programs`. `stopped` is set when
   /// progress asked to stop; the result is then an error without meaning.
-  [[nodiscard]] static Result<WeightTable> build(const Pt2Archive& archive, const std::vector<Program>& programs,
+  [[nodiscard]] static Result<WeightTable> build(const Pt2Archive& archive,
+                                                 const std::vector<Program>& programs,
                                                  const std::vector<Aliases>& aliases, const Options& options,
                                                  const Progress& progress, plan::Plan& plan, bool& stopped);
 

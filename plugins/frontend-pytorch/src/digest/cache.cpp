@@ -58,8 +58,9 @@ void replace_file(const std::filesystem::path& file, const std::string& text) {
 }  // namespace
 
 std::string to_text(const FileIdentity& identity) {
-  return std::to_string(identity.device) + ':' + std::to_string(identity.inode) + ':' + std::to_string(identity.size_bytes) +
-         ':' + std::to_string(identity.mtime_ns) + ':' + std::to_string(identity.ctime_ns);
+  return std::to_string(identity.device) + ':' + std::to_string(identity.inode) + ':' +
+         std::to_string(identity.size_bytes) + ':' + std::to_string(identity.mtime_ns) + ':' +
+         std::to_string(identity.ctime_ns);
 }
 
 DigestCache DigestCache::of_user() {
@@ -71,7 +72,8 @@ DigestCache DigestCache::of_user() {
 }
 
 std::filesystem::path DigestCache::file_of(const FileIdentity& identity) const {
-  return folder_ / ("digests-" + std::to_string(identity.device) + "-" + std::to_string(identity.inode) + ".json");
+  return folder_ /
+         ("digests-" + std::to_string(identity.device) + "-" + std::to_string(identity.inode) + ".json");
 }
 
 EntryDigests DigestCache::load(const FileIdentity& identity) const {
@@ -88,15 +90,18 @@ EntryDigests DigestCache::load(const FileIdentity& identity) const {
   };
   const auto version = root.find("version");
   const auto entries = root.find("entries");
-  if (!is("schema", kSchema) || !is("identity", to_text(identity)) || !version || !version->is(plan::json::Kind::integer) ||
-      version->integer() != kVersion || !entries || !entries->is(plan::json::Kind::object))
+  if (!is("schema", kSchema) || !is("identity", to_text(identity)) || !version ||
+      !version->is(plan::json::Kind::integer) || version->integer() != kVersion || !entries ||
+      !entries->is(plan::json::Kind::object))
     return digests;
   for (const auto& [name, digest] : entries->items())
-    if (digest.is(plan::json::Kind::string) && is_digest(digest.string())) digests.emplace(name, digest.string());
+    if (digest.is(plan::json::Kind::string) && is_digest(digest.string()))
+      digests.emplace(name, digest.string());
   return digests;
 }
 
-void DigestCache::store(const FileIdentity& identity, const EntryDigests& digests, std::int64_t now_ns) const {
+void DigestCache::store(const FileIdentity& identity, const EntryDigests& digests,
+                        std::int64_t now_ns) const {
   if (folder_.empty() || now_ns - identity.ctime_ns < kYoungestCachedNs) return;
   std::error_code error;
   std::filesystem::create_directories(folder_.parent_path(), error);
@@ -105,7 +110,8 @@ void DigestCache::store(const FileIdentity& identity, const EntryDigests& digest
   plan::json::Writer writer;
   writer.begin_object();
   writer.key("entries").begin_object();
-  for (const auto& [name, digest] : digests) writer.key(name).value(std::string_view(digest));
+  for (const auto& [name, digest] : digests)
+    writer.key(name).value(std::string_view(digest));
   writer.end_object();
   writer.key("identity").value(std::string_view(to_text(identity)));
   writer.key("schema").value(kSchema);

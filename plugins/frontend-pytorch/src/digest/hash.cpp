@@ -40,8 +40,10 @@ class Hasher {
       : ranges_(ranges), progress_(progress), order_(ranges.size()), digests_(ranges.size()) {
     std::iota(order_.begin(), order_.end(), std::size_t{0});
     // Largest first, so that no thread is left with a big one at the end.
-    std::stable_sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) { return ranges[a].size() > ranges[b].size(); });
-    for (const std::string_view range : ranges) total_ += range.size();
+    std::stable_sort(order_.begin(), order_.end(),
+                     [&](std::size_t a, std::size_t b) { return ranges[a].size() > ranges[b].size(); });
+    for (const std::string_view range : ranges)
+      total_ += range.size();
   }
 
   void work() {
@@ -97,14 +99,16 @@ class Hasher {
 
 }  // namespace
 
-std::optional<std::vector<std::string>> hash_all(const std::vector<std::string_view>& ranges, const HashProgress& progress,
-                                                 unsigned threads) {
+std::optional<std::vector<std::string>> hash_all(const std::vector<std::string_view>& ranges,
+                                                 const HashProgress& progress, unsigned threads) {
   if (threads == 0) threads = std::clamp(std::thread::hardware_concurrency(), 1u, kMostThreads);
-  const auto count = static_cast<unsigned>(std::min<std::size_t>(threads, std::max<std::size_t>(ranges.size(), 1)));
+  const auto count =
+      static_cast<unsigned>(std::min<std::size_t>(threads, std::max<std::size_t>(ranges.size(), 1)));
   Hasher hasher(ranges, progress);
   {
     std::vector<std::jthread> workers;
-    for (unsigned i = 1; i < count; ++i) workers.emplace_back([&hasher] { hasher.work(); });
+    for (unsigned i = 1; i < count; ++i)
+      workers.emplace_back([&hasher] { hasher.work(); });
     hasher.work();
   }
   if (hasher.failed()) throw std::runtime_error("libcrypto offers no SHA-256");
@@ -114,7 +118,8 @@ std::optional<std::vector<std::string>> hash_all(const std::vector<std::string_v
 
 bool all_zeros(std::string_view bytes) {
   // The first byte is zero and each byte equals the one before it: one memcmp at memory speed.
-  return bytes.empty() || (bytes.front() == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+  return bytes.empty() ||
+         (bytes.front() == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
 }  // namespace genie::pytorch

@@ -16,7 +16,8 @@ using HashProgress = std::function<bool(std::uint64_t done_bytes, std::uint64_t 
 /// "sha256:…" per range, in order; nothing when stopped. Uses up to `threads` threads (0: one per processor, at most 8).
 /// Throws std::runtime_error when the system's libcrypto offers no SHA-256.
 [[nodiscard]] std::optional<std::vector<std::string>> hash_all(const std::vector<std::string_view>& ranges,
-                                                               const HashProgress& progress = {}, unsigned threads = 0);
+                                                               const HashProgress& progress = {},
+                                                               unsigned threads = 0);
 
 /// Whether every byte is zero.
 [[nodiscard]] bool all_zeros(std::string_view bytes);

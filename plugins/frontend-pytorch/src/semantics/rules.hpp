@@ -23,10 +23,11 @@ struct Rule {
   std::vector<std::string> updated_by;        ///< operators that write a state
   std::vector<std::string> touches_state;     ///< role of a state that the node reads or writes
   std::vector<std::string> method;            ///< name of the method
-  std::vector<std::string> role, modality;    ///< what earlier rules found for the node; for residency, role of the state
-  std::vector<std::string> has_state;         ///< role of a state of the method
-  std::vector<std::string> has_role;          ///< role of any node of the method
-  std::vector<std::int64_t> channels;         ///< sizes allowed in dimension 1
+  std::vector<std::string> role,
+      modality;  ///< what earlier rules found for the node; for residency, role of the state
+  std::vector<std::string> has_state;  ///< role of a state of the method
+  std::vector<std::string> has_role;   ///< role of any node of the method
+  std::vector<std::int64_t> channels;  ///< sizes allowed in dimension 1
   std::optional<std::int64_t> rank, min_rank, max_rank;
   std::optional<bool> floating;
   std::optional<bool> same_shape;   ///< both tensors of a binary operator have the result's shape

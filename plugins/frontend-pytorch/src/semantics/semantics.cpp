@@ -16,26 +16,33 @@ namespace {
 constexpr std::string_view kStatePrefix = "state:";
 
 bool any_text(const std::vector<std::string>& patterns, std::string_view text) {
-  return patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) { return matches_text(p, text); });
+  return patterns.empty() || std::any_of(patterns.begin(), patterns.end(),
+                                         [&](const std::string& p) { return matches_text(p, text); });
 }
 
 bool any_path(const std::vector<std::string>& patterns, std::string_view path) {
-  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) { return matches_path(p, path); });
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const std::string& p) { return matches_path(p, path); });
 }
 
 bool any_of(const std::vector<std::string>& wanted, const std::set<std::string, std::less<>>& present) {
-  return wanted.empty() || std::any_of(wanted.begin(), wanted.end(), [&](const std::string& w) { return present.contains(w); });
+  return wanted.empty() ||
+         std::any_of(wanted.begin(), wanted.end(), [&](const std::string& w) { return present.contains(w); });
 }
 
-plan::Annotation inferred(const std::string& is, double confidence) { return {is, "inferred", confidence, {}}; }
+plan::Annotation inferred(const std::string& is, double confidence) {
+  return {is, "inferred", confidence, {}};
+}
 
 /// Names of states and value ids that a node touches, arguments and mutations.
-std::set<std::string, std::less<>> states_touched(const plan::Node& node, const std::map<std::string, std::string>& state_of_value) {
+std::set<std::string, std::less<>> states_touched(const plan::Node& node,
+                                                  const std::map<std::string, std::string>& state_of_value) {
   std::set<std::string, std::less<>> states;
   plan::for_each_arg(node, [&](const plan::Arg& arg) {
     if (const auto* state = std::get_if<plan::arg::State>(&arg.is)) states.insert(state->name);
     if (const auto* value = std::get_if<plan::arg::Value>(&arg.is))
-      if (const auto at = state_of_value.find(value->id); at != state_of_value.end()) states.insert(at->second);
+      if (const auto at = state_of_value.find(value->id); at != state_of_value.end())
+        states.insert(at->second);
   });
   return states;
 }
@@ -45,8 +52,10 @@ class Annotator {
   explicit Annotator(plan::Plan& plan) : plan_(plan), rules_(load_rules()) {}
 
   void run() {
-    for (auto& [name, state] : plan_.states) annotate_state(name, state);
-    for (auto& [name, method] : plan_.methods) annotate_method(name, method);
+    for (auto& [name, state] : plan_.states)
+      annotate_state(name, state);
+    for (auto& [name, method] : plan_.methods)
+      annotate_method(name, method);
   }
 
  private:
@@ -61,7 +70,8 @@ class Annotator {
       if ((rule.min_rank && rank < *rule.min_rank) || (rule.max_rank && rank > *rule.max_rank)) continue;
       if (rule.floating && *rule.floating != plan::is_floating(state.dtype)) continue;
       if (!rule.updated_by.empty() &&
-          std::none_of(updates.begin(), updates.end(), [&](const std::string& op) { return any_text(rule.updated_by, op); }))
+          std::none_of(updates.begin(), updates.end(),
+                       [&](const std::string& op) { return any_text(rule.updated_by, op); }))
         continue;
       state.role = rule.is;
       return;
@@ -73,9 +83,13 @@ class Annotator {
     std::set<std::string, std::less<>> ops;
     for (const auto& [name, method] : plan_.methods) {
       for (const plan::Node& node : method.nodes) {
-        if (std::find(node.mutates.begin(), node.mutates.end(), std::string(kStatePrefix) + state) != node.mutates.end()) ops.insert(node.op);
+        if (std::find(node.mutates.begin(), node.mutates.end(), std::string(kStatePrefix) + state) !=
+            node.mutates.end())
+          ops.insert(node.op);
         for (const plan::StateWrite& write : method.writes)
-          if (write.state == state && std::find(node.results.begin(), node.results.end(), write.value) != node.results.end()) ops.insert(node.op);
+          if (write.state == state &&
+              std::find(node.results.begin(), node.results.end(), write.value) != node.results.end())
+            ops.insert(node.op);
       }
     }
     return ops;
@@ -86,14 +100,18 @@ class Annotator {
   void annotate_method(const std::string& name, plan::Method& method) {
     annotate_residency(method);
     // Facts of the whole method come before the nodes' phases.
-    for (plan::Node& node : method.nodes) annotate_role(method, node);
+    for (plan::Node& node : method.nodes)
+      annotate_role(method, node);
     for (auto& [graph_name, graph] : method.graphs)
-      for (plan::Node& node : graph.nodes) annotate_role(graph, node);
+      for (plan::Node& node : graph.nodes)
+        annotate_role(graph, node);
     annotate_modalities(method);
     collect_facts(name, method);
-    for (plan::Node& node : method.nodes) annotate_phase(node);
+    for (plan::Node& node : method.nodes)
+      annotate_phase(node);
     for (auto& [graph_name, graph] : method.graphs)
-      for (plan::Node& node : graph.nodes) annotate_phase(node);
+      for (plan::Node& node : graph.nodes)
+        annotate_phase(node);
   }
 
   void annotate_residency(plan::Method& method) {
@@ -109,7 +127,8 @@ class Annotator {
         else if (const auto at = state_of_value_.find(alias); at != state_of_value_.end())
           state_of_value_[result] = at->second;
       }
-    for (const plan::StateWrite& write : method.writes) state_of_value_.try_emplace(write.value, write.state);
+    for (const plan::StateWrite& write : method.writes)
+      state_of_value_.try_emplace(write.value, write.state);
     for (auto& [id, value] : method.values) {
       const auto at = state_of_value_.find(id);
       const auto state = at == state_of_value_.end() ? plan_.states.end() : plan_.states.find(at->second);
@@ -119,7 +138,8 @@ class Annotator {
     }
     for (const plan::Port& output : method.outputs)
       if (const auto* id = std::get_if<plan::arg::Value>(&output.value.is))
-        if (const auto value = method.values.find(id->id); value != method.values.end() && value->second.residency.empty())
+        if (const auto value = method.values.find(id->id);
+            value != method.values.end() && value->second.residency.empty())
           value->second.residency = "external_output";
   }
 
@@ -169,22 +189,28 @@ class Annotator {
       std::set<std::string> found;
       for_each_arg(node, [&](const plan::Arg& arg) {
         if (const auto* id = std::get_if<plan::arg::Value>(&arg.is))
-          if (const auto at = of_value.find(id->id); at != of_value.end()) found.insert(at->second.begin(), at->second.end());
+          if (const auto at = of_value.find(id->id); at != of_value.end())
+            found.insert(at->second.begin(), at->second.end());
       });
       const Rule* scoped = scope_modality(node.scope);
       if (scoped != nullptr) found = {scoped->is};
-      for (const std::string& result : node.results) of_value[result] = found;
+      for (const std::string& result : node.results)
+        of_value[result] = found;
       // What is computed from weights alone serves the one modality there is.
       if (found.empty() && of_inputs.size() == 1) {
         for (plan::Node* part : with_sub_graphs(method, node))
-          if (!part->semantics.modality) part->semantics.modality = inferred(*of_inputs.begin(), rules_.sole_confidence);
+          if (!part->semantics.modality)
+            part->semantics.modality = inferred(*of_inputs.begin(), rules_.sole_confidence);
         continue;
       }
       for (plan::Node* part : with_sub_graphs(method, node)) {
         if (part->semantics.modality || found.empty()) continue;
-        if (scoped != nullptr) part->semantics.modality = inferred(scoped->is, scoped->confidence);
-        else if (found.size() == 1) part->semantics.modality = inferred(*found.begin(), rules_.inherited_confidence);
-        else part->semantics.modality = inferred(rules_.fusion.is, rules_.fusion.confidence);
+        if (scoped != nullptr)
+          part->semantics.modality = inferred(scoped->is, scoped->confidence);
+        else if (found.size() == 1)
+          part->semantics.modality = inferred(*found.begin(), rules_.inherited_confidence);
+        else
+          part->semantics.modality = inferred(rules_.fusion.is, rules_.fusion.confidence);
       }
     }
   }
@@ -195,7 +221,8 @@ class Annotator {
       const auto* name = std::get_if<plan::arg::Graph>(&arg.is);
       if (name == nullptr) return;
       if (const auto graph = method.graphs.find(name->name); graph != method.graphs.end())
-        for (plan::Node& inner : graph->second.nodes) nodes.push_back(&inner);
+        for (plan::Node& inner : graph->second.nodes)
+          nodes.push_back(&inner);
     });
     return nodes;
   }
@@ -206,7 +233,8 @@ class Annotator {
     if (rule.floating && *rule.floating != plan::is_floating(value.dtype)) return false;
     if (rule.channels.empty()) return true;
     if (value.shape.size() < 2 || !value.shape[1].is_int()) return false;
-    return std::find(rule.channels.begin(), rule.channels.end(), value.shape[1].as_int()) != rule.channels.end();
+    return std::find(rule.channels.begin(), rule.channels.end(), value.shape[1].as_int()) !=
+           rule.channels.end();
   }
 
   const Rule* scope_modality(const std::string& scope) const {
@@ -223,7 +251,8 @@ class Annotator {
     for (const plan::Node& node : method.nodes) {
       if (node.semantics.role) facts_.roles.insert(node.semantics.role->is);
       for (const std::string& state : states_touched(node, state_of_value_))
-        if (const auto at = plan_.states.find(state); at != plan_.states.end()) facts_.states.insert(at->second.role);
+        if (const auto at = plan_.states.find(state); at != plan_.states.end())
+          facts_.states.insert(at->second.role);
     }
     for (const plan::Port& input : method.inputs) {
       const auto* id = std::get_if<plan::arg::Value>(&input.value.is);
@@ -240,8 +269,11 @@ class Annotator {
     const std::string role = node.semantics.role ? node.semantics.role->is : std::string();
     const std::string modality = node.semantics.modality ? node.semantics.modality->is : std::string();
     for (const Rule& rule : rules_.phases) {
-      if (!any_text(rule.method, facts_.method) || !any_text(rule.op, node.op) || !any_text(rule.role, role) || !any_text(rule.modality, modality)) continue;
-      if ((!rule.scope.empty() && !any_path(rule.scope, node.scope)) || any_path(rule.not_scope, node.scope)) continue;
+      if (!any_text(rule.method, facts_.method) || !any_text(rule.op, node.op) ||
+          !any_text(rule.role, role) || !any_text(rule.modality, modality))
+        continue;
+      if ((!rule.scope.empty() && !any_path(rule.scope, node.scope)) || any_path(rule.not_scope, node.scope))
+        continue;
       if (!any_of(rule.has_state, facts_.states) || !any_of(rule.has_role, facts_.roles)) continue;
       if (rule.single_step && *rule.single_step != facts_.single_step) continue;
       node.semantics.phase = inferred(rule.is, rule.confidence);
@@ -264,6 +296,8 @@ class Annotator {
 
 }  // namespace
 
-void annotate(plan::Plan& plan) { Annotator(plan).run(); }
+void annotate(plan::Plan& plan) {
+  Annotator(plan).run();
+}
 
 }  // namespace genie::pytorch

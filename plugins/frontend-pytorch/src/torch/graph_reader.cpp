@@ -37,12 +37,15 @@ Argument GraphReader::symbolic(const View& view, F plain) {
   return {plain(value)};
 }
 
-std::string GraphReader::name(const View& view) { return std::string(cursor_.text(view, "name")); }
+std::string GraphReader::name(const View& view) {
+  return std::string(cursor_.text(view, "name"));
+}
 
 plan::DType GraphReader::dtype(const View& view) {
   const auto type = enumerated(cursor_, view, [](auto value) { return scalar_type(value); });
   if (!type && !cursor_.failed())
-    cursor_.fail(view, "element type " + view.canonical() + " is one that no plan has (quantised or unknown)", "GE0246");
+    cursor_.fail(view, "element type " + view.canonical() + " is one that no plan has (quantised or unknown)",
+                 "GE0246");
   return type.value_or(plan::DType::f32);
 }
 
@@ -52,7 +55,8 @@ plan::Expr GraphReader::size(const View& view) {
   const auto& [key, value] = *member;
   if (key == "as_int") return cursor_.integer(value);
   if (key != "as_expr") {
-    cursor_.fail(view, "'" + std::string(key) + "' is no kind of symbolic integer that is known here", "GE0233");
+    cursor_.fail(view, "'" + std::string(key) + "' is no kind of symbolic integer that is known here",
+                 "GE0233");
     return 0;
   }
   const std::string_view text = cursor_.text(value, "expr_str");
@@ -68,13 +72,16 @@ TensorMeta GraphReader::tensor_meta(const View& view) {
   const auto sizes = cursor_.member(view, "sizes");
   const auto strides = cursor_.member(view, "strides");
   if (!sizes || !strides || !cursor_.is_array(*sizes) || !cursor_.is_array(*strides)) return meta;
-  for (const auto& [unused, item] : sizes->items()) meta.sizes.push_back(size(item));
-  for (const auto& [unused, item] : strides->items()) meta.strides.push_back(size(item));
+  for (const auto& [unused, item] : sizes->items())
+    meta.sizes.push_back(size(item));
+  for (const auto& [unused, item] : strides->items())
+    meta.strides.push_back(size(item));
   if (const auto kind = cursor_.optional_member(view, "layout")) {
     const auto known = enumerated(cursor_, *kind, [](auto value) { return layout(value); });
     meta.layout = known ? std::string(*known) : "unknown";
   }
-  if (const auto tracked = cursor_.optional_member(view, "requires_grad")) meta.requires_grad = cursor_.boolean(*tracked);
+  if (const auto tracked = cursor_.optional_member(view, "requires_grad"))
+    meta.requires_grad = cursor_.boolean(*tracked);
   if (meta.sizes.size() != meta.strides.size() && meta.layout == "strided")
     cursor_.fail(view, "a tensor has " + std::to_string(meta.sizes.size()) + " sizes and " +
                            std::to_string(meta.strides.size()) + " strides");
@@ -136,7 +143,8 @@ Argument GraphReader::argument(const View& view) {
   }
   if (key == "as_layout") {
     const auto known = enumerated(cursor_, value, [](auto v) { return layout(v); });
-    return known ? Argument{argument::Layout{std::string(*known)}} : Argument{argument::Unsupported{"an unknown layout"}};
+    return known ? Argument{argument::Layout{std::string(*known)}}
+                 : Argument{argument::Unsupported{"an unknown layout"}};
   }
   if (key == "as_memory_format") {
     const auto known = enumerated(cursor_, value, [](auto v) { return memory_format(v); });
@@ -167,15 +175,19 @@ Node GraphReader::node(const View& view) {
     if (const auto arg = cursor_.member(item, "arg")) input.arg = argument(*arg);
     constexpr std::int64_t kKeyword = 2;
     if (const auto kind = cursor_.optional_member(item, "kind"))
-      input.keyword = kind->is(plan::json::Kind::string) ? kind->string() == "KEYWORD" : cursor_.integer(*kind) == kKeyword;
+      input.keyword = kind->is(plan::json::Kind::string) ? kind->string() == "KEYWORD"
+                                                         : cursor_.integer(*kind) == kKeyword;
     node.inputs.push_back(std::move(input));
     if (cursor_.failed()) return node;
   }
-  for (const auto& [unused, item] : outputs->items()) node.outputs.push_back(argument(item));
+  for (const auto& [unused, item] : outputs->items())
+    node.outputs.push_back(argument(item));
   if (const auto given = cursor_.optional_member(view, "name")) node.name = cursor_.text(*given);
   if (const auto metadata = cursor_.optional_member(view, "metadata")) {
-    if (const auto stack = cursor_.optional_member(*metadata, "nn_module_stack")) node.scope = module_scope(cursor_.text(*stack));
-    if (const auto trace = cursor_.optional_member(*metadata, "stack_trace")) node.source = source_line(cursor_.text(*trace));
+    if (const auto stack = cursor_.optional_member(*metadata, "nn_module_stack"))
+      node.scope = module_scope(cursor_.text(*stack));
+    if (const auto trace = cursor_.optional_member(*metadata, "stack_trace"))
+      node.source = source_line(cursor_.text(*trace));
   }
   return node;
 }
@@ -185,7 +197,8 @@ Graph GraphReader::graph(const View& view) {
   const auto arguments = [&](std::string_view key, std::vector<Argument>& into) {
     const auto array = cursor_.member(view, key);
     if (!array || !cursor_.is_array(*array)) return;
-    for (const auto& [unused, item] : array->items()) into.push_back(argument(item));
+    for (const auto& [unused, item] : array->items())
+      into.push_back(argument(item));
   };
   arguments("inputs", graph.inputs);
   arguments("outputs", graph.outputs);
@@ -195,7 +208,8 @@ Graph GraphReader::graph(const View& view) {
       graph.nodes.push_back(node(item));
       if (cursor_.failed()) return graph;
       // Early writers of schema 8 left the name out.
-      if (graph.nodes.back().name.empty()) graph.nodes.back().name = "node_" + std::to_string(graph.nodes.size() - 1);
+      if (graph.nodes.back().name.empty())
+        graph.nodes.back().name = "node_" + std::to_string(graph.nodes.size() - 1);
     }
   }
   if (const auto tensors = cursor_.member(view, "tensor_values"); tensors && cursor_.is_object(*tensors)) {

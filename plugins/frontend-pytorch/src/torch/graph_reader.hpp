@@ -15,7 +15,8 @@ class GraphReader {
   using View = plan::json::View;
 
   /// `opaque` collects sizes that are no plan expression, by their text (Program::opaque_symbols).
-  GraphReader(JsonCursor& cursor, std::map<std::string, std::string, std::less<>>& opaque) : cursor_(cursor), opaque_(opaque) {}
+  GraphReader(JsonCursor& cursor, std::map<std::string, std::string, std::less<>>& opaque)
+      : cursor_(cursor), opaque_(opaque) {}
 
   [[nodiscard]] Graph graph(const View& view);
   [[nodiscard]] Argument argument(const View& view);

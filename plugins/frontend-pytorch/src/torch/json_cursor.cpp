@@ -6,8 +6,9 @@ namespace genie::pytorch {
 
 void JsonCursor::fail(const View& at, std::string what, std::string_view code) {
   if (error_) return;
-  Diagnostic diagnostic = source_error(std::string(code), file_, part_ + ": " + std::move(what),
-                                       "the file is not what torch.export.save writes; save it again with torch 2.9 or newer");
+  Diagnostic diagnostic =
+      source_error(std::string(code), file_, part_ + ": " + std::move(what),
+                   "the file is not what torch.export.save writes; save it again with torch 2.9 or newer");
   diagnostic.pointer = at.pointer();
   error_ = std::move(diagnostic);
 }

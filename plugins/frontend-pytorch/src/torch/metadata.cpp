@@ -6,7 +6,6 @@
 namespace genie::pytorch {
 namespace {
 
-
 /// Splits off the n-th field (from 0) of "key,path,type".
 std::string_view field(std::string_view entry, int n) {
   int depth = 0;
@@ -26,7 +25,8 @@ std::string_view field(std::string_view entry, int n) {
 std::string normal_path(std::string_view path) {
   constexpr std::array<std::string_view, 4> prefixes = {"L['self']", "L__self__", "L__self", "self"};
   for (const std::string_view prefix : prefixes)
-    if (path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '.' || path[prefix.size()] == '[')) {
+    if (path.starts_with(prefix) &&
+        (path.size() == prefix.size() || path[prefix.size()] == '.' || path[prefix.size()] == '[')) {
       path.remove_prefix(prefix.size());
       break;
     }
@@ -44,7 +44,8 @@ std::string normal_path(std::string_view path) {
       out += c;
     }
   }
-  while (!out.empty() && out.back() == '.') out.pop_back();
+  while (!out.empty() && out.back() == '.')
+    out.pop_back();
   return out;
 }
 
@@ -82,10 +83,12 @@ std::optional<plan::SourceLine> source_line(std::string_view stack_trace) {
   constexpr std::string_view begin = "File \"";
   constexpr std::string_view middle = "\", line ";
   std::optional<plan::SourceLine> found;
-  for (std::size_t at = stack_trace.find(begin); at != std::string_view::npos; at = stack_trace.find(begin, at + 1)) {
+  for (std::size_t at = stack_trace.find(begin); at != std::string_view::npos;
+       at = stack_trace.find(begin, at + 1)) {
     // A frame begins a line; the same words inside quoted source do not.
     const std::size_t line_start = stack_trace.rfind('\n', at) + 1;  // npos + 1 is 0
-    if (stack_trace.substr(line_start, at - line_start).find_first_not_of(' ') != std::string_view::npos) continue;
+    if (stack_trace.substr(line_start, at - line_start).find_first_not_of(' ') != std::string_view::npos)
+      continue;
     const std::size_t file_start = at + begin.size();
     const std::size_t file_end = stack_trace.find(middle, file_start);
     if (file_end == std::string_view::npos) break;

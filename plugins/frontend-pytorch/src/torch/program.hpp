@@ -26,25 +26,48 @@ struct Argument;
 
 namespace argument {
 struct None {};
-struct Tensor { std::string name; };
-struct SymInt { std::string name; };
-struct SymFloat { std::string name; };
-struct SymBool { std::string name; };
-struct Complex { double real; double imag; };
-struct Layout { std::string name; };        ///< plan spelling
-struct MemoryFormat { std::string name; };  ///< plan spelling
-struct Device {};                           ///< where it was exported does not matter: the stage decides
-struct SubGraph { std::string name; std::shared_ptr<const Graph> graph; };
+struct Tensor {
+  std::string name;
+};
+struct SymInt {
+  std::string name;
+};
+struct SymFloat {
+  std::string name;
+};
+struct SymBool {
+  std::string name;
+};
+struct Complex {
+  double real;
+  double imag;
+};
+struct Layout {
+  std::string name;
+};  ///< plan spelling
+struct MemoryFormat {
+  std::string name;
+};                 ///< plan spelling
+struct Device {};  ///< where it was exported does not matter: the stage decides
+struct SubGraph {
+  std::string name;
+  std::shared_ptr<const Graph> graph;
+};
 /// Custom objects, operators, tokens: what no plan can carry, by the schema's word for it.
-struct Unsupported { std::string kind; };
-struct List { std::vector<Argument> items; };
+struct Unsupported {
+  std::string kind;
+};
+struct List {
+  std::vector<Argument> items;
+};
 }  // namespace argument
 
 /// One argument, result, input or output. Lists of every kind (as_tensors, as_ints, as_sym_ints, …) are List.
 struct Argument {
-  std::variant<argument::None, argument::Tensor, argument::SymInt, argument::SymFloat, argument::SymBool, std::int64_t, double,
-               bool, std::string, argument::Complex, plan::DType, argument::Layout, argument::MemoryFormat, argument::Device,
-               argument::SubGraph, argument::Unsupported, argument::List>
+  std::variant<argument::None, argument::Tensor, argument::SymInt, argument::SymFloat, argument::SymBool,
+               std::int64_t, double, bool, std::string, argument::Complex, plan::DType, argument::Layout,
+               argument::MemoryFormat, argument::Device, argument::SubGraph, argument::Unsupported,
+               argument::List>
       is;
 };
 
@@ -90,7 +113,15 @@ struct InputSpec {
 };
 
 struct OutputSpec {
-  enum class Kind : std::uint8_t { user, loss, buffer_mutation, parameter_mutation, input_mutation, gradient, token };
+  enum class Kind : std::uint8_t {
+    user,
+    loss,
+    buffer_mutation,
+    parameter_mutation,
+    input_mutation,
+    gradient,
+    token
+  };
   Kind kind = Kind::user;
   Argument arg;
   std::string target;  ///< buffer, parameter or input that changes

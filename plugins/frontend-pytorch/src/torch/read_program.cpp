@@ -28,7 +28,10 @@ ReadOptions program_options() {
 class ProgramReader {
  public:
   ProgramReader(const Pt2Archive& archive, const ModelFiles& files, Diagnostics& warnings)
-      : archive_(archive), files_(files), warnings_(warnings), cursor_(archive.path(), "models/" + files.name + ".json") {}
+      : archive_(archive),
+        files_(files),
+        warnings_(warnings),
+        cursor_(archive.path(), "models/" + files.name + ".json") {}
 
   Result<Program> read() {
     auto document = Document::parse(files_.program, program_options(), archive_.path());
@@ -56,24 +59,28 @@ class ProgramReader {
       cursor_.fail(source_error("GE0231", archive_.path(),
                                 "model '" + files_.name + "' is written in torch's export schema " + text +
                                     "; this Genie reads schema " + std::to_string(kSchemaMajor) + ".x",
-                                major > kSchemaMajor ? "use a newer Genie, or save the model with torch 2.9 to 2.13"
-                                                     : "save the model again with torch 2.9 or newer"));
+                                major > kSchemaMajor
+                                    ? "use a newer Genie, or save the model with torch 2.9 to 2.13"
+                                    : "save the model again with torch 2.9 or newer"));
       return;
     }
     if (minor > kCheckedSchemaMinor) {
-      Diagnostic warning =
-          source_error("GE0232", archive_.path(),
-                       "model '" + files_.name + "' is written in torch's export schema " + text + ", newer than " +
-                           std::to_string(kSchemaMajor) + "." + std::to_string(kCheckedSchemaMinor) + " that this Genie was checked with",
-                       "it should work: unknown parts are refused by name; compare the outputs with PyTorch's once");
+      Diagnostic warning = source_error(
+          "GE0232", archive_.path(),
+          "model '" + files_.name + "' is written in torch's export schema " + text + ", newer than " +
+              std::to_string(kSchemaMajor) + "." + std::to_string(kCheckedSchemaMinor) +
+              " that this Genie was checked with",
+          "it should work: unknown parts are refused by name; compare the outputs with PyTorch's once");
       warning.severity = Severity::warning;
       warnings_.push_back(std::move(warning));
     }
   }
 
   void read_root(const View& root) {
-    if (const auto version = cursor_.optional_member(root, "torch_version")) program_.torch_version = cursor_.text(*version);
-    if (const auto ranges = cursor_.optional_member(root, "range_constraints"); ranges && cursor_.is_object(*ranges))
+    if (const auto version = cursor_.optional_member(root, "torch_version"))
+      program_.torch_version = cursor_.text(*version);
+    if (const auto ranges = cursor_.optional_member(root, "range_constraints");
+        ranges && cursor_.is_object(*ranges))
       for (const auto& [key, item] : ranges->items()) {
         RangeConstraint range;
         range.expression = key;
@@ -82,7 +89,8 @@ class ProgramReader {
         program_.ranges.push_back(std::move(range));
       }
     if (const auto guards = cursor_.optional_member(root, "guards_code"); guards && cursor_.is_array(*guards))
-      for (const auto& [unused, item] : guards->items()) program_.guards.emplace_back(cursor_.text(item));
+      for (const auto& [unused, item] : guards->items())
+        program_.guards.emplace_back(cursor_.text(item));
     const auto module = cursor_.member(root, "graph_module");
     if (!module) return;
     GraphReader graphs(cursor_, program_.opaque_symbols);
@@ -106,7 +114,8 @@ class ProgramReader {
       if (cursor_.failed()) return;
       program_.outputs.push_back(output_spec(graphs, item));
     }
-    if (program_.inputs.size() != program_.graph.inputs.size() || program_.outputs.size() != program_.graph.outputs.size())
+    if (program_.inputs.size() != program_.graph.inputs.size() ||
+        program_.outputs.size() != program_.graph.outputs.size())
       cursor_.fail(signature, "the signature and the graph have different numbers of inputs or outputs");
   }
 
@@ -148,7 +157,8 @@ class ProgramReader {
     } else if (kind == "token") {
       spec.kind = InputSpec::Kind::token;
     } else {
-      cursor_.fail(view, "'" + std::string(kind) + "' is no kind of program input that is known here", "GE0233");
+      cursor_.fail(view, "'" + std::string(kind) + "' is no kind of program input that is known here",
+                   "GE0233");
     }
     return spec;
   }
@@ -182,7 +192,8 @@ class ProgramReader {
     } else if (kind == "token") {
       spec.kind = OutputSpec::Kind::token;
     } else {
-      cursor_.fail(view, "'" + std::string(kind) + "' is no kind of program output that is known here", "GE0233");
+      cursor_.fail(view, "'" + std::string(kind) + "' is no kind of program output that is known here",
+                   "GE0233");
     }
     return spec;
   }
@@ -190,10 +201,12 @@ class ProgramReader {
   /// The trees of the root module: how the user calls it and what it returns.
   void read_trees(const View& module) {
     NamedtupleFields fields;
-    if (const auto types = cursor_.optional_member(module, "treespec_namedtuple_fields"); types && cursor_.is_object(*types))
+    if (const auto types = cursor_.optional_member(module, "treespec_namedtuple_fields");
+        types && cursor_.is_object(*types))
       for (const auto& [type, definition] : types->items())
         if (const auto names = cursor_.member(definition, "field_names"); names && cursor_.is_array(*names))
-          for (const auto& [unused, item] : names->items()) fields[std::string(type)].emplace_back(cursor_.text(item));
+          for (const auto& [unused, item] : names->items())
+            fields[std::string(type)].emplace_back(cursor_.text(item));
     const auto calls = cursor_.member(module, "module_call_graph");
     if (!calls || !cursor_.is_array(*calls)) return;
     for (const auto& [unused, call] : calls->items()) {
@@ -202,8 +215,10 @@ class ProgramReader {
       if (!signature) continue;
       program_.in_tree = tree(cursor_.text(*signature, "in_spec"), fields);
       program_.out_tree = tree(cursor_.text(*signature, "out_spec"), fields);
-      if (const auto names = cursor_.optional_member(*signature, "forward_arg_names"); names && cursor_.is_array(*names))
-        for (const auto& [index, item] : names->items()) program_.forward_arg_names.emplace_back(cursor_.text(item));
+      if (const auto names = cursor_.optional_member(*signature, "forward_arg_names");
+          names && cursor_.is_array(*names))
+        for (const auto& [index, item] : names->items())
+          program_.forward_arg_names.emplace_back(cursor_.text(item));
       return;
     }
     cursor_.fail(module, "the call signature of the root module is missing");
@@ -221,7 +236,8 @@ class ProgramReader {
 
   void read_payloads(std::string_view folder, std::string_view config) {
     if (config.empty()) return;
-    cursor_ = JsonCursor(archive_.path(), "data/" + std::string(folder) + "/" + files_.name + "_" + std::string(folder) + "_config.json");
+    cursor_ = JsonCursor(archive_.path(), "data/" + std::string(folder) + "/" + files_.name + "_" +
+                                              std::string(folder) + "_config.json");
     auto document = Document::parse(config, program_options(), archive_.path());
     if (!document) {
       cursor_.fail(document.errors().front());
@@ -245,23 +261,28 @@ class ProgramReader {
     payload.is_parameter = cursor_.boolean(*parameter);
     const auto meta_view = cursor_.optional_member(view, "tensor_meta");
     if (cursor_.boolean(*pickled) || !meta_view) {
-      cursor_.fail(source_error("GE0216", archive_.path(), "'" + name + "' is kept as a Python pickle (a tensor subclass or a custom object)",
-                                "a pickle runs code when it is read, so Genie never reads one: turn it into plain tensors "
-                                "before exporting (for a quantised or distributed tensor, dequantise or gather it)"));
+      cursor_.fail(source_error(
+          "GE0216", archive_.path(),
+          "'" + name + "' is kept as a Python pickle (a tensor subclass or a custom object)",
+          "a pickle runs code when it is read, so Genie never reads one: turn it into plain tensors "
+          "before exporting (for a quantised or distributed tensor, dequantise or gather it)"));
       return;
     }
     GraphReader graphs(cursor_, program_.opaque_symbols);
     const TensorMeta meta = graphs.tensor_meta(*meta_view);
     if (meta.layout != "strided") {
-      cursor_.fail(source_error("GE0246", archive_.path(), "'" + name + "' has layout " + meta.layout + ", which no plan has",
+      cursor_.fail(source_error("GE0246", archive_.path(),
+                                "'" + name + "' has layout " + meta.layout + ", which no plan has",
                                 "make it a dense tensor before exporting: t.to_dense()"));
       return;
     }
     payload.dtype = meta.dtype;
     payload.requires_grad = meta.requires_grad;
     bool whole = true;
-    for (const plan::Expr& size : meta.sizes) payload.shape.push_back((whole &= size.is_int()) ? size.as_int() : 0);
-    for (const plan::Expr& stride : meta.strides) payload.strides.push_back((whole &= stride.is_int()) ? stride.as_int() : 0);
+    for (const plan::Expr& size : meta.sizes)
+      payload.shape.push_back((whole &= size.is_int()) ? size.as_int() : 0);
+    for (const plan::Expr& stride : meta.strides)
+      payload.strides.push_back((whole &= stride.is_int()) ? stride.as_int() : 0);
     const auto offset = cursor_.member(view.find("tensor_meta").value(), "storage_offset");
     const auto number = offset ? cursor_.union_member(*offset) : std::nullopt;
     if (number) payload.storage_offset = cursor_.integer(number->second);

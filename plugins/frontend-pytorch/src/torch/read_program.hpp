@@ -16,6 +16,7 @@ inline constexpr int kCheckedSchemaMinor = 20;
 /// Unknown struct fields are ignored, unknown union members refused (GE0233). GE0216 pickled weights, GE0217 sizes out of
 /// range, GE0219 a payload that does not hold its tensor, GE0230 not the schema, GE0231 another major, GE0234 a size that
 /// is no integer, GE0246 a dtype no plan has. Warnings go to `warnings`.
-[[nodiscard]] Result<Program> read_program(const Pt2Archive& archive, const ModelFiles& files, Diagnostics& warnings);
+[[nodiscard]] Result<Program> read_program(const Pt2Archive& archive, const ModelFiles& files,
+                                           Diagnostics& warnings);
 
 }  // namespace genie::pytorch

@@ -16,7 +16,8 @@ constexpr std::int64_t kLargestPower = 16;
 std::optional<Expr> power(const Expr& base, const Expr& exponent) {
   if (!exponent.is_int() || exponent.as_int() < 0 || exponent.as_int() > kLargestPower) return std::nullopt;
   Expr result(1);
-  for (std::int64_t i = 0; i < exponent.as_int(); ++i) result = result * base;
+  for (std::int64_t i = 0; i < exponent.as_int(); ++i)
+    result = result * base;
   return result;
 }
 
@@ -30,7 +31,8 @@ std::optional<Expr> apply_function(std::string_view name, const std::vector<Expr
   const auto fold = [&](Expr::Op op) -> std::optional<Expr> {
     if (args.empty()) return std::nullopt;
     Expr result = args.front();
-    for (std::size_t i = 1; i < args.size(); ++i) result = Expr::make(op, result, args[i]);
+    for (std::size_t i = 1; i < args.size(); ++i)
+      result = Expr::make(op, result, args[i]);
     return result;
   };
   if (name == "Add") return fold(Expr::Op::add);
@@ -256,7 +258,8 @@ class Parser {
 
   std::optional<std::string_view> quoted() {
     skip_space();
-    if (position_ >= text_.size() || (text_[position_] != '\'' && text_[position_] != '"')) return std::nullopt;
+    if (position_ >= text_.size() || (text_[position_] != '\'' && text_[position_] != '"'))
+      return std::nullopt;
     const char quote = text_[position_];
     const std::size_t end = text_.find(quote, position_ + 1);
     if (end == std::string_view::npos) return std::nullopt;
@@ -299,7 +302,8 @@ class Parser {
   }
 
   void skip_space() {
-    while (position_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[position_])) != 0) ++position_;
+    while (position_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[position_])) != 0)
+      ++position_;
   }
 
   bool at_end() {

@@ -18,7 +18,7 @@ namespace genie::pytorch {
 
 /// What an input's size or value is called in a guard.
 struct InputTerm {
-  std::string path;                 ///< "['d']['k']": how the argument is reached from the call's named arguments
+  std::string path;  ///< "['d']['k']": how the argument is reached from the call's named arguments
   std::optional<std::int64_t> dim;  ///< of `.size()[dim]`; nothing: the (scalar) argument itself
 };
 /// The expression a term stands for; nothing if it is unknown.
@@ -37,6 +37,7 @@ struct Condition {
 
 /// The conjuncts of a condition: of Python ("a <= b and c != d") or srepr ("GreaterThan(…)"). Nothing when it is not
 /// understood, `or` and `not` included.
-[[nodiscard]] std::optional<std::vector<Condition>> parse_condition(std::string_view text, const ResolveInput& resolve = {});
+[[nodiscard]] std::optional<std::vector<Condition>> parse_condition(std::string_view text,
+                                                                    const ResolveInput& resolve = {});
 
 }  // namespace genie::pytorch

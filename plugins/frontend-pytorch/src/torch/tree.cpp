@@ -20,7 +20,8 @@ std::string key_name(const View& key) {
 
 std::vector<std::string> names_in(const View& array) {
   std::vector<std::string> names;
-  for (const auto& [unused, item] : array.items()) names.push_back(key_name(item));
+  for (const auto& [unused, item] : array.items())
+    names.push_back(key_name(item));
   return names;
 }
 
@@ -32,7 +33,8 @@ std::vector<std::string> child_names(std::string_view type, const View& context,
   if (type == "collections.namedtuple" && context.is(Kind::string)) {
     if (const auto known = fields.find(context.string()); known != fields.end()) names = known->second;
   } else if (context.is(Kind::object)) {
-    if (const auto keys = context.find("dict_context"); keys && keys->is(Kind::array)) names = names_in(*keys);
+    if (const auto keys = context.find("dict_context"); keys && keys->is(Kind::array))
+      names = names_in(*keys);
   } else if (context.is(Kind::string)) {
     const auto document = Document::parse(context.string());
     if (document && document->root().is(Kind::array)) {
@@ -48,7 +50,8 @@ std::vector<std::string> child_names(std::string_view type, const View& context,
   }
   if (names.size() == count) return names;
   names.clear();
-  for (std::size_t i = 0; i < count; ++i) names.push_back(std::to_string(i));
+  for (std::size_t i = 0; i < count; ++i)
+    names.push_back(std::to_string(i));
   return names;
 }
 
@@ -77,14 +80,17 @@ void collect_leaves(const Tree& tree, const std::string& path, std::vector<std::
 /// The subscript or attribute that leads from a container to its child.
 std::string step(const Tree& tree, std::size_t child) {
   const std::string& name = tree.names[child];
-  if (tree.type == "builtins.tuple" || tree.type == "builtins.list" || tree.type == "collections.deque") return "[" + name + "]";
-  if (tree.type.find("dict") != std::string::npos || tree.type.find("Dict") != std::string::npos) return "['" + name + "']";
+  if (tree.type == "builtins.tuple" || tree.type == "builtins.list" || tree.type == "collections.deque")
+    return "[" + name + "]";
+  if (tree.type.find("dict") != std::string::npos || tree.type.find("Dict") != std::string::npos)
+    return "['" + name + "']";
   return "." + name;
 }
 
 void collect_paths(const Tree& tree, const std::string& path, std::vector<std::string>& into) {
   if (tree.is_leaf()) into.push_back(path);
-  for (std::size_t i = 0; i < tree.children.size(); ++i) collect_paths(tree.children[i], path + step(tree, i), into);
+  for (std::size_t i = 0; i < tree.children.size(); ++i)
+    collect_paths(tree.children[i], path + step(tree, i), into);
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ namespace genie::pytorch {
 using NamedtupleFields = std::map<std::string, std::vector<std::string>, std::less<>>;
 
 /// Reads a treespec: the JSON text "[1, {type, context, children_spec}]". GE0230 if it is none, or nests too deeply.
-[[nodiscard]] Result<Tree> parse_tree(std::string_view text, const NamedtupleFields& fields, std::string_view file);
+[[nodiscard]] Result<Tree> parse_tree(std::string_view text, const NamedtupleFields& fields,
+                                      std::string_view file);
 
 /// Names of the leaves in order, by their path: keys, field names and indices joined by dots ("past.0.key"); a leaf at the
 /// root is `sole`.
