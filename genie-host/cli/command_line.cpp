@@ -227,7 +227,8 @@ plan::Diagnostic unknown_argument(const CLI::App& root) {
 
 int fail_usage(const CLI::App& root, const CLI::ParseError& error, bool json) {
   plan::Diagnostic diagnostic;
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+  // A word that means nothing says more than what is missing because of it.
+  if (!root.remaining(true).empty()) {
     diagnostic = unknown_argument(root);
   } else {
     diagnostic.code = "GE0001";

@@ -77,7 +77,7 @@ class PlanText {
       const plan::Schedule& schedule = *plan_.schedule;
       row("scheduled by", fmt::format("{} {}{}", schedule.policy.plugin, schedule.policy.version,
                                       schedule.policy.objective.empty() ? "" : fmt::format(", for {}", schedule.policy.objective)));
-      row("topology", schedule.topology.substr(0, 19));
+      if (!schedule.topology.empty()) row("topology", schedule.topology.substr(0, 19));
     }
     if (!plan_.constraints.empty()) row("hints", counted(plan_.constraints.size(), "constraint") + " of the plan itself");
     lines(table.text(kIndent));

@@ -224,11 +224,10 @@ class Text {
     std::uint64_t wall = 0;
     for (const StepTime& step : report_.steps) wall += step.wall_ns;
     const PhaseTimes& time = report_.time;
-    out_ += kIndent;
-    out_ += paint(Paint::dim, fmt::format("on this machine: plug-ins {} · capture {} · checks {} · schedule {} · prepare {} · {} {}",
-                                          duration_text(time.load_plugins_ns), duration_text(time.capture_ns), duration_text(time.validate_ns),
-                                          duration_text(time.schedule_ns), duration_text(time.prepare_ns),
-                                          report_.steps.size() == 1 ? "the step" : counted(report_.steps.size(), "step"), duration_text(wall))) + "\n";
+    const std::string here = fmt::format("wall: load {}, capture {}, check {}, schedule {}, prepare {}, run {}",
+                                         duration_text(time.load_plugins_ns), duration_text(time.capture_ns), duration_text(time.validate_ns),
+                                         duration_text(time.schedule_ns), duration_text(time.prepare_ns), duration_text(wall));
+    for (const std::string& line : wrapped(here, style_.width - kIndent.size())) out_ += fmt::format("{}{}\n", kIndent, paint(Paint::dim, line));
   }
 
   /// The decisions that say most: those that a hint, then memory forced, then the rest; shown in the plan's order.
