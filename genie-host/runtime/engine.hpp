@@ -48,7 +48,9 @@ struct EngineOptions {
   bool rescan = false;                    ///< probe plug-ins anew (A18)
   bool verify_blobs = false;              ///< hash every weight blob after capture
   bool reschedule = false;                ///< a scheduled source.plan is scheduled anew
-  bool trace = false;            ///< collect trace events; also when the config asks for report.trace
+  bool trace = false;  ///< collect trace events; also when the config asks for report.trace
+  /// How long a job that was cancelled or ran out of time may take to signal before its plug-in counts as broken (A15).
+  std::chrono::milliseconds grace{10'000};
   bool set_environment = false;  ///< set what manifests name as environment defaults, before any load (A19):
                                  ///< only for a process that has one thread yet
 };

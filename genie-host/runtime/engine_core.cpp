@@ -107,7 +107,8 @@ Result<services::StatusPtr> wait_for(EngineCore& core, services::Waiter& waiter,
   Outcome outcome = waiter.wait(deadline_ns, core.options.cancel.get());
   if (outcome != Outcome::signalled) {
     core.backend->call().cancel(core.backend->self(), job);
-    outcome = waiter.wait(services::monotonic_ns() + kGraceNs, nullptr);
+    const auto grace_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(core.options.grace).count());
+    outcome = waiter.wait(services::monotonic_ns() + grace_ns, nullptr);
   }
   if (outcome != Outcome::signalled) return never_signalled(core, core.backend->id(), doing);
   return waiter.take_status();

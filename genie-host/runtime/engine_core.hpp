@@ -79,9 +79,6 @@ class Timer {
 /// What a completion that never came means; the plug-in is reported.
 [[nodiscard]] Failure never_signalled(EngineCore& core, std::string_view plugin, std::string_view doing);
 
-/// How long a job that was cancelled or ran out of time may take to signal before its plug-in counts as broken.
-inline constexpr std::uint64_t kGraceNs = 10'000'000'000;
-
 /// Waits for a job of the backend, cancelling it at the deadline or the engine's wish. The status is the job's; the failure
 /// says that none came in time even so.
 [[nodiscard]] Result<services::StatusPtr> wait_for(EngineCore& core, services::Waiter& waiter,

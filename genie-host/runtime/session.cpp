@@ -163,7 +163,17 @@ Result<StepResult> Session::step(const StepRequest& request) {
     }
     result.outputs.push_back(std::move(output));
   }
-  if (!signalled->ok()) return failure_of(site, *signalled);
+  if (!signalled->ok()) {
+    // The host cancels at the deadline; to the caller that is the deadline, not somebody's wish.
+    const bool expired =
+        signalled->info().code == GENIE_CANCELLED && !core.cancelled() && request.deadline_ms;
+    if (expired || signalled->info().code == GENIE_DEADLINE_EXCEEDED)
+      return failure(Category::execution, GENIE_DEADLINE_EXCEEDED, "GE0656",
+                     "the deadline of " + std::to_string(request.deadline_ms.value_or(0)) +
+                         " ms passed before " + backend.id() + " could " + doing,
+                     "raise /run/deadline_ms, or give the devices less to do");
+    return failure_of(site, *signalled);
+  }
   for (std::size_t i = 0; i < result.outputs.size(); ++i) {
     const StepOutput& wanted = request.outputs[i];
     const bool there =
