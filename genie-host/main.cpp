@@ -9,10 +9,14 @@
 int main(int argc, char** argv) {
   constexpr int kBugExitCode = 70;
   try {
-    if (argc > 1 && argv[1] == genie::plugin::kProbeCommand) return genie::plugin::probe_main(argc - 2, argv + 2);
+    if (argc > 1 && argv[1] == genie::plugin::kProbeCommand)
+      return genie::plugin::probe_main(argc - 2, argv + 2);
     return genie::cli::main(argc, argv);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "error[GE0901]: a bug in Genie: %s\n   = help: run again with --log-level debug --log-file genie.log and report it\n", error.what());
+    std::fprintf(stderr,
+                 "error[GE0901]: a bug in Genie: %s\n   = help: run again with --log-level debug --log-file "
+                 "genie.log and report it\n",
+                 error.what());
     return kBugExitCode;
   }
 }

@@ -1,7 +1,7 @@
 #include "cli/command_line.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <functional>
 #include <memory>
@@ -32,21 +32,25 @@ constexpr std::string_view kRootExamples =
     "The shortest useful config names a model and its inputs:\n"
     "  {\"source\": {\"uri\": \"model.pt2\"}, \"run\": {\"inputs\": \"inputs.safetensors\"}}\n"
     "\n"
-    "Exit codes: 0 ok, 1 outputs not as expected, 2 usage or config, 3 invalid plan or model, 4 could not be\n"
+    "Exit codes: 0 ok, 1 outputs not as expected, 2 usage or config, 3 invalid plan or model, 4 could not "
+    "be\n"
     "scheduled, 5 execution failed, 6 plug-in failed, 70 bug in Genie, 130 interrupted.";
 
 constexpr std::string_view kRunExamples =
     "Examples:\n"
     "  genie-host run --config run.json\n"
     "  genie-host run --config run.json --set /policy/options/objective=throughput\n"
-    "  genie-host run --config run.json --set '/hints/-={\"kind\":\"pin\",\"select\":\"encoder.layer.0.**\",\"device\":\"w1\"}'\n"
+    "  genie-host run --config run.json --set "
+    "'/hints/-={\"kind\":\"pin\",\"select\":\"encoder.layer.0.**\",\"device\":\"w1\"}'\n"
     "\n"
     "A config (relative paths are relative to it; comments and trailing commas are fine):\n"
     "  {\n"
     "    \"schema\": \"genie.run\", \"version\": {\"major\": 0, \"minor\": 1},\n"
     "    \"source\":  {\"uri\": \"model.pt2\"},\n"
-    "    \"backend\": {\"plugin\": \"org.genie.backend-emulation\", \"options\": {\"topology\": \"cluster.json\"}},\n"
-    "    \"run\":     {\"inputs\": {\"x\": {\"file\": \"x.npy\"}, \"noise\": {\"random\": {\"seed\": 7}}, \"scale\": {\"value\": 0.5}}},\n"
+    "    \"backend\": {\"plugin\": \"org.genie.backend-emulation\", \"options\": {\"topology\": "
+    "\"cluster.json\"}},\n"
+    "    \"run\":     {\"inputs\": {\"x\": {\"file\": \"x.npy\"}, \"noise\": {\"random\": {\"seed\": 7}}, "
+    "\"scale\": {\"value\": 0.5}}},\n"
     "    \"outputs\": {\"file\": \"outputs.safetensors\"},\n"
     "    \"expect\":  {\"file\": \"expected.safetensors\", \"rtol\": 1e-5, \"atol\": 1e-6},\n"
     "    \"report\":  {\"json\": \"report.json\", \"trace\": \"trace.json\", \"plan\": \"plan.json\"}\n"
@@ -62,8 +66,10 @@ constexpr std::string_view kShowExamples =
     "  genie-host plan show plan.json --decisions                every decision and its alternatives";
 
 constexpr std::string_view kValidateExamples =
-    "Checks the ladder: V0 bytes, V1 schema, V2 structure, V3 types; and with a topology V4 (the schedule fits the\n"
-    "devices) and V5 (hints are honoured). All errors of the first level that has any are printed; exit code 3.\n"
+    "Checks the ladder: V0 bytes, V1 schema, V2 structure, V3 types; and with a topology V4 (the schedule "
+    "fits the\n"
+    "devices) and V5 (hints are honoured). All errors of the first level that has any are printed; exit code "
+    "3.\n"
     "\n"
     "Examples:\n"
     "  genie-host plan validate plan.json\n"
@@ -84,8 +90,10 @@ constexpr std::string_view kConvertExamples =
 
 constexpr std::string_view kPluginsExamples =
     "Examples:\n"
-    "  genie-host plugins                                        one line for each, and what is wrong with any\n"
-    "  genie-host plugins --explain                              where each was found, its digest and interfaces\n"
+    "  genie-host plugins                                        one line for each, and what is wrong with "
+    "any\n"
+    "  genie-host plugins --explain                              where each was found, its digest and "
+    "interfaces\n"
     "  genie-host plugins --config run.json                      as that run would see them\n"
     "  genie-host plugins check build/my-plugin.so               try one out, in a child process\n"
     "  genie-host plugins --rescan                               forget what earlier probes found";
@@ -100,7 +108,9 @@ constexpr std::string_view kExplainExamples =
 class HelpFormatter : public CLI::Formatter {
  public:
   std::string make_description(const CLI::App* app) const override { return app->get_description() + "\n\n"; }
-  std::string make_footer(const CLI::App* app) const override { return app->get_footer().empty() ? "" : app->get_footer() + "\n"; }
+  std::string make_footer(const CLI::App* app) const override {
+    return app->get_footer().empty() ? "" : app->get_footer() + "\n";
+  }
   std::string make_option(const CLI::Option* option, bool is_positional) const override {
     constexpr std::size_t kWidth = 100;
     const std::string name = "  " + make_option_name(option, is_positional) + make_option_opts(option);
@@ -132,20 +142,31 @@ struct Parsed {
 
 void add_common(CLI::App& app, Common& common) {
   app.add_flag("--json", common.json, "Print JSON, for programs");
-  app.add_option("--plugin", common.plugins, "Folder or library of plug-ins, searched first; may be repeated")->type_name("PATH")->take_all()->allow_extra_args(false);
-  app.add_option("--log-level", common.log_level, "trace, debug, info, warning or error")->type_name("LEVEL")->default_str("warning");
+  app.add_option("--plugin", common.plugins, "Folder or library of plug-ins, searched first; may be repeated")
+      ->type_name("PATH")
+      ->take_all()
+      ->allow_extra_args(false);
+  app.add_option("--log-level", common.log_level, "trace, debug, info, warning or error")
+      ->type_name("LEVEL")
+      ->default_str("warning");
   app.add_option("--log-file", common.log_file, "Write the log there instead of stderr")->type_name("FILE");
 }
 
 void add_run(CLI::App& app, RunArguments& run) {
   app.add_option("--config", run.config, "The run config")->type_name("FILE");
-  app.add_option("--set", run.set, "Replace or add one value of the config: a JSON pointer, '=', and JSON or plain text; may be repeated")
-      ->type_name("POINTER=VALUE")->take_all()->allow_extra_args(false);
-  app.add_flag("--verify-blobs", run.verify_blobs, "Hash all weights again instead of trusting remembered digests");
+  app.add_option("--set", run.set,
+                 "Replace or add one value of the config: a JSON pointer, '=', and JSON or plain text; may "
+                 "be repeated")
+      ->type_name("POINTER=VALUE")
+      ->take_all()
+      ->allow_extra_args(false);
+  app.add_flag("--verify-blobs", run.verify_blobs,
+               "Hash all weights again instead of trusting remembered digests");
   app.add_flag("--reschedule", run.reschedule, "Schedule a saved plan anew for the present topology");
 }
 
-CLI::App* add_command(CLI::App& parent, const char* name, const char* about, std::string_view footer, Common& common) {
+CLI::App* add_command(CLI::App& parent, const char* name, const char* about, std::string_view footer,
+                      Common& common) {
   CLI::App* command = parent.add_subcommand(name, about);
   command->footer(std::string(footer));
   add_common(*command, common);
@@ -157,71 +178,107 @@ void add_plan(CLI::App& app, Parsed& parsed) {
   plan->require_subcommand(1);
   plan->footer("`genie-host plan COMMAND --help` shows examples of each.");
 
-  CLI::App* show = add_command(*plan, "show", "One screen of what a plan or a model is", kShowExamples, parsed.common);
+  CLI::App* show =
+      add_command(*plan, "show", "One screen of what a plan or a model is", kShowExamples, parsed.common);
   show->add_option("file", parsed.show.file, "Plan, run config or model")->required()->type_name("FILE");
   show->add_option("--method", parsed.show.view.method, "Only this method")->type_name("NAME");
-  show->add_option("--scope", parsed.show.view.scope, "List the nodes that a selector matches: a module path with * and **, op:, role:, phase:, node:")->type_name("SELECTOR");
+  show->add_option(
+          "--scope", parsed.show.view.scope,
+          "List the nodes that a selector matches: a module path with * and **, op:, role:, phase:, node:")
+      ->type_name("SELECTOR");
   show->add_option("--stage", parsed.show.view.stage, "List the nodes of a stage")->type_name("ID");
   show->add_flag("--decisions", parsed.show.view.decisions, "All decisions, with their alternatives");
-  show->add_option("--limit", parsed.show.view.limit, "Rows of each table; 0: all")->type_name("ROWS")->capture_default_str();
+  show->add_option("--limit", parsed.show.view.limit, "Rows of each table; 0: all")
+      ->type_name("ROWS")
+      ->capture_default_str();
   show->callback([&parsed] { parsed.action = [&parsed] { return plan_show(parsed.common, parsed.show); }; });
 
-  CLI::App* validate = add_command(*plan, "validate", "Check a plan, and say what is wrong and where", kValidateExamples, parsed.common);
-  validate->add_option("file", parsed.validate.file, "Plan, run config or model")->required()->type_name("FILE");
-  validate->add_option("--topology", parsed.validate.topology, "Check the schedule against these devices too")->type_name("FILE");
-  validate->callback([&parsed] { parsed.action = [&parsed] { return plan_validate(parsed.common, parsed.validate); }; });
+  CLI::App* validate = add_command(*plan, "validate", "Check a plan, and say what is wrong and where",
+                                   kValidateExamples, parsed.common);
+  validate->add_option("file", parsed.validate.file, "Plan, run config or model")
+      ->required()
+      ->type_name("FILE");
+  validate->add_option("--topology", parsed.validate.topology, "Check the schedule against these devices too")
+      ->type_name("FILE");
+  validate->callback(
+      [&parsed] { parsed.action = [&parsed] { return plan_validate(parsed.common, parsed.validate); }; });
 
-  CLI::App* diff = add_command(*plan, "diff", "What changed between two plans, in words", kDiffExamples, parsed.common);
+  CLI::App* diff =
+      add_command(*plan, "diff", "What changed between two plans, in words", kDiffExamples, parsed.common);
   diff->add_option("before", parsed.diff.before, "Plan or model")->required()->type_name("FILE");
   diff->add_option("after", parsed.diff.after, "Plan or model")->required()->type_name("FILE");
   diff->add_flag("--exit-code", parsed.diff.exit_code, "Exit code 1 when they differ");
   diff->callback([&parsed] { parsed.action = [&parsed] { return plan_diff(parsed.common, parsed.diff); }; });
 
-  CLI::App* convert = add_command(*plan, "convert", "Write a plan in its canonical form, or a model as a plan", kConvertExamples, parsed.common);
-  convert->add_option("file", parsed.convert.file, "Plan, run config or model")->required()->type_name("FILE");
-  convert->add_option("--to", parsed.convert.to, "Version of the plan schema")->required()->type_name("VERSION");
-  convert->add_option("--output", parsed.convert.output, "Where to write (default: stdout)")->type_name("FILE");
-  convert->add_flag("--indent", parsed.convert.indent, "For people: indented, in the order of the documentation");
-  convert->callback([&parsed] { parsed.action = [&parsed] { return plan_convert(parsed.common, parsed.convert); }; });
+  CLI::App* convert =
+      add_command(*plan, "convert", "Write a plan in its canonical form, or a model as a plan",
+                  kConvertExamples, parsed.common);
+  convert->add_option("file", parsed.convert.file, "Plan, run config or model")
+      ->required()
+      ->type_name("FILE");
+  convert->add_option("--to", parsed.convert.to, "Version of the plan schema")
+      ->required()
+      ->type_name("VERSION");
+  convert->add_option("--output", parsed.convert.output, "Where to write (default: stdout)")
+      ->type_name("FILE");
+  convert->add_flag("--indent", parsed.convert.indent,
+                    "For people: indented, in the order of the documentation");
+  convert->callback(
+      [&parsed] { parsed.action = [&parsed] { return plan_convert(parsed.common, parsed.convert); }; });
 }
 
 void add_plugins(CLI::App& app, Parsed& parsed) {
-  CLI::App* plugins = add_command(app, "plugins", "Which plug-ins there are, and what is wrong with any", kPluginsExamples, parsed.common);
+  CLI::App* plugins = add_command(app, "plugins", "Which plug-ins there are, and what is wrong with any",
+                                  kPluginsExamples, parsed.common);
   plugins->require_subcommand(0, 1);
   const auto options = [&parsed](CLI::App& command) {
-    command.add_option("--config", parsed.plugins.config, "See what a run with this config sees")->type_name("FILE");
+    command.add_option("--config", parsed.plugins.config, "See what a run with this config sees")
+        ->type_name("FILE");
     command.add_flag("--rescan", parsed.plugins.rescan, "Forget what earlier probes found");
-    command.add_flag("--explain", parsed.plugins.explain, "Say where each was found, its digest and interfaces");
+    command.add_flag("--explain", parsed.plugins.explain,
+                     "Say where each was found, its digest and interfaces");
   };
   options(*plugins);
   plugins->callback([&parsed] {
     if (!parsed.action) parsed.action = [&parsed] { return plugins_list(parsed.common, parsed.plugins); };
   });
-  CLI::App* list = add_command(*plugins, "list", "The same as `genie-host plugins`", kPluginsExamples, parsed.common);
+  CLI::App* list =
+      add_command(*plugins, "list", "The same as `genie-host plugins`", kPluginsExamples, parsed.common);
   options(*list);
-  list->callback([&parsed] { parsed.action = [&parsed] { return plugins_list(parsed.common, parsed.plugins); }; });
-  CLI::App* check = add_command(*plugins, "check", "Try plug-ins out in a child process; exit code 6 when one fails", kPluginsExamples, parsed.common);
-  check->add_option("path", parsed.plugins.paths, "Libraries, or folders of them")->required()->type_name("PATH");
-  check->callback([&parsed] { parsed.action = [&parsed] { return plugins_check(parsed.common, parsed.plugins); }; });
+  list->callback(
+      [&parsed] { parsed.action = [&parsed] { return plugins_list(parsed.common, parsed.plugins); }; });
+  CLI::App* check =
+      add_command(*plugins, "check", "Try plug-ins out in a child process; exit code 6 when one fails",
+                  kPluginsExamples, parsed.common);
+  check->add_option("path", parsed.plugins.paths, "Libraries, or folders of them")
+      ->required()
+      ->type_name("PATH");
+  check->callback(
+      [&parsed] { parsed.action = [&parsed] { return plugins_check(parsed.common, parsed.plugins); }; });
 }
 
 /// What was typed but is not known, with the nearest thing that is.
 plan::Diagnostic unknown_argument(const CLI::App& root) {
   const CLI::App* command = &root;
-  while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+  while (!command->get_subcommands().empty())
+    command = command->get_subcommands().front();
   const std::vector<std::string> extras = root.remaining(true);
   const std::string wrong = extras.empty() ? std::string() : extras.front();
   std::vector<std::string> names;
   for (const CLI::Option* option : command->get_options())
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-  for (const CLI::App* sub : command->get_subcommands([](const CLI::App*) { return true; })) names.push_back(sub->get_name());
+    for (const std::string& name : option->get_lnames())
+      names.push_back("--" + name);
+  for (const CLI::App* sub : command->get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(sub->get_name());
   const std::vector<std::string_view> known(names.begin(), names.end());
   const std::string_view near = plan::json::nearest(wrong, known);
-  const std::string help = fmt::format("genie-host{}{} --help", command == &root ? "" : " ", command == &root ? "" : command->get_name());
+  const std::string help = fmt::format("genie-host{}{} --help", command == &root ? "" : " ",
+                                       command == &root ? "" : command->get_name());
   plan::Diagnostic diagnostic;
   diagnostic.code = "GE0001";
   diagnostic.message = fmt::format("`{}` is not understood here", wrong);
-  diagnostic.help = near.empty() ? fmt::format("see {}", help) : fmt::format("did you mean `{}`? See {}", near, help);
+  diagnostic.help =
+      near.empty() ? fmt::format("see {}", help) : fmt::format("did you mean `{}`? See {}", near, help);
   return diagnostic;
 }
 
@@ -240,7 +297,9 @@ int fail_usage(const CLI::App& root, const CLI::ParseError& error, bool json) {
 
 }  // namespace
 
-std::string cli11_version() { return CLI11_VERSION; }
+std::string cli11_version() {
+  return CLI11_VERSION;
+}
 
 int main(int argc, const char* const* argv) {
   Parsed parsed;
@@ -255,15 +314,19 @@ int main(int argc, const char* const* argv) {
   add_common(app, parsed.common);
   app.add_flag("--version", parsed.version, "Print the version of everything that takes part");
 
-  CLI::App* run_command = add_command(app, "run", "Run what a config says (the same as --config without a command)", kRunExamples, parsed.common);
+  CLI::App* run_command =
+      add_command(app, "run", "Run what a config says (the same as --config without a command)", kRunExamples,
+                  parsed.common);
   add_run(*run_command, parsed.run);
   run_command->callback([&parsed] { parsed.action = [&parsed] { return run(parsed.common, parsed.run); }; });
   add_plan(app, parsed);
   add_plugins(app, parsed);
-  CLI::App* explain_command = add_command(app, "explain", "The whole story behind a diagnostic code", kExplainExamples, parsed.common);
+  CLI::App* explain_command = add_command(app, "explain", "The whole story behind a diagnostic code",
+                                          kExplainExamples, parsed.common);
   explain_command->add_option("code", parsed.explain.code, "Such as GE0010")->type_name("CODE");
   explain_command->add_flag("--all", parsed.explain.all, "All of them, as a page");
-  explain_command->callback([&parsed] { parsed.action = [&parsed] { return explain(parsed.common, parsed.explain); }; });
+  explain_command->callback(
+      [&parsed] { parsed.action = [&parsed] { return explain(parsed.common, parsed.explain); }; });
 
   try {
     app.parse(argc, argv);

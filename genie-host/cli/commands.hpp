@@ -13,7 +13,7 @@ namespace genie::cli {
 /// Options that most commands take.
 struct Common {
   bool json = false;
-  std::vector<std::string> plugins;      ///< --plugin
+  std::vector<std::string> plugins;  ///< --plugin
   std::string log_level = "warning";
   std::string log_file;
 };

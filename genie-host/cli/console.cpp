@@ -17,15 +17,21 @@ void write(std::FILE* stream, std::string_view text) {
 
 }  // namespace
 
-Console::Console(bool json) : json_(json), out_style_(report::style_of(STDOUT_FILENO)), err_style_(report::style_of(STDERR_FILENO)) {}
+Console::Console(bool json)
+    : json_(json), out_style_(report::style_of(STDOUT_FILENO)), err_style_(report::style_of(STDERR_FILENO)) {}
 
-void Console::print(std::string_view text) const { write(stdout, text); }
+void Console::print(std::string_view text) const {
+  write(stdout, text);
+}
 
 void Console::say(const plan::Diagnostics& diagnostics) const {
   std::string text = report::diagnostics_text(diagnostics, err_style_);
   for (const plan::Diagnostic& diagnostic : diagnostics) {
     if (diagnostic.severity != plan::Severity::error || diagnostic.code.empty()) continue;
-    text += "\n" + report::painted(err_style_, report::Paint::dim, "For the whole story: genie-host explain " + diagnostic.code) + "\n";
+    text += "\n" +
+            report::painted(err_style_, report::Paint::dim,
+                            "For the whole story: genie-host explain " + diagnostic.code) +
+            "\n";
     break;
   }
   write(stderr, text);

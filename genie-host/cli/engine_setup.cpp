@@ -24,7 +24,9 @@ plan::Result<runtime::EngineOptions> engine_options(const Common& common, Progre
   if (!log) return std::move(log).errors();
   runtime::EngineOptions options;
   options.log = std::move(*log);
-  options.progress = [&progress](std::uint64_t done, std::uint64_t total, std::string_view what) { progress.update(done, total, what); };
+  options.progress = [&progress](std::uint64_t done, std::uint64_t total, std::string_view what) {
+    progress.update(done, total, what);
+  };
   options.cancel = std::make_shared<runtime::CancelToken>();
   options.plugin_paths = common.plugins;
   options.set_environment = true;

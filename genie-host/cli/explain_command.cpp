@@ -19,17 +19,26 @@ struct Range {
   std::string_view title;
 };
 constexpr std::array kRanges = {
-    Range{"GE00", "Usage and configuration"}, Range{"GE01", "Plug-ins"},          Range{"GE02", "Sources and archives"},
-    Range{"GE03", "Plans: bytes, schema, structure"}, Range{"GE04", "Plans: types"}, Range{"GE05", "Scheduling"},
-    Range{"GE06", "Execution"},               Range{"GE07", "Tensors and verification"}, Range{"GE09", "Bugs in Genie"},
+    Range{"GE00", "Usage and configuration"},
+    Range{"GE01", "Plug-ins"},
+    Range{"GE02", "Sources and archives"},
+    Range{"GE03", "Plans: bytes, schema, structure"},
+    Range{"GE04", "Plans: types"},
+    Range{"GE05", "Scheduling"},
+    Range{"GE06", "Execution"},
+    Range{"GE07", "Tensors and verification"},
+    Range{"GE09", "Bugs in Genie"},
 };
 
 constexpr std::string_view kIntroduction =
     "# Diagnostics\n"
     "\n"
-    "Everything that Genie finds wrong has a code that keeps its meaning for ever. `genie-host explain CODE` prints what is\n"
-    "below; `genie-host explain --all` writes this page. With `--json`, and in reports, a diagnostic is an object with `code`,\n"
-    "`severity` (`error`, `warning`, `note`), `message`, and where they are known `file`, `pointer` (RFC 6901, into that file),\n"
+    "Everything that Genie finds wrong has a code that keeps its meaning for ever. `genie-host explain CODE` "
+    "prints what is\n"
+    "below; `genie-host explain --all` writes this page. With `--json`, and in reports, a diagnostic is an "
+    "object with `code`,\n"
+    "`severity` (`error`, `warning`, `note`), `message`, and where they are known `file`, `pointer` (RFC "
+    "6901, into that file),\n"
     "`node` (of the plan), `scope` (your module's path), `source` (your source line) and `help`.\n"
     "\n"
     "```\n"
@@ -55,7 +64,14 @@ std::string page() {
 
 std::string as_json(const plan::CodeInfo& info) {
   plan::json::Writer writer(2);
-  writer.begin_object().key("code").value(info.code).key("title").value(info.title).key("explanation").value(info.explanation).end_object();
+  writer.begin_object()
+      .key("code")
+      .value(info.code)
+      .key("title")
+      .value(info.title)
+      .key("explanation")
+      .value(info.explanation)
+      .end_object();
   return writer.take();
 }
 
@@ -71,28 +87,37 @@ int explain(const Common& common, const ExplainArguments& arguments) {
     std::string text;
     if (console.json()) {
       text = "[";
-      for (const plan::CodeInfo& info : plan::all_codes()) text += (text.size() > 1 ? ",\n" : "\n") + as_json(info);
+      for (const plan::CodeInfo& info : plan::all_codes())
+        text += (text.size() > 1 ? ",\n" : "\n") + as_json(info);
       text += "\n]\n";
     } else {
-      for (const plan::CodeInfo& info : plan::all_codes()) text += fmt::format("{}  {}\n", report::painted(console.out_style(), report::Paint::cyan, info.code), info.title);
+      for (const plan::CodeInfo& info : plan::all_codes())
+        text += fmt::format("{}  {}\n", report::painted(console.out_style(), report::Paint::cyan, info.code),
+                            info.title);
     }
     console.print(text);
     return 0;
   }
   std::string code = arguments.code;
-  std::transform(code.begin(), code.end(), code.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(code.begin(), code.end(), code.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   const plan::CodeInfo* info = plan::find_code(code);
   if (info == nullptr) {
     std::vector<std::string_view> known;
-    for (const plan::CodeInfo& one : plan::all_codes()) known.push_back(one.code);
+    for (const plan::CodeInfo& one : plan::all_codes())
+      known.push_back(one.code);
     const std::string_view near = plan::json::nearest(code, known);
-    return console.fail(runtime::failure(runtime::Category::config, GENIE_NOT_FOUND, "GE0020", fmt::format("there is no diagnostic {}", code),
-                                         near.empty() ? "`genie-host explain` lists all codes" : fmt::format("did you mean {}? `genie-host explain` lists all codes", near)));
+    return console.fail(runtime::failure(
+        runtime::Category::config, GENIE_NOT_FOUND, "GE0020", fmt::format("there is no diagnostic {}", code),
+        near.empty() ? "`genie-host explain` lists all codes"
+                     : fmt::format("did you mean {}? `genie-host explain` lists all codes", near)));
   }
   if (console.json())
     console.print(as_json(*info) + "\n");
   else
-    console.print(fmt::format("{}: {}\n\n{}", report::painted(console.out_style(), report::Paint::bold, info->code), info->title, info->explanation));
+    console.print(fmt::format("{}: {}\n\n{}",
+                              report::painted(console.out_style(), report::Paint::bold, info->code),
+                              info->title, info->explanation));
   return 0;
 }
 

@@ -42,7 +42,8 @@ std::string unchecked_text(const plan::Unchecked& unchecked) {
     if (parts.size() < kShown) parts.push_back(count == 1 ? op : fmt::format("{} ×{}", op, count));
   }
   if (ops.size() > kShown) parts.push_back(fmt::format("{} more", ops.size() - kShown));
-  return fmt::format("types of {} were not checked, no rule is known: {}", report::counted(nodes, "node"), fmt::join(parts, ", "));
+  return fmt::format("types of {} were not checked, no rule is known: {}", report::counted(nodes, "node"),
+                     fmt::join(parts, ", "));
 }
 
 /// Devices as the schedule itself names them, of any size and all connected: with these, V4 and V5 check everything but memory,
@@ -63,11 +64,14 @@ plan::Topology assumed_topology(const plan::Schedule& schedule) {
   for (const auto& [method, scheduled] : schedule.methods)
     for (const plan::Stage& stage : scheduled.stages) {
       plan::Device& used = device(stage.device);
-      if (std::find(used.kernels.begin(), used.kernels.end(), stage.kernels) == used.kernels.end()) used.kernels.push_back(stage.kernels);
+      if (std::find(used.kernels.begin(), used.kernels.end(), stage.kernels) == used.kernels.end())
+        used.kernels.push_back(stage.kernels);
     }
   for (const auto& [weight, devices] : schedule.residence.weights)
-    for (const std::string& id : devices) (void)device(id);
-  for (const auto& [state, id] : schedule.residence.states) (void)device(id);
+    for (const std::string& id : devices)
+      (void)device(id);
+  for (const auto& [state, id] : schedule.residence.states)
+    (void)device(id);
   return topology;
 }
 
@@ -78,7 +82,8 @@ int plan_show(const Common& common, const ShowArguments& arguments) {
   Progress progress(console.err_style());
   auto loaded = load_plan(common, arguments.file, progress);
   if (!loaded) return console.fail(loaded.failure());
-  auto text = console.json() ? report::plan_json(loaded->plan, arguments.view) : report::plan_text(loaded->plan, arguments.view, console.out_style());
+  auto text = console.json() ? report::plan_json(loaded->plan, arguments.view)
+                             : report::plan_text(loaded->plan, arguments.view, console.out_style());
   if (!text) return console.fail(with_file(std::move(text).errors(), arguments.file), Category::config);
   console.print(*text);
   return 0;
@@ -111,22 +116,35 @@ int plan_validate(const Common& common, const ValidateArguments& arguments) {
   const bool ok = !plan::has_errors(diagnostics);
   if (console.json()) {
     Writer writer(2);
-    writer.begin_object().key("plan").value(id).key("topology").value(assumed ? "assumed" : topology ? arguments.topology : "").key("valid").value(ok);
+    writer.begin_object()
+        .key("plan")
+        .value(id)
+        .key("topology")
+        .value(assumed    ? "assumed"
+               : topology ? arguments.topology
+                          : "")
+        .key("valid")
+        .value(ok);
     writer.key("level").value(fmt::format("V{}", static_cast<int>(validation.reached)));
     writer.key("diagnostics").raw(plan::to_json(diagnostics));
     writer.key("unchecked").begin_object();
-    for (const auto& [op, count] : validation.unchecked.ops) writer.key(op).value(count);
+    for (const auto& [op, count] : validation.unchecked.ops)
+      writer.key(op).value(count);
     writer.end_object().end_object();
     console.print(writer.take() + "\n");
   }
   if (!diagnostics.empty()) console.say(diagnostics);
   if (!ok) return static_cast<int>(Category::invalid_plan);
   if (console.json()) return 0;
-  std::string text = fmt::format("{} {} · {} · valid up to level V{}\n", report::painted(console.out_style(), Paint::green, "✓"), arguments.file,
+  std::string text = fmt::format("{} {} · {} · valid up to level V{}\n",
+                                 report::painted(console.out_style(), Paint::green, "✓"), arguments.file,
                                  id.substr(0, 19), static_cast<int>(validation.reached));
   if (!validation.unchecked.ops.empty())
-    for (const std::string& line : report::wrapped(unchecked_text(validation.unchecked), console.out_style().width - 2)) text += "  " + line + "\n";
-  if (assumed) text += "  memory, kernels and links were not checked: that needs the devices, --topology cluster.json\n";
+    for (const std::string& line :
+         report::wrapped(unchecked_text(validation.unchecked), console.out_style().width - 2))
+      text += "  " + line + "\n";
+  if (assumed)
+    text += "  memory, kernels and links were not checked: that needs the devices, --topology cluster.json\n";
   console.print(text);
   return 0;
 }
@@ -141,11 +159,21 @@ int plan_diff(const Common& common, const DiffArguments& arguments) {
   const std::vector<plan::Change> changes = plan::diff(before->plan, after->plan);
   if (console.json()) {
     Writer writer(2);
-    writer.begin_object().key("before").value(plan::plan_id(before->plan)).key("after").value(plan::plan_id(after->plan));
+    writer.begin_object()
+        .key("before")
+        .value(plan::plan_id(before->plan))
+        .key("after")
+        .value(plan::plan_id(after->plan));
     writer.key("changes").begin_array();
     for (const plan::Change& change : changes) {
       writer.begin_object().key("kind").value(change.kind).key("subject").value(change.subject);
-      writer.key("before").value(change.before).key("after").value(change.after).key("text").value(change.text).end_object();
+      writer.key("before")
+          .value(change.before)
+          .key("after")
+          .value(change.after)
+          .key("text")
+          .value(change.text)
+          .end_object();
     }
     writer.end_array().end_object();
     console.print(writer.take() + "\n");
@@ -153,8 +181,10 @@ int plan_diff(const Common& common, const DiffArguments& arguments) {
     console.print(fmt::format("equal: both are {}\n", plan::plan_id(before->plan)));
   } else {
     std::string text;
-    for (const plan::Change& change : changes) text += change.text + "\n";
-    text += fmt::format("{}\n", report::painted(console.out_style(), Paint::dim, report::counted(changes.size(), "change")));
+    for (const plan::Change& change : changes)
+      text += change.text + "\n";
+    text += fmt::format(
+        "{}\n", report::painted(console.out_style(), Paint::dim, report::counted(changes.size(), "change")));
     console.print(text);
   }
   return arguments.exit_code && !changes.empty() ? 1 : 0;
@@ -164,19 +194,25 @@ int plan_convert(const Common& common, const ConvertArguments& arguments) {
   const Console console(common.json);
   const std::string current = fmt::format("{}.{}", plan::kSchemaMajor, plan::kSchemaMinor);
   if (arguments.to != current)
-    return console.fail(runtime::failure(Category::config, GENIE_UNIMPLEMENTED, "GE0018", fmt::format("plans of version {} cannot be written", arguments.to),
-                                         fmt::format("this host reads and writes version {}: --to {}", current, current)));
+    return console.fail(
+        runtime::failure(Category::config, GENIE_UNIMPLEMENTED, "GE0018",
+                         fmt::format("plans of version {} cannot be written", arguments.to),
+                         fmt::format("this host reads and writes version {}: --to {}", current, current)));
   Progress progress(console.err_style());
   auto loaded = load_plan(common, arguments.file, progress);
   if (!loaded) return console.fail(loaded.failure());
   std::error_code ignored;
-  const std::filesystem::path into = arguments.output.empty() ? std::filesystem::current_path(ignored) : std::filesystem::absolute(arguments.output, ignored).parent_path();
+  const std::filesystem::path into = arguments.output.empty()
+                                         ? std::filesystem::current_path(ignored)
+                                         : std::filesystem::absolute(arguments.output, ignored).parent_path();
   if (!loaded->engine) {
     // Locations are relative to the document that holds them: seen from another folder they are other paths.
     const std::filesystem::path from = std::filesystem::absolute(arguments.file, ignored).parent_path();
     if (from != into)
       for (auto& [digest, location] : loaded->plan.locations)
-        location.uri = std::filesystem::path(config::resolve_path(location.uri, from)).lexically_proximate(into).string();
+        location.uri = std::filesystem::path(config::resolve_path(location.uri, from))
+                           .lexically_proximate(into)
+                           .string();
   }
   plan::EncodeOptions options;
   options.locations = true;

@@ -51,9 +51,10 @@ runtime::Result<std::string> read_text(const std::string& file) {
   std::string text((std::istreambuf_iterator<char>(stream)), {});
   std::error_code error;
   if (stream && !std::filesystem::is_directory(file, error)) return text;
-  runtime::Failure missing = failure(Category::config, GENIE_NOT_FOUND, "GE0002",
-                                     std::filesystem::exists(file, error) ? "the file cannot be read" : "there is no such file",
-                                     "check the path");
+  runtime::Failure missing =
+      failure(Category::config, GENIE_NOT_FOUND, "GE0002",
+              std::filesystem::exists(file, error) ? "the file cannot be read" : "there is no such file",
+              "check the path");
   missing.diagnostics.front().file = file;
   return missing;
 }

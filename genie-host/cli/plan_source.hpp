@@ -19,7 +19,8 @@ struct LoadedPlan {
 };
 
 /// V0 and V1 of a plan document; a model or a run config is captured (V0–V3).
-[[nodiscard]] runtime::Result<LoadedPlan> load_plan(const Common& common, const std::string& file, Progress& progress);
+[[nodiscard]] runtime::Result<LoadedPlan> load_plan(const Common& common, const std::string& file,
+                                                    Progress& progress);
 
 /// The bytes of a file, or GE0002.
 [[nodiscard]] runtime::Result<std::string> read_text(const std::string& file);

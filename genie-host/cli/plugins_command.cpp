@@ -43,11 +43,14 @@ plan::Result<plugin::Catalogue> discover(const Common& common, const PluginsArgu
 Paint colour_of(Candidate::State state) {
   switch (state) {
     case Candidate::State::usable:
-    case Candidate::State::loaded: return Paint::green;
+    case Candidate::State::loaded:
+      return Paint::green;
     case Candidate::State::failed:
     case Candidate::State::refused:
-    case Candidate::State::quarantined: return Paint::red;
-    default: return Paint::dim;
+    case Candidate::State::quarantined:
+      return Paint::red;
+    default:
+      return Paint::dim;
   }
 }
 
@@ -57,25 +60,34 @@ std::string title_of(const Candidate& candidate) {
 
 std::string listing(std::span<const Candidate> candidates, const report::Style& style, bool explain) {
   if (candidates.empty())
-    return "no plug-ins were found; they are searched in --plugin, the run config's /plugins/paths, GENIE_PLUGIN_PATH and the install folder\n";
-  Table table({Table::Align::left, Table::Align::left, Table::Align::left, Table::Align::left, Table::Align::left});
-  table.row({painted(style, Paint::dim, "plug-in"), painted(style, Paint::dim, "version"), painted(style, Paint::dim, "kind"),
-             painted(style, Paint::dim, "state"), painted(style, Paint::dim, "built with")});
+    return "no plug-ins were found; they are searched in --plugin, the run config's /plugins/paths, "
+           "GENIE_PLUGIN_PATH and the install folder\n";
+  Table table(
+      {Table::Align::left, Table::Align::left, Table::Align::left, Table::Align::left, Table::Align::left});
+  table.row({painted(style, Paint::dim, "plug-in"), painted(style, Paint::dim, "version"),
+             painted(style, Paint::dim, "kind"), painted(style, Paint::dim, "state"),
+             painted(style, Paint::dim, "built with")});
   for (const Candidate& candidate : candidates)
-    table.row({painted(style, Paint::cyan, title_of(candidate)), candidate.manifest.version, fmt::format("{}", fmt::join(candidate.manifest.kinds, ", ")),
-               painted(style, colour_of(candidate.state), plugin::name(candidate.state)), painted(style, Paint::dim, candidate.build)});
+    table.row({painted(style, Paint::cyan, title_of(candidate)), candidate.manifest.version,
+               fmt::format("{}", fmt::join(candidate.manifest.kinds, ", ")),
+               painted(style, colour_of(candidate.state), plugin::name(candidate.state)),
+               painted(style, Paint::dim, candidate.build)});
   std::string text = table.text("");
   for (const Candidate& candidate : candidates) {
     const bool trouble = !candidate.diagnostics.empty();
     if (!explain && !trouble) continue;
     text += fmt::format("\n{}: {}\n", title_of(candidate), plugin::name(candidate.state));
-    text += fmt::format("  {} (through {}{})\n", candidate.library.empty() ? candidate.manifest_path.string() : candidate.library.string(), candidate.through,
-                        candidate.remembered ? ", probe remembered" : "");
+    text +=
+        fmt::format("  {} (through {}{})\n",
+                    candidate.library.empty() ? candidate.manifest_path.string() : candidate.library.string(),
+                    candidate.through, candidate.remembered ? ", probe remembered" : "");
     if (explain && !candidate.manifest.sha256.empty())
-      text += fmt::format("  ABI {}.{} · {} · sha256 {}\n", candidate.manifest.abi_major, candidate.manifest.abi_minor, fmt::join(candidate.manifest.interfaces, ", "),
+      text += fmt::format("  ABI {}.{} · {} · sha256 {}\n", candidate.manifest.abi_major,
+                          candidate.manifest.abi_minor, fmt::join(candidate.manifest.interfaces, ", "),
                           candidate.manifest.sha256);
     for (const plan::Diagnostic& diagnostic : candidate.diagnostics) {
-      text += fmt::format("  {} {}\n", painted(style, colour_of(candidate.state), diagnostic.code), diagnostic.message);
+      text += fmt::format("  {} {}\n", painted(style, colour_of(candidate.state), diagnostic.code),
+                          diagnostic.message);
       if (!diagnostic.help.empty()) text += fmt::format("    help: {}\n", diagnostic.help);
     }
   }
@@ -87,13 +99,30 @@ std::string as_json(std::span<const Candidate> candidates) {
   writer.begin_object().key("plugins").begin_array();
   for (const Candidate& candidate : candidates) {
     const plugin::Manifest& manifest = candidate.manifest;
-    writer.begin_object().key("id").value(manifest.id).key("version").value(manifest.version).key("state").value(plugin::name(candidate.state));
+    writer.begin_object()
+        .key("id")
+        .value(manifest.id)
+        .key("version")
+        .value(manifest.version)
+        .key("state")
+        .value(plugin::name(candidate.state));
     writer.key("kinds").begin_array();
-    for (const std::string& kind : manifest.kinds) writer.value(kind);
+    for (const std::string& kind : manifest.kinds)
+      writer.value(kind);
     writer.end_array().key("interfaces").begin_array();
-    for (const std::string& interface : manifest.interfaces) writer.value(interface);
-    writer.end_array().key("library").value(candidate.library.string()).key("manifest").value(candidate.manifest_path.string());
-    writer.key("through").value(candidate.through).key("sha256").value(manifest.sha256).key("build").value(candidate.build);
+    for (const std::string& interface : manifest.interfaces)
+      writer.value(interface);
+    writer.end_array()
+        .key("library")
+        .value(candidate.library.string())
+        .key("manifest")
+        .value(candidate.manifest_path.string());
+    writer.key("through")
+        .value(candidate.through)
+        .key("sha256")
+        .value(manifest.sha256)
+        .key("build")
+        .value(candidate.build);
     writer.key("diagnostics").raw(plan::to_json(candidate.diagnostics)).end_object();
   }
   writer.end_array().end_object();
@@ -101,7 +130,8 @@ std::string as_json(std::span<const Candidate> candidates) {
 }
 
 bool broken(const Candidate& candidate) {
-  return candidate.state == Candidate::State::failed || candidate.state == Candidate::State::refused || candidate.state == Candidate::State::quarantined;
+  return candidate.state == Candidate::State::failed || candidate.state == Candidate::State::refused ||
+         candidate.state == Candidate::State::quarantined;
 }
 
 }  // namespace
@@ -110,7 +140,8 @@ int plugins_list(const Common& common, const PluginsArguments& arguments) {
   const Console console(common.json);
   auto catalogue = discover(common, arguments);
   if (!catalogue) return console.fail(std::move(catalogue).errors(), runtime::Category::config);
-  console.print(console.json() ? as_json(catalogue->candidates()) : listing(catalogue->candidates(), console.out_style(), arguments.explain));
+  console.print(console.json() ? as_json(catalogue->candidates())
+                               : listing(catalogue->candidates(), console.out_style(), arguments.explain));
   return 0;
 }
 

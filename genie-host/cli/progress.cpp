@@ -17,7 +17,9 @@ constexpr std::size_t kBarCells = 20;
 
 Progress::Progress(const report::Style& style) : style_(style), active_(::isatty(STDERR_FILENO) == 1) {}
 
-Progress::~Progress() { clear(); }
+Progress::~Progress() {
+  clear();
+}
 
 void Progress::clear() {
   if (!active_) return;
@@ -46,14 +48,18 @@ void Progress::update(std::uint64_t done, std::uint64_t total, std::string_view 
   if (now - began_ < kShownAfter || now - drawn_ < kRedrawnAfter) return;
   drawn_ = now;
   shown_ = true;
-  const auto elapsed_ns = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now - began_).count());
+  const auto elapsed_ns =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now - began_).count());
   std::string line;
   if (total > 0) {
     const double fraction = static_cast<double>(done) / static_cast<double>(total);
-    line = fmt::format("  {}  {}  {}", what_, report::painted(style_, report::Paint::cyan, report::bar(fraction, kBarCells)), report::percent_text(fraction, false));
+    line = fmt::format("  {}  {}  {}", what_,
+                       report::painted(style_, report::Paint::cyan, report::bar(fraction, kBarCells)),
+                       report::percent_text(fraction, false));
     if (fraction > 0.01) {
       const double left = static_cast<double>(elapsed_ns) * (1 - fraction) / fraction;
-      line += fmt::format("  {} left", report::duration_text(static_cast<std::uint64_t>(left) / 1'000'000'000 * 1'000'000'000));
+      line += fmt::format("  {} left", report::duration_text(static_cast<std::uint64_t>(left) /
+                                                             1'000'000'000 * 1'000'000'000));
     }
   } else {
     line = fmt::format("  {}  {}", what_, report::duration_text(elapsed_ns));

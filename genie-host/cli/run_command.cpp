@@ -28,7 +28,9 @@ int fail_early(const Console& console, const runtime::Failure& failure) {
 
 int run(const Common& common, const RunArguments& arguments) {
   const Console console(common.json);
-  const auto usage = [&](plan::Diagnostics diagnostics) { return fail_early(console, runtime::failure(runtime::Category::config, std::move(diagnostics))); };
+  const auto usage = [&](plan::Diagnostics diagnostics) {
+    return fail_early(console, runtime::failure(runtime::Category::config, std::move(diagnostics)));
+  };
 
   std::vector<config::Edit> edits;
   for (const std::string& text : arguments.set) {
@@ -54,7 +56,9 @@ int run(const Common& common, const RunArguments& arguments) {
     return fail_early(console, engine.failure());
   }
   runtime::JobOptions job;
-  job.steps_done = [&progress](std::uint64_t done, std::uint64_t total) { progress.update(done, total, fmt::format("running {} steps", total)); };
+  job.steps_done = [&progress](std::uint64_t done, std::uint64_t total) {
+    progress.update(done, total, fmt::format("running {} steps", total));
+  };
   const runtime::JobOutcome outcome = runtime::run_job(*engine, job);
   progress.clear();
 

@@ -1,5 +1,5 @@
-// The sections of a run config. decode_run.cpp would be one long function; each section here reads its own object and leaves
-// the defaults where a key is absent. The steps of `run` are in decode_steps.cpp.
+// The sections of a run config, each with a function that reads its object and leaves the defaults where a key is absent. The
+// section `run` is in decode_steps.cpp.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -26,28 +26,36 @@ struct HintKind {
 
 constexpr std::string_view kOpenValue = "the value to use in place of the inferred one";
 constexpr std::array kHintKinds = {
-    HintKind{"pin", true, false, ""},           HintKind{"forbid", true, false, ""},
-    HintKind{"colocate", false, false, ""},     HintKind{"separate", false, false, ""},
-    HintKind{"replicate", true, false, ""},     HintKind{"phase", false, false, kOpenValue},
-    HintKind{"role", false, false, kOpenValue}, HintKind{"modality", false, false, kOpenValue},
+    HintKind{"pin", true, false, ""},
+    HintKind{"forbid", true, false, ""},
+    HintKind{"colocate", false, false, ""},
+    HintKind{"separate", false, false, ""},
+    HintKind{"replicate", true, false, ""},
+    HintKind{"phase", false, false, kOpenValue},
+    HintKind{"role", false, false, kOpenValue},
+    HintKind{"modality", false, false, kOpenValue},
     HintKind{"priority", false, false, "a transfer class"},
-    HintKind{"budget", true, true, ""},         HintKind{"recompute", false, false, "`allow` or `never`"},
+    HintKind{"budget", true, true, ""},
+    HintKind{"recompute", false, false, "`allow` or `never`"},
 };
 
 /// One line for the several keys that a kind of hint has or has not.
-void check_presence(Context& context, const ObjectReader& reader, std::string_view kind, std::string_view key, bool wanted,
-                    std::string_view why) {
+void check_presence(Context& context, const ObjectReader& reader, std::string_view kind, std::string_view key,
+                    bool wanted, std::string_view why) {
   if (wanted) {
     (void)reader.required(key, why);
   } else if (reader.has(key)) {
-    context.findings.report("GE0014", reader.pointer(key), fmt::format("a hint of kind `{}` takes no `{}`", kind, key),
+    context.findings.report("GE0014", reader.pointer(key),
+                            fmt::format("a hint of kind `{}` takes no `{}`", kind, key),
                             fmt::format("leave `{}` out", key));
   }
 }
 
 }  // namespace
 
-std::string Context::path(std::string_view text) const { return resolve_path(text, folder); }
+std::string Context::path(std::string_view text) const {
+  return resolve_path(text, folder);
+}
 
 void Context::read_path(const ObjectReader& reader, std::string_view key, std::string& into) const {
   std::string text;
@@ -66,10 +74,13 @@ void Context::read_plugin(const ObjectReader& reader, PluginUse& into) const {
 namespace {
 
 void decode_schema(Context& context, const ObjectReader& root) {
-  if (const auto schema = root.member("schema"); schema && expect_kind(context.findings, *schema, Kind::string))
+  if (const auto schema = root.member("schema");
+      schema && expect_kind(context.findings, *schema, Kind::string))
     if (schema->string() != "genie.run")
-      context.findings.report("GE0015", schema->pointer(), fmt::format("this is a `{}` document, not a run config", schema->string()),
-                              "a run config says \"schema\": \"genie.run\"; see `genie-host run --help` for an example");
+      context.findings.report(
+          "GE0015", schema->pointer(),
+          fmt::format("this is a `{}` document, not a run config", schema->string()),
+          "a run config says \"schema\": \"genie.run\"; see `genie-host run --help` for an example");
   const auto version = root.member("version");
   if (!version) return;
   const ObjectReader reader(context.findings, *version, {"major", "minor"});
@@ -80,10 +91,11 @@ void decode_schema(Context& context, const ObjectReader& root) {
   if (const auto view = reader.required("minor", "1"))
     if (const auto value = read_integer(context.findings, *view)) minor = *value;
   if (major != plan::kSchemaMajor || minor != plan::kSchemaMinor)
-    context.findings.report("GE0015", version->pointer(),
-                            fmt::format("run config version {}.{} is not known to this host, which reads {}.{}", major, minor,
-                                        plan::kSchemaMajor, plan::kSchemaMinor),
-                            "write the config for this version, or run a host of that version");
+    context.findings.report(
+        "GE0015", version->pointer(),
+        fmt::format("run config version {}.{} is not known to this host, which reads {}.{}", major, minor,
+                    plan::kSchemaMajor, plan::kSchemaMinor),
+        "write the config for this version, or run a host of that version");
 }
 
 void decode_allowed(Context& context, View list, std::vector<AllowedPlugin>& into) {
@@ -91,13 +103,16 @@ void decode_allowed(Context& context, View list, std::vector<AllowedPlugin>& int
   for (const auto [key, item] : list.items()) {
     const ObjectReader reader(context.findings, item, {"id", "sha256"});
     AllowedPlugin allowed;
-    if (reader.required("id", "the plug-in's id, such as org.genie.policy-default")) reader.text("id", allowed.id);
-    if (const auto sha = reader.required("sha256", "the digest of its library, as `genie-host plugins` prints it")) {
+    if (reader.required("id", "the plug-in's id, such as org.genie.policy-default"))
+      reader.text("id", allowed.id);
+    if (const auto sha =
+            reader.required("sha256", "the digest of its library, as `genie-host plugins` prints it")) {
       if (expect_kind(context.findings, *sha, Kind::string)) {
         allowed.sha256 = sha->string();
         const bool hex = allowed.sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
         if (!hex || allowed.sha256.size() != 64)
-          context.findings.report("GE0013", sha->pointer(), fmt::format("`{}` is no SHA-256 digest", allowed.sha256),
+          context.findings.report("GE0013", sha->pointer(),
+                                  fmt::format("`{}` is no SHA-256 digest", allowed.sha256),
                                   "write 64 lower-case hexadecimal digits");
       }
     }
@@ -121,8 +136,9 @@ void decode_source(Context& context, View view, Source& into) {
   const std::size_t count = at_most_one(context.findings, reader, {"uri", "plan"},
                                         "name a model with `uri`, or a saved plan with `plan`, not both");
   if (reader.ok() && count == 0)
-    context.findings.report("GE0011", reader.pointer(), "the source names nothing to run",
-                            "add `uri`: the path of a model (\"model.pt2\"), or `plan`: the path of a saved plan");
+    context.findings.report(
+        "GE0011", reader.pointer(), "the source names nothing to run",
+        "add `uri`: the path of a model (\"model.pt2\"), or `plan`: the path of a saved plan");
 }
 
 void decode_kernels(Context& context, View view, std::vector<PluginUse>& into) {
@@ -140,13 +156,16 @@ void decode_hint_kind(Context& context, const ObjectReader& reader, plan::Constr
   const auto kind = reader.required("kind", "what the hint asks for: pin, forbid, colocate, …");
   if (!kind) return;
   std::array<std::string_view, kHintKinds.size()> names;
-  std::transform(kHintKinds.begin(), kHintKinds.end(), names.begin(), [](const HintKind& one) { return one.name; });
+  std::transform(kHintKinds.begin(), kHintKinds.end(), names.begin(),
+                 [](const HintKind& one) { return one.name; });
   const auto index = read_word(context.findings, *kind, names);
   if (!index) return;
   const HintKind& known = kHintKinds[*index];
   hint.kind = known.name;
-  check_presence(context, reader, known.name, "device", known.needs_device, "the id of a device of the topology");
-  check_presence(context, reader, known.name, "bytes", known.needs_bytes, "the bytes it may use on the device");
+  check_presence(context, reader, known.name, "device", known.needs_device,
+                 "the id of a device of the topology");
+  check_presence(context, reader, known.name, "bytes", known.needs_bytes,
+                 "the bytes it may use on the device");
   check_presence(context, reader, known.name, "value", !known.value_help.empty(), known.value_help);
   if (const auto value = reader.member("value"); value && known.name == "recompute") {
     constexpr std::array<std::string_view, 2> kWords = {"allow", "never"};
@@ -162,13 +181,17 @@ plan::Constraint decode_hint(Context& context, View view, std::size_t number) {
   hint.origin = fmt::format("{}#{}", context.file, view.pointer());
   reader.text("id", hint.id);
   decode_hint_kind(context, reader, hint);
-  if (reader.required("select", "what it is about: a module path with `*` and `**`, or op:, role:, phase:, weight:, state:, node:"))
+  if (reader.required(
+          "select",
+          "what it is about: a module path with `*` and `**`, or op:, role:, phase:, weight:, state:, node:"))
     reader.text("select", hint.select);
   reader.text("device", hint.device);
   if (hint.kind != "recompute") reader.text("value", hint.value);
-  if (const auto value = reader.member("value"); value && hint.kind == "recompute" && value->is(Kind::string)) hint.value = value->string();
+  if (const auto value = reader.member("value"); value && hint.kind == "recompute" && value->is(Kind::string))
+    hint.value = value->string();
   if (const auto bytes = reader.member("bytes"))
-    if (const auto value = read_integer(context.findings, *bytes, {0})) hint.bytes = static_cast<std::uint64_t>(*value);
+    if (const auto value = read_integer(context.findings, *bytes, {0}))
+      hint.bytes = static_cast<std::uint64_t>(*value);
   if (const auto strength = reader.member("strength")) {
     constexpr std::array<std::string_view, 2> kWords = {"hard", "soft"};
     if (const auto index = read_word(context.findings, *strength, kWords)) hint.strength = kWords[*index];
@@ -177,17 +200,20 @@ plan::Constraint decode_hint(Context& context, View view, std::size_t number) {
     if (const auto value = read_number(context.findings, *weight)) {
       hint.weight = *value;
       if (*value <= 0)
-        context.findings.report("GE0013", weight->pointer(), "a hint's weight is positive", "write a number above 0; 1 is the default");
+        context.findings.report("GE0013", weight->pointer(), "a hint's weight is positive",
+                                "write a number above 0; 1 is the default");
     }
     if (hint.strength != "soft")
-      context.findings.report("GE0014", weight->pointer(), "a hard hint has no weight", "leave `weight` out, or write \"strength\": \"soft\"");
+      context.findings.report("GE0014", weight->pointer(), "a hard hint has no weight",
+                              "leave `weight` out, or write \"strength\": \"soft\"");
   }
   return hint;
 }
 
 void decode_hints(Context& context, View view, std::vector<plan::Constraint>& into) {
   if (!expect_kind(context.findings, view, Kind::array)) return;
-  for (const auto [key, item] : view.items()) into.push_back(decode_hint(context, item, into.size()));
+  for (const auto [key, item] : view.items())
+    into.push_back(decode_hint(context, item, into.size()));
 }
 
 void decode_outputs(Context& context, View view, Outputs& into) {
@@ -202,12 +228,14 @@ void decode_outputs(Context& context, View view, Outputs& into) {
 
 void decode_expect(Context& context, View view, Expect& into) {
   const ObjectReader reader(context.findings, view, {"file", "rtol", "atol"});
-  if (reader.required("file", "the `.safetensors` file with the expected outputs")) context.read_path(reader, "file", into.file);
+  if (reader.required("file", "the `.safetensors` file with the expected outputs"))
+    context.read_path(reader, "file", into.file);
   reader.number("rtol", into.rtol);
   reader.number("atol", into.atol);
   for (const auto& [key, value] : {std::pair{"rtol", into.rtol}, std::pair{"atol", into.atol}})
     if (value < 0)
-      context.findings.report("GE0013", reader.pointer(key), fmt::format("a tolerance of {} can never hold", value),
+      context.findings.report("GE0013", reader.pointer(key),
+                              fmt::format("a tolerance of {} can never hold", value),
                               "write 0 (equal bits, when both are 0) or more");
 }
 
@@ -223,15 +251,16 @@ void check_meaning(Context& context, const RunConfig& config) {
   std::set<std::string_view> ids;
   for (std::size_t i = 0; i < config.hints.size(); ++i)
     if (!ids.insert(config.hints[i].id).second)
-      context.findings.report("GE0017", fmt::format("/hints/{}/id", i), fmt::format("two hints have the id `{}`", config.hints[i].id),
+      context.findings.report("GE0017", fmt::format("/hints/{}/id", i),
+                              fmt::format("two hints have the id `{}`", config.hints[i].id),
                               "give each hint an id of its own, or leave the ids out");
   check_steps(context, config.run);
 }
 
 }  // namespace
 
-plan::Result<RunConfig> decode_run(std::string_view bytes, std::string_view file, const std::filesystem::path& folder,
-                                   std::span<const Edit> edits) {
+plan::Result<RunConfig> decode_run(std::string_view bytes, std::string_view file,
+                                   const std::filesystem::path& folder, std::span<const Edit> edits) {
   auto text = apply_edits(bytes, edits, file);
   if (!text) return std::move(text).errors();
   auto document = Document::parse(*text, {.comments = true, .limits = {}}, file);
@@ -242,13 +271,14 @@ plan::Result<RunConfig> decode_run(std::string_view bytes, std::string_view file
   std::error_code ignored;  // absolute() fails only without a working directory; the path then stays relative
   config.folder = folder.is_absolute() ? folder : std::filesystem::absolute(folder, ignored);
   std::vector<std::string> set_pointers;
-  for (const Edit& edit : edits) set_pointers.push_back(edit.pointer);
+  for (const Edit& edit : edits)
+    set_pointers.push_back(edit.pointer);
   Findings findings(file, std::move(set_pointers));
   Context context{findings, config.file, config.folder};
 
   const ObjectReader root(findings, document->root(),
-                          {"schema", "version", "plugins", "source", "policy", "kernels", "backend", "hints", "run", "outputs",
-                           "expect", "report"});
+                          {"schema", "version", "plugins", "source", "policy", "kernels", "backend", "hints",
+                           "run", "outputs", "expect", "report"});
   decode_schema(context, root);
   if (const auto view = root.member("plugins")) decode_plugins(context, *view, config.plugins);
   if (const auto view = root.member("source")) decode_source(context, *view, config.source);
@@ -279,7 +309,8 @@ plan::Result<RunConfig> read_run(const std::filesystem::path& path, std::span<co
     plan::Diagnostic diagnostic;
     diagnostic.code = "GE0002";
     diagnostic.file = path.string();
-    diagnostic.message = std::filesystem::exists(path, error) ? "the run config cannot be read" : "there is no such run config";
+    diagnostic.message = std::filesystem::exists(path, error) ? "the run config cannot be read"
+                                                              : "there is no such run config";
     diagnostic.help = "name a file: genie-host --config run.json";
     return diagnostic;
   }

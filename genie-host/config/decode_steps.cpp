@@ -23,7 +23,8 @@ std::optional<plan::DType> decode_dtype(Context& context, View view) {
   const auto dtype = plan::dtype_from_name(view.string());
   if (!dtype)
     context.findings.report("GE0013", view.pointer(), fmt::format("`{}` is no element type", view.string()),
-                            "write one of f32, f16, bf16, f64, i64, i32, i16, i8, u8, bool, c64, …; docs/run-config.md lists them");
+                            "write one of f32, f16, bf16, f64, i64, i32, i16, i8, u8, bool, c64, …; "
+                            "docs/run-config.md lists them");
   return dtype;
 }
 
@@ -31,7 +32,8 @@ RandomInput decode_random(Context& context, View view) {
   RandomInput random;
   const ObjectReader reader(context.findings, view, {"seed", "shape", "dtype", "low", "high"});
   reader.integer("seed", random.seed, {0, kMaxExactInteger});
-  if (const auto shape = reader.member("shape"); shape && expect_kind(context.findings, *shape, Kind::array)) {
+  if (const auto shape = reader.member("shape");
+      shape && expect_kind(context.findings, *shape, Kind::array)) {
     random.shape.emplace();
     for (const auto [key, item] : shape->items())
       if (const auto size = read_integer(context.findings, item, {0})) random.shape->push_back(*size);
@@ -45,13 +47,16 @@ RandomInput decode_random(Context& context, View view) {
 /// Numbers, true, false, the three words JSON has no number for, and lists of these.
 void check_literal(Context& context, View view) {
   if (view.is(Kind::array)) {
-    for (const auto [key, item] : view.items()) check_literal(context, item);
+    for (const auto [key, item] : view.items())
+      check_literal(context, item);
   } else if (view.is(Kind::string)) {
     constexpr std::array<std::string_view, 3> kWords = {"NaN", "Infinity", "-Infinity"};
     (void)read_word(context.findings, view, kWords);
   } else if (view.is(Kind::null) || view.is(Kind::object)) {
-    context.findings.report("GE0012", view.pointer(), fmt::format("expected a number or a list of numbers, found {}", in_words(view.kind())),
-                            "write 0.5, true, or [[1, 2], [3, 4]]");
+    context.findings.report(
+        "GE0012", view.pointer(),
+        fmt::format("expected a number or a list of numbers, found {}", in_words(view.kind())),
+        "write 0.5, true, or [[1, 2], [3, 4]]");
   }
 }
 
@@ -63,12 +68,14 @@ OutputInput decode_output_reference(Context& context, View view) {
   const std::size_t slash = text.find('/');
   const std::string_view step = text.substr(0, slash);
   const auto [end, error] = std::from_chars(step.data(), step.data() + step.size(), reference.step);
-  const bool canonical = error == std::errc{} && end == step.data() + step.size() && std::to_string(reference.step) == step;
+  const bool canonical =
+      error == std::errc{} && end == step.data() + step.size() && std::to_string(reference.step) == step;
   constexpr std::int64_t kMaxStep = kMaxRepeat - 1;
   const bool in_range = reference.step >= -kMaxStep && reference.step <= kMaxStep;
   if (slash == std::string_view::npos || slash + 1 == text.size() || !canonical || !in_range) {
-    context.findings.report("GE0013", view.pointer(), fmt::format("`{}` does not name an output of a step", text),
-                            "write the step's number and the output's name, \"0/next\", or \"-1/next\" for the step before");
+    context.findings.report(
+        "GE0013", view.pointer(), fmt::format("`{}` does not name an output of a step", text),
+        "write the step's number and the output's name, \"0/next\", or \"-1/next\" for the step before");
     return reference;
   }
   reference.output = text.substr(slash + 1);
@@ -83,12 +90,16 @@ Input decode_input(Context& context, View view) {
   const std::size_t count = at_most_one(context.findings, reader, {"file", "random", "value", "output"},
                                         "an input comes from one place: leave one key");
   if (count == 0)
-    context.findings.report("GE0011", input.pointer, "the input does not say where it comes from",
-                            "add `file` (.npy or .safetensors), `value`, `random`, or `output` (of an earlier step)");
+    context.findings.report(
+        "GE0011", input.pointer, "the input does not say where it comes from",
+        "add `file` (.npy or .safetensors), `value`, `random`, or `output` (of an earlier step)");
   for (const auto& [key, owner] : {std::pair{"tensor", "file"}, std::pair{"dtype", "value"}})
     if (reader.has(key) && !reader.has(owner))
       context.findings.report("GE0014", reader.pointer(key), fmt::format("`{}` goes with `{}`", key, owner),
-                              fmt::format("leave `{}` out{}", key, std::string_view(key) == "dtype" && reader.has("random") ? ", or write it inside `random`" : ""));
+                              fmt::format("leave `{}` out{}", key,
+                                          std::string_view(key) == "dtype" && reader.has("random")
+                                              ? ", or write it inside `random`"
+                                              : ""));
   if (reader.has("file")) {
     FileInput file;
     context.read_path(reader, "file", file.path);
@@ -114,11 +125,14 @@ Inputs decode_inputs(Context& context, View view) {
     return inputs;
   }
   if (!view.is(Kind::object)) {
-    context.findings.report("GE0012", view.pointer(), fmt::format("expected inputs by name, or one file, found {}", in_words(view.kind())),
-                            "write {\"input_ids\": {\"file\": \"ids.npy\"}} or \"inputs.safetensors\"");
+    context.findings.report(
+        "GE0012", view.pointer(),
+        fmt::format("expected inputs by name, or one file, found {}", in_words(view.kind())),
+        "write {\"input_ids\": {\"file\": \"ids.npy\"}} or \"inputs.safetensors\"");
     return inputs;
   }
-  for (const auto [name, item] : view.items()) inputs.by_name.emplace(std::string(name), decode_input(context, item));
+  for (const auto [name, item] : view.items())
+    inputs.by_name.emplace(std::string(name), decode_input(context, item));
   return inputs;
 }
 
@@ -133,7 +147,8 @@ AddedOutput decode_added(Context& context, View view) {
   added.pointer = view.pointer();
   const ObjectReader reader(context.findings, view, {"output", "argmax", "topk", "dim", "k"});
   if (reader.required("output", "the name of the new output")) reader.text("output", added.output);
-  const std::size_t count = at_most_one(context.findings, reader, {"argmax", "topk"}, "ask for one of them in each entry of `add`");
+  const std::size_t count =
+      at_most_one(context.findings, reader, {"argmax", "topk"}, "ask for one of them in each entry of `add`");
   if (reader.ok() && count == 0)
     context.findings.report("GE0011", added.pointer, "the added output does not say what to compute",
                             "add `argmax` or `topk` with the name of an output of the model");
@@ -151,13 +166,15 @@ AddedOutput decode_added(Context& context, View view) {
 
 std::size_t Run::step_count() const {
   std::size_t count = 0;
-  for (const Step& step : steps) count += step.repeat;
+  for (const Step& step : steps)
+    count += step.repeat;
   return count;
 }
 
 void decode_steps(Context& context, View view, Run& into) {
-  const ObjectReader reader(context.findings, view,
-                            {"method", "inputs", "steps", "repeat", "warmup", "on_worker_loss", "deadline_ms", "seed", "add"});
+  const ObjectReader reader(
+      context.findings, view,
+      {"method", "inputs", "steps", "repeat", "warmup", "on_worker_loss", "deadline_ms", "seed", "add"});
   reader.integer("repeat", into.repeat, {1, kMaxRepeat});
   reader.integer("warmup", into.warmup, {0, kMaxRepeat});
   reader.integer("seed", into.seed, {0, kMaxExactInteger});
@@ -170,7 +187,8 @@ void decode_steps(Context& context, View view, Run& into) {
       into.on_worker_loss = *index == 0 ? OnWorkerLoss::fail : OnWorkerLoss::replan;
   }
   if (const auto add = reader.member("add"); add && expect_kind(context.findings, *add, Kind::array))
-    for (const auto [key, item] : add->items()) into.add.push_back(decode_added(context, item));
+    for (const auto [key, item] : add->items())
+      into.add.push_back(decode_added(context, item));
 
   const auto steps = reader.member("steps");
   if (!steps) {
@@ -180,11 +198,13 @@ void decode_steps(Context& context, View view, Run& into) {
   into.has_steps = true;
   for (const std::string_view key : {"method", "inputs"})
     if (reader.has(key))
-      context.findings.report("GE0014", reader.pointer(key), fmt::format("`{}` and `steps` exclude each other", key),
+      context.findings.report("GE0014", reader.pointer(key),
+                              fmt::format("`{}` and `steps` exclude each other", key),
                               fmt::format("move `{}` into the steps", key));
   if (!expect_kind(context.findings, *steps, Kind::array)) return;
   if (steps->size() == 0)
-    context.findings.report("GE0013", steps->pointer(), "there are no steps", "write at least one: [{\"method\": \"forward\", \"inputs\": …}]");
+    context.findings.report("GE0013", steps->pointer(), "there are no steps",
+                            "write at least one: [{\"method\": \"forward\", \"inputs\": …}]");
   for (const auto [key, item] : steps->items()) {
     const ObjectReader step(context.findings, item, {"method", "inputs", "repeat"});
     Step& decoded = into.steps.emplace_back();
@@ -201,25 +221,31 @@ void check_steps(Context& context, const Run& run) {
   for (const Step& step : run.steps) {
     for (const auto& [name, input] : step.inputs.by_name) {
       const std::string where = input.pointer;
-      if (const auto* random = std::get_if<RandomInput>(&input.from); random && random->low && random->high && !(*random->low < *random->high))
-        context.findings.report("GE0017", where + "/random", fmt::format("no number lies between low {} and high {}", *random->low, *random->high),
-                                "write a `low` below `high`; `high` itself is not drawn");
+      if (const auto* random = std::get_if<RandomInput>(&input.from);
+          random && random->low && random->high && !(*random->low < *random->high))
+        context.findings.report(
+            "GE0017", where + "/random",
+            fmt::format("no number lies between low {} and high {}", *random->low, *random->high),
+            "write a `low` below `high`; `high` itself is not drawn");
       const auto* reference = std::get_if<OutputInput>(&input.from);
       if (!reference) continue;
       const bool runs_before = reference->step >= 0 ? reference->step < first : first + reference->step >= 0;
       if (!runs_before)
-        context.findings.report("GE0017", where + "/output",
-                                fmt::format("step {} cannot use an output of step {}, which has not run by then", first,
-                                            reference->step >= 0 ? reference->step : first + reference->step),
-                                first == 0 ? "the first step takes its inputs from files, values or random numbers"
-                                           : fmt::format("name a step from 0 to {}, or count back from -1 to -{}", first - 1, first));
+        context.findings.report(
+            "GE0017", where + "/output",
+            fmt::format("step {} cannot use an output of step {}, which has not run by then", first,
+                        reference->step >= 0 ? reference->step : first + reference->step),
+            first == 0
+                ? "the first step takes its inputs from files, values or random numbers"
+                : fmt::format("name a step from 0 to {}, or count back from -1 to -{}", first - 1, first));
     }
     first += step.repeat;
   }
   std::set<std::string_view> names;
   for (const AddedOutput& added : run.add)
     if (!names.insert(added.output).second)
-      context.findings.report("GE0017", added.pointer + "/output", fmt::format("two added outputs are named `{}`", added.output),
+      context.findings.report("GE0017", added.pointer + "/output",
+                              fmt::format("two added outputs are named `{}`", added.output),
                               "give each a name of its own");
 }
 

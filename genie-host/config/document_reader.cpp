@@ -14,16 +14,19 @@ std::string shown(View view) {
   std::string text = view.canonical();
   if (text.size() <= kShownBytes) return text;
   std::size_t cut = kShownBytes;
-  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0u) == 0x80u) --cut;  // not inside a UTF-8 sequence
+  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0u) == 0x80u)
+    --cut;  // not inside a UTF-8 sequence
   return text.substr(0, cut) + "…";
 }
 
 bool is_below(std::string_view pointer, std::string_view ancestor) {
-  return pointer.starts_with(ancestor) && (pointer.size() == ancestor.size() || pointer[ancestor.size()] == '/');
+  return pointer.starts_with(ancestor) &&
+         (pointer.size() == ancestor.size() || pointer[ancestor.size()] == '/');
 }
 
 void report_kind(Findings& findings, View view, std::string_view wanted) {
-  findings.report("GE0012", view.pointer(), fmt::format("expected {}, found {}: {}", wanted, in_words(view.kind()), shown(view)),
+  findings.report("GE0012", view.pointer(),
+                  fmt::format("expected {}, found {}: {}", wanted, in_words(view.kind()), shown(view)),
                   fmt::format("write {} here", wanted));
 }
 
@@ -43,13 +46,20 @@ void Findings::report(std::string_view code, std::string pointer, std::string me
 
 std::string_view in_words(Kind kind) {
   switch (kind) {
-    case Kind::null: return "null";
-    case Kind::boolean: return "true or false";
-    case Kind::integer: return "an integer";
-    case Kind::real: return "a number with a fraction";
-    case Kind::string: return "a string";
-    case Kind::array: return "a list";
-    case Kind::object: return "an object";
+    case Kind::null:
+      return "null";
+    case Kind::boolean:
+      return "true or false";
+    case Kind::integer:
+      return "an integer";
+    case Kind::real:
+      return "a number with a fraction";
+    case Kind::string:
+      return "a string";
+    case Kind::array:
+      return "a list";
+    case Kind::object:
+      return "an object";
   }
   return "a value";
 }
@@ -101,7 +111,8 @@ std::optional<std::size_t> read_word(Findings& findings, View view, std::span<co
     if (words[i] == view.string()) return i;
   const std::string_view near = plan::json::nearest(view.string(), {words.begin(), words.end()});
   findings.report("GE0013", view.pointer(), fmt::format("`{}` is not one of the known words", view.string()),
-                  near.empty() ? fmt::format("write {}", choices(words)) : fmt::format("did you mean `{}`? Known: {}", near, choices(words)));
+                  near.empty() ? fmt::format("write {}", choices(words))
+                               : fmt::format("did you mean `{}`? Known: {}", near, choices(words)));
   return std::nullopt;
 }
 
@@ -111,20 +122,25 @@ ObjectReader::ObjectReader(Findings& findings, View view, std::initializer_list<
   const std::vector<std::string_view> keys(known);
   for (const auto [key, value] : view.items()) {
     bool found = false;
-    for (const std::string_view one : keys) found = found || one == key;
+    for (const std::string_view one : keys)
+      found = found || one == key;
     if (found) continue;
     const std::string_view near = plan::json::nearest(key, keys);
     findings.report("GE0010", value.pointer(), fmt::format("unknown key `{}`", key),
-                    near.empty() ? fmt::format("known here: {}", choices(keys)) : fmt::format("did you mean `{}`?", near));
+                    near.empty() ? fmt::format("known here: {}", choices(keys))
+                                 : fmt::format("did you mean `{}`?", near));
   }
 }
 
-std::optional<View> ObjectReader::member(std::string_view key) const { return ok_ ? view_.find(key) : std::nullopt; }
+std::optional<View> ObjectReader::member(std::string_view key) const {
+  return ok_ ? view_.find(key) : std::nullopt;
+}
 
 std::optional<View> ObjectReader::required(std::string_view key, std::string_view why) const {
   auto found = member(key);
   if (!found && ok_)
-    findings_->report("GE0011", view_.pointer(), fmt::format("the key `{}` is missing", key), fmt::format("add `{}`: {}", key, why));
+    findings_->report("GE0011", view_.pointer(), fmt::format("the key `{}` is missing", key),
+                      fmt::format("add `{}`: {}", key, why));
   return found;
 }
 
@@ -142,15 +158,17 @@ void ObjectReader::number(std::string_view key, double& into) const {
     if (const auto value = read_number(*findings_, *view)) into = *value;
 }
 
-std::size_t at_most_one(Findings& findings, const ObjectReader& reader, std::initializer_list<std::string_view> keys,
-                        std::string_view help) {
+std::size_t at_most_one(Findings& findings, const ObjectReader& reader,
+                        std::initializer_list<std::string_view> keys, std::string_view help) {
   std::vector<std::string_view> present;
   for (const std::string_view key : keys)
     if (reader.has(key)) present.push_back(key);
   if (present.size() > 1) {
     std::string text;
-    for (std::size_t i = 0; i < present.size(); ++i) text += fmt::format("{}`{}`", i == 0 ? "" : " and ", present[i]);
-    findings.report("GE0014", reader.pointer(), fmt::format("{} exclude each other", text), std::string(help));
+    for (std::size_t i = 0; i < present.size(); ++i)
+      text += fmt::format("{}`{}`", i == 0 ? "" : " and ", present[i]);
+    findings.report("GE0014", reader.pointer(), fmt::format("{} exclude each other", text),
+                    std::string(help));
   }
   return present.size();
 }

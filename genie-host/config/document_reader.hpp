@@ -44,10 +44,12 @@ struct IntegerRange {
 
 /// Of a value whose kind must be right. `what` is the key's meaning in words ("a path"), for the message.
 [[nodiscard]] std::optional<std::string> read_text(Findings& findings, View view);
-[[nodiscard]] std::optional<std::int64_t> read_integer(Findings& findings, View view, IntegerRange range = {});
+[[nodiscard]] std::optional<std::int64_t> read_integer(Findings& findings, View view,
+                                                       IntegerRange range = {});
 [[nodiscard]] std::optional<double> read_number(Findings& findings, View view);
 /// One of a closed set of words; the index of the word.
-[[nodiscard]] std::optional<std::size_t> read_word(Findings& findings, View view, std::span<const std::string_view> words);
+[[nodiscard]] std::optional<std::size_t> read_word(Findings& findings, View view,
+                                                   std::span<const std::string_view> words);
 /// Reports and returns false when the value is of another kind.
 [[nodiscard]] bool expect_kind(Findings& findings, View view, plan::json::Kind kind);
 
@@ -79,8 +81,8 @@ class ObjectReader {
 };
 
 /// Reports keys of which at most one may be present; returns how many are.
-std::size_t at_most_one(Findings& findings, const ObjectReader& reader, std::initializer_list<std::string_view> keys,
-                        std::string_view help);
+std::size_t at_most_one(Findings& findings, const ObjectReader& reader,
+                        std::initializer_list<std::string_view> keys, std::string_view help);
 
 /// The words for a kind: "a string", "an object".
 [[nodiscard]] std::string_view in_words(plan::json::Kind kind);

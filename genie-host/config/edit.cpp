@@ -54,7 +54,8 @@ std::optional<std::size_t> list_index(std::string_view token, std::size_t size) 
 
 class Rewriter {
  public:
-  Rewriter(const std::vector<std::string>& tokens, std::string_view replacement) : tokens_(tokens), replacement_(replacement) {}
+  Rewriter(const std::vector<std::string>& tokens, std::string_view replacement)
+      : tokens_(tokens), replacement_(replacement) {}
 
   plan::Result<std::string> rewrite(View root) {
     replace(root, 0);
@@ -86,7 +87,8 @@ class Rewriter {
     } else if (view.is(Kind::array)) {
       replace_item(view, depth);
     } else {
-      fail(view, depth, "neither an object nor a list", "set a value on the way to it, or leave the pointer shorter");
+      fail(view, depth, "neither an object nor a list",
+           "set a value on the way to it, or leave the pointer shorter");
     }
   }
 
@@ -131,7 +133,8 @@ class Rewriter {
   void fail(View view, std::size_t depth, std::string_view what, std::string help) {
     if (!problem_.empty()) return;
     where_ = view.pointer() + plan::json::pointer_token(tokens_[depth]);
-    problem_ = fmt::format("`{}` cannot be set: {} is {}", tokens_[depth], depth == 0 ? "the document" : view.pointer(), what);
+    problem_ = fmt::format("`{}` cannot be set: {} is {}", tokens_[depth],
+                           depth == 0 ? "the document" : view.pointer(), what);
     help_ = std::move(help);
     writer_.null();  // keeps the writer's nesting right; the text is thrown away
   }
@@ -146,7 +149,8 @@ class Rewriter {
 
 /// A value that is no JSON is what its characters say: `--set /policy/options/objective=latency` needs no quotes.
 std::string as_json(const std::string& value) {
-  if (auto document = Document::parse(value, {.comments = true, .limits = {}})) return document->root().canonical();
+  if (auto document = Document::parse(value, {.comments = true, .limits = {}}))
+    return document->root().canonical();
   return Writer().value(value).take();
 }
 
@@ -160,7 +164,8 @@ plan::Result<Edit> parse_edit(std::string_view text) {
   return Edit{std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))};
 }
 
-plan::Result<std::string> apply_edits(std::string_view json, std::span<const Edit> edits, std::string_view file) {
+plan::Result<std::string> apply_edits(std::string_view json, std::span<const Edit> edits,
+                                      std::string_view file) {
   auto document = Document::parse(json, {.comments = true, .limits = {}}, file);
   if (!document) return std::move(document).errors();
   if (edits.empty()) return std::string(json);
@@ -168,7 +173,8 @@ plan::Result<std::string> apply_edits(std::string_view json, std::span<const Edi
   for (const Edit& edit : edits) {
     const auto tokens = tokens_of(edit.pointer);
     if (!tokens)
-      return edit_error(edit.pointer, "not a JSON pointer", "a pointer is keys joined by `/`, with a `/` first: /run/repeat");
+      return edit_error(edit.pointer, "not a JSON pointer",
+                        "a pointer is keys joined by `/`, with a `/` first: /run/repeat");
     auto rewritten = Rewriter(*tokens, as_json(edit.value)).rewrite(document->root());
     if (!rewritten) return std::move(rewritten).errors();
     text = std::move(*rewritten);

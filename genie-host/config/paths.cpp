@@ -13,7 +13,8 @@ namespace {
 
 bool has_scheme(std::string_view path) {
   const std::size_t colon = path.find("://");
-  return colon != std::string_view::npos && colon > 0 && path.substr(0, colon).find('/') == std::string_view::npos;
+  return colon != std::string_view::npos && colon > 0 &&
+         path.substr(0, colon).find('/') == std::string_view::npos;
 }
 
 bool names_a_path(std::string_view key) {
@@ -34,7 +35,8 @@ void write_resolved(Writer& writer, View view, bool is_path, const std::filesyst
       return;
     case Kind::array:
       writer.begin_array();
-      for (const auto [key, item] : view.items()) write_resolved(writer, item, is_path, folder);
+      for (const auto [key, item] : view.items())
+        write_resolved(writer, item, is_path, folder);
       writer.end_array();
       return;
     case Kind::object:
@@ -69,7 +71,8 @@ std::string resolve_path(std::string_view path, const std::filesystem::path& fol
   return (folder / std::filesystem::path(path)).lexically_normal().string();
 }
 
-plan::Result<std::string> resolve_option_paths(std::string_view options, const std::filesystem::path& folder) {
+plan::Result<std::string> resolve_option_paths(std::string_view options,
+                                               const std::filesystem::path& folder) {
   auto document = plan::json::Document::parse(options);
   if (!document) return std::move(document).errors();
   Writer writer;

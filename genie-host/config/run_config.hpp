@@ -111,8 +111,8 @@ struct AddedOutput {
 enum class OnWorkerLoss : std::uint8_t { fail, replan };
 
 struct Run {
-  bool has_steps = false;   ///< `steps` was given: outputs are named `<step>/<output>`
-  std::vector<Step> steps;  ///< without `steps`: the one step that `method` and `inputs` describe
+  bool has_steps = false;    ///< `steps` was given: outputs are named `<step>/<output>`
+  std::vector<Step> steps;   ///< without `steps`: the one step that `method` and `inputs` describe
   std::uint32_t repeat = 1;  ///< times the whole run is measured, each in a session of its own
   std::uint32_t warmup = 0;  ///< times it runs before that, unmeasured
   OnWorkerLoss on_worker_loss = OnWorkerLoss::fail;
@@ -137,14 +137,14 @@ struct Expect {
 };
 
 struct Report {
-  std::string json;   ///< absolute paths; empty: not written
+  std::string json;  ///< absolute paths; empty: not written
   std::string trace;
   std::string plan;
 };
 
 struct RunConfig {
-  std::string file;                ///< as the user wrote it; names the document in diagnostics
-  std::filesystem::path folder;    ///< absolute; what relative paths are relative to
+  std::string file;              ///< as the user wrote it; names the document in diagnostics
+  std::filesystem::path folder;  ///< absolute; what relative paths are relative to
   Plugins plugins;
   Source source;
   PluginUse policy{std::string(kDefaultPolicy), "{}"};
@@ -168,19 +168,23 @@ struct Edit {
 
 /// Applies edits to a document, in order: members are made where they are missing, `/-` appends to an array. The result is
 /// JSON text; its values that an edit wrote are known by the pointers of `edits`.
-[[nodiscard]] plan::Result<std::string> apply_edits(std::string_view json, std::span<const Edit> edits, std::string_view file);
+[[nodiscard]] plan::Result<std::string> apply_edits(std::string_view json, std::span<const Edit> edits,
+                                                    std::string_view file);
 
 /// Decodes a run config. `file` names it in diagnostics; relative paths are taken from `folder`. All errors are reported.
 [[nodiscard]] plan::Result<RunConfig> decode_run(std::string_view bytes, std::string_view file,
-                                                 const std::filesystem::path& folder, std::span<const Edit> edits = {});
+                                                 const std::filesystem::path& folder,
+                                                 std::span<const Edit> edits = {});
 
 /// Reads and decodes a file.
-[[nodiscard]] plan::Result<RunConfig> read_run(const std::filesystem::path& path, std::span<const Edit> edits = {});
+[[nodiscard]] plan::Result<RunConfig> read_run(const std::filesystem::path& path,
+                                               std::span<const Edit> edits = {});
 
 /// Makes the relative paths among plug-in options absolute: a string (or each string of a list) whose key is `file`, `path`,
 /// `folder`, `topology` or `faults`, or ends in `_file`, `_path` or `_folder`, or that stands within an object named
 /// `keys`. Everything else is the plug-in's own and stays as it is. `options` is JSON; the result is canonical JSON.
-[[nodiscard]] plan::Result<std::string> resolve_option_paths(std::string_view options, const std::filesystem::path& folder);
+[[nodiscard]] plan::Result<std::string> resolve_option_paths(std::string_view options,
+                                                             const std::filesystem::path& folder);
 
 /// The path made absolute from `folder`; a text with a scheme ("https://…") and an empty one are returned as they are.
 [[nodiscard]] std::string resolve_path(std::string_view path, const std::filesystem::path& folder);

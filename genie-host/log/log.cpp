@@ -16,7 +16,8 @@ constexpr std::array<std::string_view, 5> kNames = {"trace", "debug", "info", "w
 static_assert(GENIE_LOG_TRACE == 0 && GENIE_LOG_ERROR == kNames.size() - 1);
 
 spdlog::level::level_enum spdlog_level(std::uint32_t level) {
-  constexpr std::array kLevels = {spdlog::level::trace, spdlog::level::debug, spdlog::level::info, spdlog::level::warn, spdlog::level::err};
+  constexpr std::array kLevels = {spdlog::level::trace, spdlog::level::debug, spdlog::level::info,
+                                  spdlog::level::warn, spdlog::level::err};
   return level < kLevels.size() ? kLevels[level] : spdlog::level::err;
 }
 
@@ -46,7 +47,8 @@ plan::Result<services::LogSink> open(const Options& options) {
       sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     else
       sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file, /*truncate=*/true);
-    sink->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc));
+    sink->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %l %v",
+                                                                    spdlog::pattern_time_type::utc));
     logger = std::make_shared<spdlog::logger>("genie", std::move(sink));
   } catch (const spdlog::spdlog_ex& error) {
     plan::Diagnostic diagnostic;
@@ -66,7 +68,9 @@ plan::Result<services::LogSink> open(const Options& options) {
     text += ": ";
     append_one_line(text, line.text);
     for (std::uint64_t i = 0; i < line.value_count; ++i) {
-      const auto view = [](genie_str s) { return std::string_view(s.data, static_cast<std::size_t>(s.size)); };
+      const auto view = [](genie_str s) {
+        return std::string_view(s.data, static_cast<std::size_t>(s.size));
+      };
       text += ' ';
       append_one_line(text, view(line.values[i].key));
       text += '=';

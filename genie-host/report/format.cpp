@@ -22,7 +22,9 @@ std::string three_digits(double value) {
   return fmt::format("{:.{}f}", value, decimals);
 }
 
-bool continues(char c) { return (static_cast<unsigned char>(c) & 0xc0u) == 0x80u; }
+bool continues(char c) {
+  return (static_cast<unsigned char>(c) & 0xc0u) == 0x80u;
+}
 
 /// Bytes of a colour code that starts here, or 0.
 std::size_t escape_length(std::string_view text) {
@@ -38,7 +40,8 @@ Style style_of(int file_descriptor) {
   const bool terminal = ::isatty(file_descriptor) == 1;
   const char* no_color = std::getenv("NO_COLOR");
   const char* term = std::getenv("TERM");
-  style.colour = terminal && (no_color == nullptr || *no_color == '\0') && (term == nullptr || std::string_view(term) != "dumb");
+  style.colour = terminal && (no_color == nullptr || *no_color == '\0') &&
+                 (term == nullptr || std::string_view(term) != "dumb");
   winsize size{};
   if (terminal && ::ioctl(file_descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
     style.width = std::clamp<std::size_t>(size.ws_col, kMinWidth, kMaxWidth);
@@ -132,7 +135,8 @@ std::string fitted(std::string_view text, std::size_t width) {
     if (length == 0) {
       if (used + 1 >= width) break;
       length = 1;
-      while (i + length < text.size() && continues(text[i + length])) ++length;
+      while (i + length < text.size() && continues(text[i + length]))
+        ++length;
       ++used;
     }
     result += text.substr(i, length);
@@ -179,12 +183,15 @@ std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
   return lines;
 }
 
-void Table::row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+void Table::row(std::vector<std::string> cells) {
+  rows_.push_back(std::move(cells));
+}
 
 std::string Table::text(std::string_view indent) const {
   std::vector<std::size_t> widths(alignments_.size(), 0);
   for (const auto& row : rows_)
-    for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i) widths[i] = std::max(widths[i], columns(row[i]));
+    for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i)
+      widths[i] = std::max(widths[i], columns(row[i]));
   std::string text;
   for (const auto& row : rows_) {
     std::string line;
@@ -193,7 +200,8 @@ std::string Table::text(std::string_view indent) const {
       if (i > 0) line += "  ";
       line += alignments_[i] == Align::right ? padding + row[i] : row[i] + padding;
     }
-    while (line.ends_with(' ')) line.pop_back();
+    while (line.ends_with(' '))
+      line.pop_back();
     if (!line.empty()) text.append(indent).append(line);
     text += '\n';
   }

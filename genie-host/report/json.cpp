@@ -20,13 +20,15 @@ void number(Writer& writer, double value) {
 
 void texts(Writer& writer, std::string_view key, const std::vector<std::string>& items) {
   writer.key(key).begin_array();
-  for (const std::string& item : items) writer.value(item);
+  for (const std::string& item : items)
+    writer.value(item);
   writer.end_array();
 }
 
 void counts(Writer& writer, std::string_view key, const plan::Table<std::uint64_t>& table) {
   writer.key(key).begin_object();
-  for (const auto& [name, count] : table) writer.key(name).value(count);
+  for (const auto& [name, count] : table)
+    writer.key(name).value(count);
   writer.end_object();
 }
 
@@ -41,14 +43,16 @@ void write_plan(Writer& writer, const RunReport& report) {
     for (const auto& [name, method] : plan.methods) {
       writer.key(name).begin_object().key("nodes").value(static_cast<std::uint64_t>(method.nodes.size()));
       if (plan.schedule)
-        if (const auto scheduled = plan.schedule->methods.find(name); scheduled != plan.schedule->methods.end()) {
+        if (const auto scheduled = plan.schedule->methods.find(name);
+            scheduled != plan.schedule->methods.end()) {
           writer.key("stages").value(static_cast<std::uint64_t>(scheduled->second.stages.size()));
           writer.key("transfers").value(static_cast<std::uint64_t>(scheduled->second.transfers.size()));
         }
       writer.end_object();
     }
     writer.end_object();
-    writer.key("decisions").value(static_cast<std::uint64_t>(plan.schedule ? plan.schedule->decisions.size() : 0));
+    writer.key("decisions")
+        .value(static_cast<std::uint64_t>(plan.schedule ? plan.schedule->decisions.size() : 0));
   }
   writer.end_object();
 }
@@ -64,12 +68,23 @@ void write_verification(Writer& writer, const Verification& verify) {
   writer.key("worst");
   if (verify.worst) {
     writer.begin_object().key("output").value(verify.worst->output).key("index").begin_array();
-    for (const std::int64_t index : verify.worst->index) writer.value(index);
-    writer.end_array().key("expected").value(verify.worst->expected).key("actual").value(verify.worst->actual).end_object();
+    for (const std::int64_t index : verify.worst->index)
+      writer.value(index);
+    writer.end_array()
+        .key("expected")
+        .value(verify.worst->expected)
+        .key("actual")
+        .value(verify.worst->actual)
+        .end_object();
   } else {
     writer.null();
   }
-  writer.key("compared").begin_object().key("outputs").value(verify.outputs).key("elements").value(verify.elements);
+  writer.key("compared")
+      .begin_object()
+      .key("outputs")
+      .value(verify.outputs)
+      .key("elements")
+      .value(verify.elements);
   writer.key("beyond_tolerance").value(verify.beyond).end_object();
   texts(writer, "missing", verify.missing);
   texts(writer, "mismatched", verify.mismatched);
@@ -87,7 +102,13 @@ void write_time(Writer& writer, const RunReport& report) {
   writer.key("repeat").value(static_cast<std::uint64_t>(report.repeat));
   writer.key("steps").begin_array();
   for (const StepTime& step : report.steps) {
-    writer.begin_object().key("index").value(step.index).key("method").value(step.method).key("wall_ns").value(step.wall_ns);
+    writer.begin_object()
+        .key("index")
+        .value(step.index)
+        .key("method")
+        .value(step.method)
+        .key("wall_ns")
+        .value(step.wall_ns);
     if (step.virtual_ns) writer.key("virtual_ns").value(*step.virtual_ns);
     writer.end_object();
   }
@@ -97,11 +118,27 @@ void write_time(Writer& writer, const RunReport& report) {
 void write_stats(Writer& writer, const Stats& stats) {
   writer.key("devices").begin_object();
   for (const auto& [id, use] : stats.devices)
-    writer.key(id).begin_object().key("busy_ns").value(use.busy_ns).key("peak_bytes").value(use.peak_bytes).key("memory_bytes").value(use.memory_bytes).end_object();
+    writer.key(id)
+        .begin_object()
+        .key("busy_ns")
+        .value(use.busy_ns)
+        .key("peak_bytes")
+        .value(use.peak_bytes)
+        .key("memory_bytes")
+        .value(use.memory_bytes)
+        .end_object();
   writer.end_object();
   writer.key("links").begin_object();
   for (const auto& [id, use] : stats.links)
-    writer.key(id).begin_object().key("bytes").value(use.bytes).key("messages").value(use.messages).key("busy_ns").value(use.busy_ns).end_object();
+    writer.key(id)
+        .begin_object()
+        .key("bytes")
+        .value(use.bytes)
+        .key("messages")
+        .value(use.messages)
+        .key("busy_ns")
+        .value(use.busy_ns)
+        .end_object();
   writer.end_object();
   counts(writer, "counters", stats.counters);
 }
@@ -121,10 +158,12 @@ void write_errors(Writer& writer, const Use& predicted, const Use& observed) {
   writer.begin_object();
   write_error(writer, "makespan_ns", predicted.makespan_ns, observed.makespan_ns);
   write_error(writer, "wire_bytes", predicted.wire_bytes, observed.wire_bytes);
-  for (const auto& [key, table] : {std::pair{"device_busy_ns", &Use::device_busy_ns}, std::pair{"peak_bytes", &Use::peak_bytes}}) {
+  for (const auto& [key, table] :
+       {std::pair{"device_busy_ns", &Use::device_busy_ns}, std::pair{"peak_bytes", &Use::peak_bytes}}) {
     writer.key(key).begin_object();
     for (const auto& [device, value] : predicted.*table)
-      if (const auto seen = (observed.*table).find(device); seen != (observed.*table).end()) write_error(writer, device, value, seen->second);
+      if (const auto seen = (observed.*table).find(device); seen != (observed.*table).end())
+        write_error(writer, device, value, seen->second);
     writer.end_object();
   }
   writer.end_object();
@@ -133,14 +172,17 @@ void write_errors(Writer& writer, const Use& predicted, const Use& observed) {
 void write_predictions(Writer& writer, const RunReport& report) {
   const plan::Table<Use> predicted = predicted_use(report);
   writer.key("predicted").begin_object();
-  for (const auto& [method, use] : predicted) write_use(writer.key(method), use);
+  for (const auto& [method, use] : predicted)
+    write_use(writer.key(method), use);
   writer.end_object();
   writer.key("observed").begin_object();
-  for (const auto& [method, use] : report.observed) write_use(writer.key(method), use);
+  for (const auto& [method, use] : report.observed)
+    write_use(writer.key(method), use);
   writer.end_object();
   writer.key("error").begin_object();
   for (const auto& [method, use] : report.observed)
-    if (const auto known = predicted.find(method); known != predicted.end()) write_errors(writer.key(method), known->second, use);
+    if (const auto known = predicted.find(method); known != predicted.end())
+      write_errors(writer.key(method), known->second, use);
   writer.end_object();
 }
 
@@ -157,7 +199,8 @@ plan::Table<Use> predicted_use(const RunReport& report) {
   if (!report.plan || !report.plan->schedule) return result;
   for (const auto& [name, method] : report.plan->schedule->methods)
     if (method.predicted)
-      result[name] = {method.predicted->makespan_ns, method.predicted->wire_bytes, method.predicted->device_busy_ns, method.predicted->peak_bytes};
+      result[name] = {method.predicted->makespan_ns, method.predicted->wire_bytes,
+                      method.predicted->device_busy_ns, method.predicted->peak_bytes};
   return result;
 }
 
@@ -165,7 +208,13 @@ std::string to_json(const RunReport& report, unsigned indent) {
   Writer writer(indent);
   writer.begin_object();
   writer.key("schema").value("genie.report");
-  writer.key("version").begin_object().key("major").value(plan::kSchemaMajor).key("minor").value(plan::kSchemaMinor).end_object();
+  writer.key("version")
+      .begin_object()
+      .key("major")
+      .value(plan::kSchemaMajor)
+      .key("minor")
+      .value(plan::kSchemaMinor)
+      .end_object();
   writer.key("outcome");
   if (report.failure.empty())
     writer.value("ok");
@@ -183,15 +232,18 @@ std::string to_json(const RunReport& report, unsigned indent) {
   write_stats(writer, report.stats);
   write_predictions(writer, report);
   writer.key("versions").begin_object();
-  for (const auto& [component, version] : report.versions) writer.key(component).value(version);
+  for (const auto& [component, version] : report.versions)
+    writer.key(component).value(version);
   writer.end_object();
   writer.key("warnings").raw(plan::to_json(report.warnings));
   writer.key("unchecked");
   writer.begin_object();
-  for (const auto& [op, count] : report.unchecked.ops) writer.key(op).value(count);
+  for (const auto& [op, count] : report.unchecked.ops)
+    writer.key(op).value(count);
   writer.end_object();
   writer.key("written").begin_object();
-  for (const auto& [what, path] : report.written) writer.key(what).value(path);
+  for (const auto& [what, path] : report.written)
+    writer.key(what).value(path);
   writer.end_object();
   return writer.end_object().take() + "\n";
 }

@@ -10,7 +10,8 @@ namespace {
 
 void write_ports(Writer& writer, std::string_view key, const std::vector<PortSummary>& ports) {
   writer.key(key).begin_array();
-  for (const PortSummary& port : ports) writer.begin_object().key("name").value(port.name).key("type").value(port.type).end_object();
+  for (const PortSummary& port : ports)
+    writer.begin_object().key("name").value(port.name).key("type").value(port.type).end_object();
   writer.end_array();
 }
 
@@ -20,12 +21,22 @@ void write_method(Writer& writer, const MethodSummary& method) {
   write_ports(writer, "inputs", method.inputs);
   write_ports(writer, "outputs", method.outputs);
   writer.key("writes").begin_array();
-  for (const std::string& state : method.writes) writer.value(state);
+  for (const std::string& state : method.writes)
+    writer.value(state);
   writer.end_array();
   writer.key("stages").begin_array();
   for (const StageSummary& stage : method.stages) {
-    writer.begin_object().key("id").value(stage.id).key("device").value(stage.device).key("kernels").value(stage.kernels);
-    writer.key("nodes").value(static_cast<std::uint64_t>(stage.nodes)).key("recomputes").value(static_cast<std::uint64_t>(stage.recomputed));
+    writer.begin_object()
+        .key("id")
+        .value(stage.id)
+        .key("device")
+        .value(stage.device)
+        .key("kernels")
+        .value(stage.kernels);
+    writer.key("nodes")
+        .value(static_cast<std::uint64_t>(stage.nodes))
+        .key("recomputes")
+        .value(static_cast<std::uint64_t>(stage.recomputed));
     writer.key("weight_bytes").value(stage.weight_bytes).key("modules").value(stage.modules).end_object();
   }
   writer.end_array();
@@ -38,10 +49,17 @@ void write_method(Writer& writer, const MethodSummary& method) {
 
 void write_node(Writer& writer, const NodeSummary& node) {
   writer.begin_object();
-  for (const auto& [key, text] : {std::pair{"method", &NodeSummary::method}, {"id", &NodeSummary::id}, {"op", &NodeSummary::op},
-                                  {"arguments", &NodeSummary::arguments}, {"results", &NodeSummary::results}, {"scope", &NodeSummary::scope},
-                                  {"source", &NodeSummary::source}, {"stage", &NodeSummary::stage}, {"device", &NodeSummary::device},
-                                  {"phase", &NodeSummary::phase}, {"role", &NodeSummary::role}})
+  for (const auto& [key, text] : {std::pair{"method", &NodeSummary::method},
+                                  {"id", &NodeSummary::id},
+                                  {"op", &NodeSummary::op},
+                                  {"arguments", &NodeSummary::arguments},
+                                  {"results", &NodeSummary::results},
+                                  {"scope", &NodeSummary::scope},
+                                  {"source", &NodeSummary::source},
+                                  {"stage", &NodeSummary::stage},
+                                  {"device", &NodeSummary::device},
+                                  {"phase", &NodeSummary::phase},
+                                  {"role", &NodeSummary::role}})
     if (!(node.*text).empty()) writer.key(key).value(node.*text);
   writer.end_object();
 }
@@ -54,9 +72,15 @@ plan::Result<std::string> plan_json(const plan::Plan& plan, const PlanView& view
   Writer writer(2);
   writer.begin_object();
   writer.key("plan").value(summary->id).key("stage").value(plan.stage);
-  writer.key("producer").value(plan.producer.plugin).key("weights").value(static_cast<std::uint64_t>(plan.weights.size()));
+  writer.key("producer")
+      .value(plan.producer.plugin)
+      .key("weights")
+      .value(static_cast<std::uint64_t>(plan.weights.size()));
   writer.key("weight_bytes").value(summary->weight_bytes).key("stored_bytes").value(summary->blob_bytes);
-  writer.key("states").value(static_cast<std::uint64_t>(plan.states.size())).key("state_bytes").value(summary->state_bytes);
+  writer.key("states")
+      .value(static_cast<std::uint64_t>(plan.states.size()))
+      .key("state_bytes")
+      .value(summary->state_bytes);
   writer.key("symbols").begin_object();
   for (const SymbolSummary& symbol : summary->symbols) {
     writer.key(symbol.id).begin_object().key("name").value(symbol.name).key("bounds").value(symbol.bounds);
@@ -65,25 +89,41 @@ plan::Result<std::string> plan_json(const plan::Plan& plan, const PlanView& view
   }
   writer.end_object();
   writer.key("methods").begin_object();
-  for (const MethodSummary& method : summary->methods) write_method(writer, method);
+  for (const MethodSummary& method : summary->methods)
+    write_method(writer, method);
   writer.end_object();
   writer.key("largest_weights").begin_array();
-  const std::size_t count = view.limit == 0 ? summary->weights.size() : std::min(view.limit, summary->weights.size());
+  const std::size_t count =
+      view.limit == 0 ? summary->weights.size() : std::min(view.limit, summary->weights.size());
   for (std::size_t i = 0; i < count; ++i) {
     const WeightSummary& weight = summary->weights[i];
-    writer.begin_object().key("name").value(weight.name).key("type").value(weight.type).key("bytes").value(weight.bytes);
+    writer.begin_object()
+        .key("name")
+        .value(weight.name)
+        .key("type")
+        .value(weight.type)
+        .key("bytes")
+        .value(weight.bytes);
     writer.key("devices").begin_array();
-    for (const std::string& device : weight.devices) writer.value(device);
+    for (const std::string& device : weight.devices)
+      writer.value(device);
     writer.end_array().end_object();
   }
   writer.end_array();
   writer.key("nodes").begin_array();
-  for (const NodeSummary& node : summary->nodes) write_node(writer, node);
+  for (const NodeSummary& node : summary->nodes)
+    write_node(writer, node);
   writer.end_array();
   writer.key("decisions").begin_array();
   if (plan.schedule)
     for (const plan::Decision& decision : plan.schedule->decisions) {
-      writer.begin_object().key("subject").value(decision.subject).key("chose").value(decision.chose).key("because").value(decision.because);
+      writer.begin_object()
+          .key("subject")
+          .value(decision.subject)
+          .key("chose")
+          .value(decision.chose)
+          .key("because")
+          .value(decision.because);
       writer.key("detail").value(decision.detail).end_object();
     }
   writer.end_array().end_object();

@@ -34,7 +34,9 @@ std::string argument_text(const plan::Arg& argument) {
     std::string operator()(std::int64_t number) const { return fmt::format("{}", number); }
     std::string operator()(double number) const { return fmt::format("{}", number); }
     std::string operator()(bool flag) const { return flag ? "True" : "False"; }
-    std::string operator()(const plan::arg::Complex& number) const { return fmt::format("{}{:+}j", number.real, number.imag); }
+    std::string operator()(const plan::arg::Complex& number) const {
+      return fmt::format("{}{:+}j", number.real, number.imag);
+    }
     std::string operator()(const plan::arg::Str& text) const { return fmt::format("'{}'", text.text); }
     std::string operator()(plan::DType dtype) const { return std::string(plan::name(dtype)); }
     std::string operator()(const plan::arg::Layout& layout) const { return layout.name; }
@@ -44,7 +46,8 @@ std::string argument_text(const plan::Arg& argument) {
     std::string operator()(const plan::arg::Graph& graph) const { return "graph " + graph.name; }
     std::string operator()(const plan::arg::List& list) const {
       std::vector<std::string> items;
-      for (const plan::Arg& item : list.items) items.push_back(argument_text(item));
+      for (const plan::Arg& item : list.items)
+        items.push_back(argument_text(item));
       return fmt::format("[{}]", fmt::join(items, ", "));
     }
   };
@@ -58,11 +61,13 @@ std::string bounds_text(const plan::Symbol& symbol) {
   return "any";
 }
 
-std::vector<PortSummary> ports(const plan::Plan& plan, const plan::Method& method, const std::vector<plan::Port>& list) {
+std::vector<PortSummary> ports(const plan::Plan& plan, const plan::Method& method,
+                               const std::vector<plan::Port>& list) {
   std::vector<PortSummary> result;
   for (const plan::Port& port : list) {
     const auto type = tensors::port_type(plan, method, port);
-    result.push_back({port.name, type ? tensors::declared_type_text(plan, *type) : argument_text(port.value)});
+    result.push_back(
+        {port.name, type ? tensors::declared_type_text(plan, *type) : argument_text(port.value)});
   }
   return result;
 }
@@ -87,7 +92,8 @@ class Summarizer {
     for (const auto& [id, symbol] : plan_.symbols) {
       SymbolSummary one{id, symbol.name.value_or(id), bounds_text(symbol), std::nullopt};
       if (plan_.schedule)
-        if (const auto assumed = plan_.schedule->assumes.find(id); assumed != plan_.schedule->assumes.end()) one.assumed = assumed->second;
+        if (const auto assumed = plan_.schedule->assumes.find(id); assumed != plan_.schedule->assumes.end())
+          one.assumed = assumed->second;
       summary_.symbols.push_back(std::move(one));
     }
     add_weights();
@@ -109,7 +115,8 @@ class Summarizer {
     const auto scheduled = plan_.schedule->methods.find(name);
     if (scheduled == plan_.schedule->methods.end()) return;
     for (const plan::Stage& stage : scheduled->second.stages)
-      for (const std::string& node : stage.nodes) places_[{name, node}] = {stage.id, stage.device};
+      for (const std::string& node : stage.nodes)
+        places_[{name, node}] = {stage.id, stage.device};
   }
 
   void add_method(const std::string& name, const plan::Method& method) {
@@ -118,7 +125,8 @@ class Summarizer {
     summary.nodes = method.nodes.size();
     summary.inputs = ports(plan_, method, method.inputs);
     summary.outputs = ports(plan_, method, method.outputs);
-    for (const plan::StateWrite& write : method.writes) summary.writes.push_back(write.state);
+    for (const plan::StateWrite& write : method.writes)
+      summary.writes.push_back(write.state);
     if (plan_.schedule) {
       const auto scheduled = plan_.schedule->methods.find(name);
       if (scheduled != plan_.schedule->methods.end()) {
@@ -133,20 +141,25 @@ class Summarizer {
   void add_stages(const plan::Method& method, const plan::MethodSchedule& scheduled, MethodSummary& summary) {
     const Scopes scopes(method);
     for (const plan::Stage& stage : scheduled.stages)
-      summary.stages.push_back({stage.id, stage.device, stage.kernels, stage.nodes.size(), stage.recomputes.size(),
-                                stage_weight_bytes(method, plan_, stage), scopes.describe(stage.nodes)});
+      summary.stages.push_back({stage.id, stage.device, stage.kernels, stage.nodes.size(),
+                                stage.recomputes.size(), stage_weight_bytes(method, plan_, stage),
+                                scopes.describe(stage.nodes)});
   }
 
   void add_weights() {
     for (const auto& [name, weight] : plan_.weights) {
       WeightSummary one{name, tensors::type_text(weight.dtype, weight.shape), plan::weight_bytes(weight), {}};
       if (plan_.schedule)
-        if (const auto at = plan_.schedule->residence.weights.find(name); at != plan_.schedule->residence.weights.end()) one.devices = at->second;
+        if (const auto at = plan_.schedule->residence.weights.find(name);
+            at != plan_.schedule->residence.weights.end())
+          one.devices = at->second;
       summary_.weight_bytes += one.bytes;
       summary_.weights.push_back(std::move(one));
     }
-    std::stable_sort(summary_.weights.begin(), summary_.weights.end(), [](const WeightSummary& a, const WeightSummary& b) { return a.bytes > b.bytes; });
-    for (const auto& [digest, blob] : plan_.blobs) summary_.blob_bytes += blob.size_bytes;
+    std::stable_sort(summary_.weights.begin(), summary_.weights.end(),
+                     [](const WeightSummary& a, const WeightSummary& b) { return a.bytes > b.bytes; });
+    for (const auto& [digest, blob] : plan_.blobs)
+      summary_.blob_bytes += blob.size_bytes;
   }
 
   std::optional<plan::Diagnostic> select_stage() {
@@ -157,13 +170,15 @@ class Summarizer {
         for (const plan::Stage& stage : scheduled.stages) {
           known.push_back(stage.id);
           if (stage.id != view_.stage || (!view_.method.empty() && view_.method != name)) continue;
-          for (const std::string& node : stage.nodes) wanted.emplace(name, node);
+          for (const std::string& node : stage.nodes)
+            wanted.emplace(name, node);
         }
     if (wanted.empty()) {
       plan::Diagnostic diagnostic;
       diagnostic.code = "GE0019";
       diagnostic.message = fmt::format("the plan has no stage `{}`", view_.stage);
-      diagnostic.help = known.empty() ? "a captured plan has no stages yet; run it to have it scheduled" : fmt::format("its stages: {}", fmt::join(known, ", "));
+      diagnostic.help = known.empty() ? "a captured plan has no stages yet; run it to have it scheduled"
+                                      : fmt::format("its stages: {}", fmt::join(known, ", "));
       return diagnostic;
     }
     add_nodes(wanted);
@@ -178,15 +193,18 @@ class Summarizer {
     }
   }
 
-  NodeSummary node_summary(const std::string& name, const plan::Method& method, const plan::Node& node) const {
+  NodeSummary node_summary(const std::string& name, const plan::Method& method,
+                           const plan::Node& node) const {
     NodeSummary one;
     one.method = name;
     one.id = node.id;
     one.op = node.op;
     one.scope = node.scope;
     std::vector<std::string> parts;
-    for (const plan::Arg& argument : node.args) parts.push_back(argument_text(argument));
-    for (const auto& [key, argument] : node.kwargs) parts.push_back(key + "=" + argument_text(argument));
+    for (const plan::Arg& argument : node.args)
+      parts.push_back(argument_text(argument));
+    for (const auto& [key, argument] : node.kwargs)
+      parts.push_back(key + "=" + argument_text(argument));
     one.arguments = fmt::format("{}", fmt::join(parts, ", "));
     parts.clear();
     std::vector<std::string> types;
@@ -216,6 +234,8 @@ class Summarizer {
 
 }  // namespace
 
-plan::Result<PlanSummary> summarize(const plan::Plan& plan, const PlanView& view) { return Summarizer(plan, view).summarize(); }
+plan::Result<PlanSummary> summarize(const plan::Plan& plan, const PlanView& view) {
+  return Summarizer(plan, view).summarize();
+}
 
 }  // namespace genie::report

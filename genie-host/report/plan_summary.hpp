@@ -59,7 +59,7 @@ struct NodeSummary {
   std::string results;  ///< "v4: f32[batch, 384]"
   std::string types;    ///< the same without ids
   std::string scope;
-  std::string source;   ///< "modeling_bert.py:184"
+  std::string source;  ///< "modeling_bert.py:184"
   std::string stage;
   std::string device;
   std::string phase;

@@ -41,8 +41,12 @@ class PlanText {
   }
 
  private:
-  [[nodiscard]] std::string paint(Paint colour, std::string_view text) const { return painted(style_, colour, text); }
-  [[nodiscard]] std::size_t shown(std::size_t rows) const { return view_.limit == 0 ? rows : std::min(rows, view_.limit); }
+  [[nodiscard]] std::string paint(Paint colour, std::string_view text) const {
+    return painted(style_, colour, text);
+  }
+  [[nodiscard]] std::size_t shown(std::size_t rows) const {
+    return view_.limit == 0 ? rows : std::min(rows, view_.limit);
+  }
 
   void lines(const std::string& text) {
     std::string_view rest = text;
@@ -53,64 +57,94 @@ class PlanText {
     }
   }
   void more(std::size_t rows) {
-    if (rows > shown(rows)) out_ += fmt::format("{}{}\n", kIndent, paint(Paint::dim, fmt::format("… {} more (--limit 0 shows all)", rows - shown(rows))));
+    if (rows > shown(rows))
+      out_ +=
+          fmt::format("{}{}\n", kIndent,
+                      paint(Paint::dim, fmt::format("… {} more (--limit 0 shows all)", rows - shown(rows))));
   }
 
   void title() {
-    out_ += fmt::format("{} · {} · genie.plan {}.{}\n", paint(Paint::bold, "plan " + summary_.id.substr(0, 19)), plan_.stage, plan_.version.major, plan_.version.minor);
+    out_ +=
+        fmt::format("{} · {} · genie.plan {}.{}\n", paint(Paint::bold, "plan " + summary_.id.substr(0, 19)),
+                    plan_.stage, plan_.version.major, plan_.version.minor);
   }
 
   void header() {
     Table table({Align::left, Align::left});
-    const auto row = [&](std::string_view key, std::string value) { table.row({paint(Paint::dim, key), std::move(value)}); };
+    const auto row = [&](std::string_view key, std::string value) {
+      table.row({paint(Paint::dim, key), std::move(value)});
+    };
     std::string from = fmt::format("{} {}", plan_.producer.plugin, plan_.producer.version);
-    if (plan_.producer.source) from += fmt::format(", from {} {}", plan_.producer.source->framework, plan_.producer.source->framework_version);
+    if (plan_.producer.source)
+      from += fmt::format(", from {} {}", plan_.producer.source->framework,
+                          plan_.producer.source->framework_version);
     row("captured by", std::move(from));
     std::vector<std::string> opsets;
-    for (const auto& [domain, version] : plan_.opsets) opsets.push_back(fmt::format("{} {}", domain, version));
-    row("op sets", fmt::format("{}{}", fmt::join(opsets, ", "), plan_.required.empty() ? "" : fmt::format("   needs: {}", fmt::join(plan_.required, ", "))));
-    std::string stored = summary_.blob_bytes < summary_.weight_bytes ? fmt::format(" ({} stored, as some share their bytes)", bytes_text(summary_.blob_bytes)) : "";
-    row("weights", fmt::format("{}, {}{}", counted(plan_.weights.size(), "tensor"), bytes_text(summary_.weight_bytes), stored));
+    for (const auto& [domain, version] : plan_.opsets)
+      opsets.push_back(fmt::format("{} {}", domain, version));
+    row("op sets",
+        fmt::format(
+            "{}{}", fmt::join(opsets, ", "),
+            plan_.required.empty() ? "" : fmt::format("   needs: {}", fmt::join(plan_.required, ", "))));
+    std::string stored =
+        summary_.blob_bytes < summary_.weight_bytes
+            ? fmt::format(" ({} stored, as some share their bytes)", bytes_text(summary_.blob_bytes))
+            : "";
+    row("weights", fmt::format("{}, {}{}", counted(plan_.weights.size(), "tensor"),
+                               bytes_text(summary_.weight_bytes), stored));
     if (!plan_.states.empty()) row("states", states());
     if (!summary_.symbols.empty()) row("open sizes", symbols());
     if (plan_.schedule) {
       const plan::Schedule& schedule = *plan_.schedule;
-      row("scheduled by", fmt::format("{} {}{}", schedule.policy.plugin, schedule.policy.version,
-                                      schedule.policy.objective.empty() ? "" : fmt::format(", for {}", schedule.policy.objective)));
+      row("scheduled by",
+          fmt::format(
+              "{} {}{}", schedule.policy.plugin, schedule.policy.version,
+              schedule.policy.objective.empty() ? "" : fmt::format(", for {}", schedule.policy.objective)));
       if (!schedule.topology.empty()) row("topology", schedule.topology.substr(0, 19));
     }
-    if (!plan_.constraints.empty()) row("hints", counted(plan_.constraints.size(), "constraint") + " of the plan itself");
+    if (!plan_.constraints.empty())
+      row("hints", counted(plan_.constraints.size(), "constraint") + " of the plan itself");
     lines(table.text(kIndent));
   }
 
   std::string states() const {
     std::map<std::string, std::size_t> roles;
-    for (const auto& [name, state] : plan_.states) ++roles[state.role.empty() ? "state" : state.role];
+    for (const auto& [name, state] : plan_.states)
+      ++roles[state.role.empty() ? "state" : state.role];
     std::vector<std::string> parts;
-    for (const auto& [role, count] : roles) parts.push_back(fmt::format("{} {}", count, role));
-    return fmt::format("{}, {} ({})", counted(plan_.states.size(), "tensor"), bytes_text(summary_.state_bytes), fmt::join(parts, ", "));
+    for (const auto& [role, count] : roles)
+      parts.push_back(fmt::format("{} {}", count, role));
+    return fmt::format("{}, {} ({})", counted(plan_.states.size(), "tensor"),
+                       bytes_text(summary_.state_bytes), fmt::join(parts, ", "));
   }
 
   std::string symbols() const {
     std::vector<std::string> parts;
     for (const SymbolSummary& symbol : summary_.symbols)
-      parts.push_back(fmt::format("{}: {}{}", symbol.name, symbol.bounds, symbol.assumed ? fmt::format(" (scheduled for {})", *symbol.assumed) : ""));
+      parts.push_back(fmt::format("{}: {}{}", symbol.name, symbol.bounds,
+                                  symbol.assumed ? fmt::format(" (scheduled for {})", *symbol.assumed) : ""));
     return fmt::format("{}", fmt::join(parts, " · "));
   }
 
   void write_method(const MethodSummary& method) {
-    out_ += fmt::format("\n{} · {}\n", paint(Paint::bold, "method " + method.name), counted(method.nodes, "node"));
+    out_ += fmt::format("\n{} · {}\n", paint(Paint::bold, "method " + method.name),
+                        counted(method.nodes, "node"));
     Table table({Align::left, Align::left, Align::left});
     const auto add = [&](std::string_view label, const std::vector<PortSummary>& ports) {
       const std::size_t count = shown(ports.size());
-      for (std::size_t i = 0; i < count; ++i) table.row({paint(Paint::dim, i == 0 ? label : ""), paint(Paint::cyan, ports[i].name), ports[i].type});
-      if (count < ports.size()) table.row({"", paint(Paint::dim, fmt::format("… {} more", ports.size() - count)), ""});
+      for (std::size_t i = 0; i < count; ++i)
+        table.row({paint(Paint::dim, i == 0 ? label : ""), paint(Paint::cyan, ports[i].name), ports[i].type});
+      if (count < ports.size())
+        table.row({"", paint(Paint::dim, fmt::format("… {} more", ports.size() - count)), ""});
     };
     add("in", method.inputs);
     add("out", method.outputs);
     lines(table.text(kIndent));
     if (!method.writes.empty())
-      out_ += fitted(fmt::format("{}{}  {}", kIndent, paint(Paint::dim, "writes"), fmt::join(method.writes, ", ")), style_.width) + "\n";
+      out_ += fitted(fmt::format("{}{}  {}", kIndent, paint(Paint::dim, "writes"),
+                                 fmt::join(method.writes, ", ")),
+                     style_.width) +
+              "\n";
     stages(method);
     transfers(method);
   }
@@ -118,32 +152,41 @@ class PlanText {
   void stages(const MethodSummary& method) {
     if (method.stages.empty()) return;
     // A column that says the same everywhere is said once.
-    const bool one_kind = std::all_of(method.stages.begin(), method.stages.end(),
-                                      [&](const StageSummary& stage) { return stage.kernels == method.stages.front().kernels; });
+    const bool one_kind = std::all_of(
+        method.stages.begin(), method.stages.end(),
+        [&](const StageSummary& stage) { return stage.kernels == method.stages.front().kernels; });
     Table table({Align::left, Align::left, Align::right, Align::right, Align::left, Align::left});
-    table.row({paint(Paint::dim, "stage"), paint(Paint::dim, "device"), paint(Paint::dim, "nodes"), paint(Paint::dim, "weights"),
-               paint(Paint::dim, "modules"), one_kind ? "" : paint(Paint::dim, "kernels")});
+    table.row({paint(Paint::dim, "stage"), paint(Paint::dim, "device"), paint(Paint::dim, "nodes"),
+               paint(Paint::dim, "weights"), paint(Paint::dim, "modules"),
+               one_kind ? "" : paint(Paint::dim, "kernels")});
     const std::size_t count = shown(method.stages.size());
     for (std::size_t i = 0; i < count; ++i) {
       const StageSummary& stage = method.stages[i];
       const std::string again = stage.recomputed > 0 ? fmt::format("+{}", stage.recomputed) : "";
-      table.row({stage.id, paint(Paint::cyan, stage.device), count_text(stage.nodes) + again, bytes_text(stage.weight_bytes),
-                 fitted(stage.modules, kModuleColumns), one_kind ? "" : paint(Paint::dim, stage.kernels)});
+      table.row({stage.id, paint(Paint::cyan, stage.device), count_text(stage.nodes) + again,
+                 bytes_text(stage.weight_bytes), fitted(stage.modules, kModuleColumns),
+                 one_kind ? "" : paint(Paint::dim, stage.kernels)});
     }
     out_ += '\n';
     lines(table.text(kIndent));
     more(method.stages.size());
-    if (one_kind) out_ += fmt::format("{}{}  {}\n", kIndent, paint(Paint::dim, "computed by"), method.stages.front().kernels);
+    if (one_kind)
+      out_ +=
+          fmt::format("{}{}  {}\n", kIndent, paint(Paint::dim, "computed by"), method.stages.front().kernels);
   }
 
   void transfers(const MethodSummary& method) {
     if (method.predicted) {
       const plan::Predicted& predicted = *method.predicted;
       std::vector<std::string> peaks;
-      for (const auto& [device, bytes] : predicted.peak_bytes) peaks.push_back(fmt::format("{} {}", device, bytes_text(bytes)));
-      out_ += fitted(fmt::format("{}{}  {} a call, {} over links in {}; peaks {}", kIndent, paint(Paint::dim, "predicted"), duration_text(predicted.makespan_ns),
-                                 bytes_text(predicted.wire_bytes), counted(method.transfers.size(), "transfer"), fmt::join(peaks, ", ")),
-                     style_.width) + "\n";
+      for (const auto& [device, bytes] : predicted.peak_bytes)
+        peaks.push_back(fmt::format("{} {}", device, bytes_text(bytes)));
+      out_ += fitted(fmt::format("{}{}  {} a call, {} over links in {}; peaks {}", kIndent,
+                                 paint(Paint::dim, "predicted"), duration_text(predicted.makespan_ns),
+                                 bytes_text(predicted.wire_bytes),
+                                 counted(method.transfers.size(), "transfer"), fmt::join(peaks, ", ")),
+                     style_.width) +
+              "\n";
     }
   }
 
@@ -153,12 +196,14 @@ class PlanText {
     // The module takes what the other columns leave.
     std::size_t widest[4] = {};
     const auto cells = [&](const NodeSummary& node) {
-      return std::array{fitted(node.id, kNodeColumns), fitted(node.op, kOpColumns), node.stage.empty() ? std::string() : node.stage + " " + node.device,
+      return std::array{fitted(node.id, kNodeColumns), fitted(node.op, kOpColumns),
+                        node.stage.empty() ? std::string() : node.stage + " " + node.device,
                         fitted(node.types, kNodeColumns)};
     };
     for (std::size_t i = 0; i < count; ++i) {
       const auto row = cells(summary_.nodes[i]);
-      for (std::size_t k = 0; k < row.size(); ++k) widest[k] = std::max(widest[k], columns(row[k]));
+      for (std::size_t k = 0; k < row.size(); ++k)
+        widest[k] = std::max(widest[k], columns(row[k]));
     }
     const std::size_t used = kIndent.size() + widest[0] + widest[1] + widest[2] + widest[3] + 8;
     const std::size_t left = style_.width > used + kNodeColumns ? style_.width - used : kNodeColumns;
@@ -167,7 +212,8 @@ class PlanText {
       const NodeSummary& node = summary_.nodes[i];
       const auto row = cells(node);
       const std::string where = node.scope + (node.source.empty() ? "" : " " + node.source);
-      table.row({paint(Paint::cyan, row[0]), row[1], row[2], row[3], paint(Paint::dim, fitted_end(where, left))});
+      table.row(
+          {paint(Paint::cyan, row[0]), row[1], row[2], row[3], paint(Paint::dim, fitted_end(where, left))});
     }
     lines(table.text(kIndent));
     more(summary_.nodes.size());
@@ -175,12 +221,15 @@ class PlanText {
 
   void weights() {
     if (summary_.weights.empty()) return;
-    const std::size_t count = std::min<std::size_t>(view_.limit == 0 ? summary_.weights.size() : std::min(view_.limit, kShownWeights), summary_.weights.size());
+    const std::size_t count = std::min<std::size_t>(
+        view_.limit == 0 ? summary_.weights.size() : std::min(view_.limit, kShownWeights),
+        summary_.weights.size());
     out_ += fmt::format("\n{}\n", paint(Paint::bold, "largest weights"));
     Table table({Align::left, Align::left, Align::right, Align::left});
     for (std::size_t i = 0; i < count; ++i) {
       const WeightSummary& weight = summary_.weights[i];
-      table.row({weight.name, weight.type, bytes_text(weight.bytes), paint(Paint::cyan, fmt::format("{}", fmt::join(weight.devices, ", ")))});
+      table.row({weight.name, weight.type, bytes_text(weight.bytes),
+                 paint(Paint::cyan, fmt::format("{}", fmt::join(weight.devices, ", ")))});
     }
     lines(table.text(kIndent));
   }
@@ -189,31 +238,45 @@ class PlanText {
     if (!plan_.schedule || plan_.schedule->decisions.empty()) return;
     const auto& all = plan_.schedule->decisions;
     out_ += fmt::format("\n{}\n", paint(Paint::bold, "decisions"));
-    const std::size_t count = view_.decisions || view_.limit == 0 ? all.size() : std::min(all.size(), kShownDecisions);
+    const std::size_t count =
+        view_.decisions || view_.limit == 0 ? all.size() : std::min(all.size(), kShownDecisions);
     for (std::size_t i = 0; i < count; ++i) {
       const plan::Decision& decision = all[i];
       const std::string head = fmt::format("{} on {}", decision.subject, decision.chose);
       std::string reason = decision.because;
       if (!decision.detail.empty()) reason += (reason.empty() ? "" : ": ") + decision.detail;
-      if (!decision.honours.empty()) reason += fmt::format(" (honours {})", fmt::join(decision.honours, ", "));
+      if (!decision.honours.empty())
+        reason += fmt::format(" (honours {})", fmt::join(decision.honours, ", "));
       if (!view_.decisions) {
-        out_ += fitted(fmt::format("{}{}  {}", kIndent, paint(Paint::cyan, head), reason), style_.width) + "\n";
+        out_ +=
+            fitted(fmt::format("{}{}  {}", kIndent, paint(Paint::cyan, head), reason), style_.width) + "\n";
         continue;
       }
       std::string_view before = kIndent;
       for (const std::string& line : wrapped(reason, style_.width - kIndent.size() - head.size() - 2)) {
-        out_ += before == kIndent ? fmt::format("{}{}  {}\n", kIndent, paint(Paint::cyan, head), line)
-                                  : fmt::format("{}{}\n", std::string(kIndent.size() + head.size() + 2, ' '), line);
+        out_ += before == kIndent
+                    ? fmt::format("{}{}  {}\n", kIndent, paint(Paint::cyan, head), line)
+                    : fmt::format("{}{}\n", std::string(kIndent.size() + head.size() + 2, ' '), line);
         before = {};
       }
       for (const plan::Alternative& alternative : decision.alternatives) {
         std::string why = alternative.refused.empty() ? "" : "refused: " + alternative.refused;
-        if (alternative.makespan_ns) why += fmt::format("{}would take {}", why.empty() ? "" : ", ", duration_text(*alternative.makespan_ns));
-        if (!alternative.detail.empty()) why += fmt::format("{}{}", why.empty() ? "" : ", ", alternative.detail);
-        out_ += fitted(fmt::format("{}    {} {}", kIndent, paint(Paint::dim, "instead of " + alternative.device), why), style_.width) + "\n";
+        if (alternative.makespan_ns)
+          why += fmt::format("{}would take {}", why.empty() ? "" : ", ",
+                             duration_text(*alternative.makespan_ns));
+        if (!alternative.detail.empty())
+          why += fmt::format("{}{}", why.empty() ? "" : ", ", alternative.detail);
+        out_ += fitted(fmt::format("{}    {} {}", kIndent,
+                                   paint(Paint::dim, "instead of " + alternative.device), why),
+                       style_.width) +
+                "\n";
       }
     }
-    if (count < all.size()) out_ += fmt::format("{}{}\n", kIndent, paint(Paint::dim, fmt::format("… {} more (--decisions shows all, with the alternatives)", all.size() - count)));
+    if (count < all.size())
+      out_ += fmt::format(
+          "{}{}\n", kIndent,
+          paint(Paint::dim,
+                fmt::format("… {} more (--decisions shows all, with the alternatives)", all.size() - count)));
   }
 
   const plan::Plan& plan_;

@@ -11,15 +11,16 @@
 namespace genie::report {
 
 struct PlanView {
-  std::string method;     ///< only this one
-  std::string scope;      ///< a selector: list the nodes it matches
-  std::string stage;      ///< list the nodes of this stage
-  bool decisions = false; ///< all of them, with alternatives
-  std::size_t limit = 12; ///< rows of each table; 0: all
+  std::string method;      ///< only this one
+  std::string scope;       ///< a selector: list the nodes it matches
+  std::string stage;       ///< list the nodes of this stage
+  bool decisions = false;  ///< all of them, with alternatives
+  std::size_t limit = 12;  ///< rows of each table; 0: all
 };
 
 /// GE0019 for a method or stage the plan has not, the selector's own error for one that matches nothing.
-[[nodiscard]] plan::Result<std::string> plan_text(const plan::Plan& plan, const PlanView& view, const Style& style);
+[[nodiscard]] plan::Result<std::string> plan_text(const plan::Plan& plan, const PlanView& view,
+                                                  const Style& style);
 
 /// The same as a JSON object.
 [[nodiscard]] plan::Result<std::string> plan_json(const plan::Plan& plan, const PlanView& view);

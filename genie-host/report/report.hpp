@@ -34,7 +34,8 @@ struct Stats {
   plan::Table<DeviceUse> devices;
   plan::Table<LinkUse> links;
   plan::Table<std::uint64_t> counters;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> virtual_ns;  ///< job → virtual time of the step, ascending by job
+  std::vector<std::pair<std::uint64_t, std::uint64_t>>
+      virtual_ns;  ///< job → virtual time of the step, ascending by job
 
   [[nodiscard]] std::optional<std::uint64_t> virtual_of(std::uint64_t job) const;
 };
@@ -73,8 +74,8 @@ struct Verification {
   double atol = 0;
   double max_abs = 0;  ///< infinite when a NaN met a number
   double max_rel = 0;
-  std::optional<Worst> worst;             ///< absent when nothing differs
-  std::uint64_t outputs = 0;              ///< how many were compared
+  std::optional<Worst> worst;  ///< absent when nothing differs
+  std::uint64_t outputs = 0;   ///< how many were compared
   std::uint64_t elements = 0;
   std::uint64_t beyond = 0;               ///< elements outside the tolerance
   std::vector<std::string> missing;       ///< expected, but the run has none
@@ -100,9 +101,9 @@ struct Use {
 struct RunReport {
   int exit_code = 0;
   plan::Diagnostics failure;  ///< empty: the outcome is ok
-  std::string source;           ///< the model or plan that was run, as the config names it
+  std::string source;         ///< the model or plan that was run, as the config names it
   std::string plan_id;
-  std::optional<plan::Plan> plan;          ///< the newest: scheduled, or what capture left
+  std::optional<plan::Plan> plan;  ///< the newest: scheduled, or what capture left
   std::optional<plan::Topology> topology;
   std::optional<Verification> verify;
   PhaseTimes time;

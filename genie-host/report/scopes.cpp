@@ -19,7 +19,8 @@ std::string_view leading(std::string_view path, std::size_t parts) {
 
 std::size_t segments(std::string_view path) {
   std::size_t count = path.empty() ? 0 : 1;
-  for (const char c : path) count += c == '.' ? 1 : 0;
+  for (const char c : path)
+    count += c == '.' ? 1 : 0;
   return count;
 }
 
@@ -35,7 +36,8 @@ Scopes::Scopes(const plan::Graph& graph) {
       shared = node.scope;
       first = false;
     }
-    while (!shared.empty() && node.scope != shared && !(node.scope.starts_with(shared) && node.scope[shared.size()] == '.')) {
+    while (!shared.empty() && node.scope != shared &&
+           !(node.scope.starts_with(shared) && node.scope[shared.size()] == '.')) {
       const std::size_t dot = shared.rfind('.');
       shared = dot == std::string_view::npos ? std::string_view() : shared.substr(0, dot);
     }
@@ -57,17 +59,22 @@ std::string Scopes::describe(const std::vector<std::string>& nodes) const {
   if (first == last) return std::string(first);
   // What both have in common is said once, and then one segment more of each.
   std::size_t common = 0;
-  while (leading(first, common + 1) == leading(last, common + 1) && common < segments(first) && common < segments(last)) ++common;
-  if (common == segments(first) || common == segments(last)) return std::string(leading(first, common));  // one holds the other
+  while (leading(first, common + 1) == leading(last, common + 1) && common < segments(first) &&
+         common < segments(last))
+    ++common;
+  if (common == segments(first) || common == segments(last))
+    return std::string(leading(first, common));  // one holds the other
   const std::string_view from = leading(first, common + 1);
   std::string_view to = leading(last, common + 1);
-  if (const std::size_t shared = leading(first, common).size(); shared > 0 && to.size() > shared) to.remove_prefix(shared + 1);
+  if (const std::size_t shared = leading(first, common).size(); shared > 0 && to.size() > shared)
+    to.remove_prefix(shared + 1);
   return std::string(from) + " … " + std::string(to);
 }
 
 std::string Scopes::whole_module(const std::vector<std::string>& nodes) const {
   const std::set<std::string_view> mine(nodes.begin(), nodes.end());
-  std::map<std::string_view, std::pair<std::size_t, std::size_t>> counts;  // path → nodes among these, nodes in all
+  std::map<std::string_view, std::pair<std::size_t, std::size_t>>
+      counts;  // path → nodes among these, nodes in all
   for (const auto& [id, scope] : scopes_)
     for (std::size_t parts = 1; parts <= segments(scope); ++parts) {
       auto& [inside, all] = counts[leading(scope, parts)];
@@ -77,7 +84,8 @@ std::string Scopes::whole_module(const std::vector<std::string>& nodes) const {
   std::string_view best;
   std::size_t best_size = 0;
   for (const auto& [path, count] : counts)
-    if (count.first == count.second && path.size() >= prefix_ && (count.first > best_size || (count.first == best_size && path.size() < best.size()))) {
+    if (count.first == count.second && path.size() >= prefix_ &&
+        (count.first > best_size || (count.first == best_size && path.size() < best.size()))) {
       best = path;
       best_size = count.first;
     }

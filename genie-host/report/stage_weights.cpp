@@ -19,7 +19,8 @@ std::uint64_t stage_weight_bytes(const plan::Graph& graph, const plan::Plan& pla
   }
   std::uint64_t bytes = 0;
   for (const std::string_view name : weights)
-    if (const auto found = plan.weights.find(name); found != plan.weights.end()) bytes += plan::weight_bytes(found->second);
+    if (const auto found = plan.weights.find(name); found != plan.weights.end())
+      bytes += plan::weight_bytes(found->second);
   return bytes;
 }
 

@@ -41,14 +41,17 @@ class Reader {
     plan::Diagnostic& diagnostic = problems_.emplace_back();
     diagnostic.code = "GE0133";
     diagnostic.pointer = where.pointer();
-    diagnostic.message = "the backend's statistics are malformed: expected " + std::string(wanted) + ", found " + where.canonical();
+    diagnostic.message = "the backend's statistics are malformed: expected " + std::string(wanted) +
+                         ", found " + where.canonical();
     diagnostic.help = "report this to the authors of the backend plug-in";
   }
 
   plan::Diagnostics problems_;
 };
 
-std::uint64_t minus(std::uint64_t a, std::uint64_t b) { return a > b ? a - b : 0; }
+std::uint64_t minus(std::uint64_t a, std::uint64_t b) {
+  return a > b ? a - b : 0;
+}
 
 }  // namespace
 
@@ -80,7 +83,8 @@ plan::Result<Stats> decode_stats(std::string_view json) {
     reader.count(link, "busy_ns", use.busy_ns);
   });
   if (const auto counters = root.find("counters"); counters && counters->is(Kind::object))
-    for (const auto [key, value] : counters->items()) reader.count(*counters, key, stats.counters[std::string(key)]);
+    for (const auto [key, value] : counters->items())
+      reader.count(*counters, key, stats.counters[std::string(key)]);
   if (const auto steps = root.find("steps"); steps && steps->is(Kind::array)) {
     for (const auto [key, step] : steps->items()) {
       if (!step.is(Kind::object)) {
@@ -101,7 +105,8 @@ plan::Result<Stats> decode_stats(std::string_view json) {
 
 Stats since(const Stats& before, Stats after) {
   for (auto& [id, use] : after.devices)
-    if (const auto then = before.devices.find(id); then != before.devices.end()) use.busy_ns = minus(use.busy_ns, then->second.busy_ns);
+    if (const auto then = before.devices.find(id); then != before.devices.end())
+      use.busy_ns = minus(use.busy_ns, then->second.busy_ns);
   for (auto& [id, use] : after.links) {
     const auto then = before.links.find(id);
     if (then == before.links.end()) continue;
@@ -110,7 +115,8 @@ Stats since(const Stats& before, Stats after) {
     use.busy_ns = minus(use.busy_ns, then->second.busy_ns);
   }
   for (auto& [name, count] : after.counters)
-    if (const auto then = before.counters.find(name); then != before.counters.end()) count = minus(count, then->second);
+    if (const auto then = before.counters.find(name); then != before.counters.end())
+      count = minus(count, then->second);
   return after;
 }
 

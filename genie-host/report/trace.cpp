@@ -26,7 +26,8 @@ struct Subject {
 /// The deepest module path that all nodes of a stage share, and how many nodes it has.
 std::string common_scope(const plan::Method& method, const plan::Stage& stage) {
   std::map<std::string_view, const plan::Node*> nodes;
-  for (const plan::Node& node : method.nodes) nodes.emplace(node.id, &node);
+  for (const plan::Node& node : method.nodes)
+    nodes.emplace(node.id, &node);
   std::string common;
   bool first = true;
   for (const std::string& id : stage.nodes) {
@@ -49,12 +50,15 @@ std::map<std::string, Subject, std::less<>> subjects_of(const plan::Plan* plan) 
   std::map<std::string, Subject, std::less<>> subjects;
   if (plan == nullptr) return subjects;
   for (const auto& [name, method] : plan->methods) {
-    for (const plan::Node& node : method.nodes) subjects[node.id] = {&node, nullptr, nullptr, node.scope};
+    for (const plan::Node& node : method.nodes)
+      subjects[node.id] = {&node, nullptr, nullptr, node.scope};
     if (!plan->schedule) continue;
     const auto scheduled = plan->schedule->methods.find(name);
     if (scheduled == plan->schedule->methods.end()) continue;
-    for (const plan::Stage& stage : scheduled->second.stages) subjects[stage.id] = {nullptr, &stage, nullptr, common_scope(method, stage)};
-    for (const plan::Transfer& transfer : scheduled->second.transfers) subjects[transfer.id] = {nullptr, nullptr, &transfer, {}};
+    for (const plan::Stage& stage : scheduled->second.stages)
+      subjects[stage.id] = {nullptr, &stage, nullptr, common_scope(method, stage)};
+    for (const plan::Transfer& transfer : scheduled->second.transfers)
+      subjects[transfer.id] = {nullptr, nullptr, &transfer, {}};
   }
   return subjects;
 }
@@ -66,16 +70,19 @@ class TraceWriter {
   std::string write(std::span<const TraceEvent> events) {
     // Threads report in any order; the file is a function of what happened.
     std::vector<const TraceEvent*> ordered;
-    for (const TraceEvent& event : events) ordered.push_back(&event);
+    for (const TraceEvent& event : events)
+      ordered.push_back(&event);
     std::stable_sort(ordered.begin(), ordered.end(), [](const TraceEvent* a, const TraceEvent* b) {
-      return std::tie(a->t_ns, a->process, a->queue, a->kind, a->name, a->flow) < std::tie(b->t_ns, b->process, b->queue, b->kind, b->name, b->flow);
+      return std::tie(a->t_ns, a->process, a->queue, a->kind, a->name, a->flow) <
+             std::tie(b->t_ns, b->process, b->queue, b->kind, b->name, b->flow);
     });
     number_rows(ordered);
     writer_.begin_object();
     writer_.key("displayTimeUnit").value("ns");
     writer_.key("traceEvents").begin_array();
     name_rows();
-    for (const TraceEvent* event : ordered) write_event(*event);
+    for (const TraceEvent* event : ordered)
+      write_event(*event);
     writer_.end_array().end_object();
     return writer_.take() + "\n";
   }
@@ -87,24 +94,35 @@ class TraceWriter {
   };
 
   void number_rows(const std::vector<const TraceEvent*>& events) {
-    for (const TraceEvent* event : events) processes_[event->process].rows[event->queue] = 0;
+    for (const TraceEvent* event : events)
+      processes_[event->process].rows[event->queue] = 0;
     std::uint64_t pid = 0;
     for (auto& [name, process] : processes_) {
       process.pid = ++pid;
       std::uint64_t tid = 0;
-      for (auto& [queue, row] : process.rows) row = ++tid;
+      for (auto& [queue, row] : process.rows)
+        row = ++tid;
     }
   }
 
   void metadata(std::string_view what, std::uint64_t pid, std::uint64_t tid, std::string_view name) {
-    writer_.begin_object().key("ph").value("M").key("name").value(what).key("pid").value(pid).key("tid").value(tid);
+    writer_.begin_object()
+        .key("ph")
+        .value("M")
+        .key("name")
+        .value(what)
+        .key("pid")
+        .value(pid)
+        .key("tid")
+        .value(tid);
     writer_.key("args").begin_object().key("name").value(name).end_object().end_object();
   }
 
   void name_rows() {
     for (const auto& [name, process] : processes_) {
       metadata("process_name", process.pid, 0, name);
-      for (const auto& [queue, tid] : process.rows) metadata("thread_name", process.pid, tid, queue);
+      for (const auto& [queue, tid] : process.rows)
+        metadata("thread_name", process.pid, tid, queue);
     }
   }
 
@@ -112,18 +130,34 @@ class TraceWriter {
     const Process& process = processes_.find(event.process)->second;
     writer_.begin_object();
     switch (event.kind) {
-      case GENIE_TRACE_SPAN: writer_.key("ph").value("X"); break;
-      case GENIE_TRACE_INSTANT: writer_.key("ph").value("i").key("s").value("t"); break;
-      case GENIE_TRACE_FLOW_BEGIN: writer_.key("ph").value("s").key("cat").value("transfer").key("id").value(event.flow); break;
-      case GENIE_TRACE_FLOW_END:
-        writer_.key("ph").value("f").key("bp").value("e").key("cat").value("transfer").key("id").value(event.flow);
+      case GENIE_TRACE_SPAN:
+        writer_.key("ph").value("X");
         break;
-      default: writer_.key("ph").value("C"); break;
+      case GENIE_TRACE_INSTANT:
+        writer_.key("ph").value("i").key("s").value("t");
+        break;
+      case GENIE_TRACE_FLOW_BEGIN:
+        writer_.key("ph").value("s").key("cat").value("transfer").key("id").value(event.flow);
+        break;
+      case GENIE_TRACE_FLOW_END:
+        writer_.key("ph")
+            .value("f")
+            .key("bp")
+            .value("e")
+            .key("cat")
+            .value("transfer")
+            .key("id")
+            .value(event.flow);
+        break;
+      default:
+        writer_.key("ph").value("C");
+        break;
     }
     writer_.key("name").value(event.name);
     writer_.key("pid").value(process.pid).key("tid").value(process.rows.find(event.queue)->second);
     writer_.key("ts").value(static_cast<double>(event.t_ns) / 1e3);  // the format's unit is the microsecond
-    if (event.kind == GENIE_TRACE_SPAN) writer_.key("dur").value(static_cast<double>(event.duration_ns) / 1e3);
+    if (event.kind == GENIE_TRACE_SPAN)
+      writer_.key("dur").value(static_cast<double>(event.duration_ns) / 1e3);
     writer_.key("args").begin_object();
     if (event.kind == GENIE_TRACE_COUNTER)
       writer_.key("bytes").value(event.bytes);
@@ -150,7 +184,8 @@ class TraceWriter {
     } else if (subject.stage != nullptr) {
       const auto& nodes = subject.stage->nodes;
       writer_.key("nodes").value(static_cast<std::uint64_t>(nodes.size()));
-      if (!nodes.empty()) writer_.key("node").value(nodes.size() == 1 ? nodes.front() : nodes.front() + "…" + nodes.back());
+      if (!nodes.empty())
+        writer_.key("node").value(nodes.size() == 1 ? nodes.front() : nodes.front() + "…" + nodes.back());
     } else {
       writer_.key("value").value(subject.transfer->value);
       writer_.key("from").value(subject.transfer->from).key("to").value(subject.transfer->to);
@@ -164,6 +199,8 @@ class TraceWriter {
 
 }  // namespace
 
-std::string trace_json(std::span<const services::TraceEvent> events, const plan::Plan* plan) { return TraceWriter(plan).write(events); }
+std::string trace_json(std::span<const services::TraceEvent> events, const plan::Plan* plan) {
+  return TraceWriter(plan).write(events);
+}
 
 }  // namespace genie::report

@@ -25,14 +25,17 @@ std::string preview(const tensors::Tensor& tensor) {
   std::string text;
   const std::uint64_t shown = std::min<std::uint64_t>(tensor.elements(), kPreviewElements);
   for (std::uint64_t i = 0; i < shown; ++i)
-    text += (i > 0 ? ", " : "") + tensors::element_text(tensor.dtype(), tensor.bytes().data() + i * plan::size_bytes(tensor.dtype()));
+    text +=
+        (i > 0 ? ", " : "") +
+        tensors::element_text(tensor.dtype(), tensor.bytes().data() + i * plan::size_bytes(tensor.dtype()));
   if (tensor.elements() > shown) text += ", …";
   return text;
 }
 
 class Job {
  public:
-  Job(Engine& engine, const JobOptions& options) : engine_(engine), options_(options), config_(engine.config()) {}
+  Job(Engine& engine, const JobOptions& options)
+      : engine_(engine), options_(options), config_(engine.config()) {}
 
   JobOutcome execute() {
     JobOutcome outcome;
@@ -45,19 +48,24 @@ class Job {
     attach_virtual_times(report);
     report.observed = observe(report);
     report.verify = std::move(verification_);
-    for (const auto& [name, tensor] : outputs_) report.outputs.push_back({name, tensor.type_text(), preview(tensor)});
+    for (const auto& [name, tensor] : outputs_)
+      report.outputs.push_back({name, tensor.type_text(), preview(tensor)});
     if (!failure) failure = save_outputs(report);
     // What the run found out is written also when it failed: that is when one wants to look at it.
     if (auto unwritten = save_documents(report); unwritten && !failure) failure = std::move(unwritten);
     if (!failure && report.verify && !report.verify->passed)
-      failure = runtime::failure(Category::verification, tensors::verification_diagnostics(*report.verify, config_.expect->file), GENIE_DATA_LOSS);
+      failure = runtime::failure(Category::verification,
+                                 tensors::verification_diagnostics(*report.verify, config_.expect->file),
+                                 GENIE_DATA_LOSS);
     if (failure) {
       report.exit_code = failure->exit_code();
       report.failure = failure->diagnostics;
     }
     if (!config_.report.json.empty()) {
       report.written.emplace_back("report", config_.report.json);
-      if (auto unwritten = save("report", config_.report.json, report::to_json(report)); unwritten && !failure) failure = std::move(unwritten);
+      if (auto unwritten = save("report", config_.report.json, report::to_json(report));
+          unwritten && !failure)
+        failure = std::move(unwritten);
     }
     outcome.failure = std::move(failure);
     return outcome;
@@ -73,7 +81,8 @@ class Job {
     const std::vector<MethodSizes> sizes = step_sizes(*engine_.captured(), steps_);
     if (auto loaded = engine_.load(sizes); !loaded) return std::move(loaded).failure();
 
-    const std::uint64_t total = (std::uint64_t{config_.run.warmup} + config_.run.repeat) * config_.run.step_count();
+    const std::uint64_t total =
+        (std::uint64_t{config_.run.warmup} + config_.run.repeat) * config_.run.step_count();
     done_ = 0;
     for (std::uint32_t i = 0; i < config_.run.warmup; ++i)
       if (auto failed = run_session(total, Purpose::warmup)) return failed;
@@ -82,8 +91,10 @@ class Job {
       if (auto stats = read_stats()) before_ = std::move(*stats);
     }
     for (std::uint32_t i = 0; i < config_.run.repeat; ++i)
-      if (auto failed = run_session(total, i + 1 == config_.run.repeat ? Purpose::result : Purpose::measure)) return failed;
-    if (config_.expect) verification_ = tensors::verify(outputs_, expected_, config_.expect->rtol, config_.expect->atol);
+      if (auto failed = run_session(total, i + 1 == config_.run.repeat ? Purpose::result : Purpose::measure))
+        return failed;
+    if (config_.expect)
+      verification_ = tensors::verify(outputs_, expected_, config_.expect->rtol, config_.expect->atol);
     return std::nullopt;
   }
 
@@ -108,7 +119,9 @@ class Job {
           jobs_.push_back(result->job);
         }
         // Values that no later step asks for need not stay on their devices.
-        std::erase_if(kept, [&](const auto& entry) { return last_use_of(steps_, entry.first.first, entry.first.second) <= number; });
+        std::erase_if(kept, [&](const auto& entry) {
+          return last_use_of(steps_, entry.first.first, entry.first.second) <= number;
+        });
         ++done_;
         if (options_.steps_done && total > 1) options_.steps_done(done_, total);
       }
@@ -120,11 +133,15 @@ class Job {
     StepRequest request;
     request.method = step.config->method;
     request.deadline_ms = config_.run.deadline_ms;
-    for (const auto& [name, view] : step.views) request.inputs.push_back({name, &view, nullptr});
+    for (const auto& [name, view] : step.views)
+      request.inputs.push_back({name, &view, nullptr});
     for (const auto& [name, reference] : step.inputs.references)
-      request.inputs.push_back({name, nullptr, &kept.at({referenced_step(reference, number), reference.output})});
-    for (const std::string& name : step.fetch) request.outputs.push_back({name, false, nullptr});
-    for (const std::string& name : kept_outputs(steps_, number)) request.outputs.push_back({name, true, nullptr});
+      request.inputs.push_back(
+          {name, nullptr, &kept.at({referenced_step(reference, number), reference.output})});
+    for (const std::string& name : step.fetch)
+      request.outputs.push_back({name, false, nullptr});
+    for (const std::string& name : kept_outputs(steps_, number))
+      request.outputs.push_back({name, true, nullptr});
     return request;
   }
 
@@ -135,7 +152,9 @@ class Job {
       } else if (purpose == Purpose::result) {
         auto tensor = tensors::Tensor::copy_of(output.tensor.view());
         if (!tensor) return failure(Category::execution, std::move(tensor).errors());
-        outputs_.insert_or_assign(config_.run.has_steps ? fmt::format("{}/{}", number, output.name) : output.name, std::move(*tensor));
+        outputs_.insert_or_assign(
+            config_.run.has_steps ? fmt::format("{}/{}", number, output.name) : output.name,
+            std::move(*tensor));
       }
     }
     return std::nullopt;
@@ -150,7 +169,8 @@ class Job {
       return in_config(std::move(refused).errors(), "/expect/file");
     }
     expected_ = file->tensors();
-    for (const auto& [name, tensor] : expected_) wanted_by_name_.insert(name);
+    for (const auto& [name, tensor] : expected_)
+      wanted_by_name_.insert(name);
     return std::nullopt;
   }
 
@@ -199,7 +219,8 @@ class Job {
   }
 
   static Failure interrupted(std::uint64_t number) {
-    return failure(Category::interrupted, GENIE_CANCELLED, "GE0657", fmt::format("interrupted before step {} started", number));
+    return failure(Category::interrupted, GENIE_CANCELLED, "GE0657",
+                   fmt::format("interrupted before step {} started", number));
   }
 
   Failure name_step(Failure failed, std::uint64_t number, const config::Step& step) const {
@@ -218,7 +239,8 @@ class Job {
   }
 
   void attach_virtual_times(report::RunReport& report) const {
-    for (std::size_t i = 0; i < report.steps.size() && i < jobs_.size(); ++i) report.steps[i].virtual_ns = report.stats.virtual_of(jobs_[i]);
+    for (std::size_t i = 0; i < report.steps.size() && i < jobs_.size(); ++i)
+      report.steps[i].virtual_ns = report.stats.virtual_of(jobs_[i]);
   }
 
   /// Means over the measured steps. Bytes and busy times cannot be told apart by method, so they are given when there is one.
@@ -234,7 +256,8 @@ class Job {
       report::Use& use = observed[method];
       use.makespan_ns = sum.first / sum.second;
       if (sums.size() > 1) continue;
-      if (const auto wire = report.stats.counters.find("wire_bytes"); wire != report.stats.counters.end()) use.wire_bytes = wire->second / sum.second;
+      if (const auto wire = report.stats.counters.find("wire_bytes"); wire != report.stats.counters.end())
+        use.wire_bytes = wire->second / sum.second;
       for (const auto& [id, device] : report.stats.devices) {
         use.device_busy_ns[id] = device.busy_ns / sum.second;
         use.peak_bytes[id] = device.peak_bytes;
@@ -259,14 +282,17 @@ class Job {
 
 }  // namespace
 
-JobOutcome run_job(Engine& engine, const JobOptions& options) { return Job(engine, options).execute(); }
+JobOutcome run_job(Engine& engine, const JobOptions& options) {
+  return Job(engine, options).execute();
+}
 
 report::RunReport describe(Engine& engine) {
   report::RunReport report;
   const config::Source& source = engine.config().source;
   report.source = source.plan.empty() ? source.uri : source.plan;
   report.plan_id = engine.plan_id();
-  if (const plan::Plan* plan = engine.scheduled() != nullptr ? engine.scheduled() : engine.captured()) report.plan = *plan;
+  if (const plan::Plan* plan = engine.scheduled() != nullptr ? engine.scheduled() : engine.captured())
+    report.plan = *plan;
   if (engine.topology() != nullptr) report.topology = *engine.topology();
   const Timings& time = engine.timings();
   report.time = {time.load_plugins_ns, time.capture_ns, time.validate_ns, time.schedule_ns, time.prepare_ns};
@@ -280,7 +306,8 @@ report::RunReport describe(Engine& engine) {
       report.stats = std::move(*stats);
     } else {
       plan::Diagnostics problems = std::move(stats).errors();
-      for (plan::Diagnostic& problem : problems) problem.severity = plan::Severity::warning;
+      for (plan::Diagnostic& problem : problems)
+        problem.severity = plan::Severity::warning;
       report.warnings.insert(report.warnings.end(), problems.begin(), problems.end());
     }
   }

@@ -19,7 +19,8 @@ namespace {
 using plan::Diagnostic;
 using plan::Diagnostics;
 
-Diagnostic problem(const config::RunConfig& config, std::string_view code, std::string pointer, std::string message, std::string help) {
+Diagnostic problem(const config::RunConfig& config, std::string_view code, std::string pointer,
+                   std::string message, std::string help) {
   Diagnostic diagnostic;
   diagnostic.code = code;
   diagnostic.file = config.file;
@@ -38,7 +39,8 @@ std::vector<std::string_view> tensor_outputs(const plan::Plan& plan, const plan:
 }
 
 std::string known_outputs(std::string_view wrong, const std::vector<std::string_view>& names) {
-  const std::string list = names.empty() ? std::string("it has none") : fmt::format("its outputs: `{}`", fmt::join(names, "`, `"));
+  const std::string list =
+      names.empty() ? std::string("it has none") : fmt::format("its outputs: `{}`", fmt::join(names, "`, `"));
   const std::string_view near = plan::json::nearest(wrong, names);
   return near.empty() ? list : fmt::format("did you mean `{}`? {}", near, list);
 }
@@ -55,7 +57,8 @@ std::pair<std::optional<std::uint64_t>, std::string_view> split_name(std::string
 
 class Preparer {
  public:
-  Preparer(const config::RunConfig& config, const plan::Plan& plan, const std::set<std::string, std::less<>>& wanted)
+  Preparer(const config::RunConfig& config, const plan::Plan& plan,
+           const std::set<std::string, std::less<>>& wanted)
       : config_(config), plan_(plan), wanted_(wanted) {}
 
   plan::Result<std::vector<PreparedStep>> prepare() {
@@ -68,11 +71,13 @@ class Preparer {
       load(prepared);
     }
     if (!found_.empty()) return std::move(found_);
-    for (PreparedStep& step : steps_) check_references(step);
+    for (PreparedStep& step : steps_)
+      check_references(step);
     choose_outputs();
     if (!found_.empty()) return std::move(found_);
     for (PreparedStep& step : steps_)
-      for (const auto& [name, tensor] : step.inputs.tensors) step.views.emplace_back(name, tensor.view());
+      for (const auto& [name, tensor] : step.inputs.tensors)
+        step.views.emplace_back(name, tensor.view());
     return std::move(steps_);
   }
 
@@ -87,15 +92,17 @@ class Preparer {
       if (diagnostic.file.empty()) {  // an unknown method: the config's, beside its inputs
         diagnostic.file = config_.file;
         const std::string& pointer = step.config->inputs.pointer;
-        diagnostic.pointer = pointer.empty() ? "/run/method" : pointer.substr(0, pointer.rfind('/')) + "/method";
+        diagnostic.pointer =
+            pointer.empty() ? "/run/method" : pointer.substr(0, pointer.rfind('/')) + "/method";
       }
       found_.push_back(std::move(diagnostic));
     }
   }
 
   [[nodiscard]] const PreparedStep& step_at(std::uint64_t number) const {
-    const auto after = std::upper_bound(steps_.begin(), steps_.end(), number,
-                                        [](std::uint64_t wanted, const PreparedStep& step) { return wanted < step.first; });
+    const auto after =
+        std::upper_bound(steps_.begin(), steps_.end(), number,
+                         [](std::uint64_t wanted, const PreparedStep& step) { return wanted < step.first; });
     return *(after - 1);
   }
 
@@ -112,28 +119,32 @@ class Preparer {
     }
   }
 
-  bool check_reference(const PreparedStep& step, const plan::Method& method, const std::string& name, const config::OutputInput& reference,
-                       const PreparedStep& source) {
+  bool check_reference(const PreparedStep& step, const plan::Method& method, const std::string& name,
+                       const config::OutputInput& reference, const PreparedStep& source) {
     const std::string& pointer = step.config->inputs.by_name.find(name)->second.pointer;
     const plan::Method& from = plan_.methods.find(source.config->method)->second;
     const auto named = [](const std::vector<plan::Port>& ports, const std::string& wanted) {
-      return std::find_if(ports.begin(), ports.end(), [&](const plan::Port& port) { return port.name == wanted; });
+      return std::find_if(ports.begin(), ports.end(),
+                          [&](const plan::Port& port) { return port.name == wanted; });
     };
     const auto output = named(from.outputs, reference.output);
     if (output == from.outputs.end()) {
-      found_.push_back(problem(config_, "GE0715", pointer + "/output",
-                               fmt::format("the method `{}` has no output `{}`", source.config->method, reference.output),
-                               known_outputs(reference.output, tensor_outputs(plan_, from))));
+      found_.push_back(
+          problem(config_, "GE0715", pointer + "/output",
+                  fmt::format("the method `{}` has no output `{}`", source.config->method, reference.output),
+                  known_outputs(reference.output, tensor_outputs(plan_, from))));
       return false;
     }
     const auto given = tensors::port_type(plan_, from, *output);
     const auto taken = tensors::port_type(plan_, method, *named(method.inputs, name));
-    if (given && taken && given->dtype == taken->dtype && given->shape.size() == taken->shape.size()) return true;
-    found_.push_back(problem(config_, "GE0713", pointer + "/output",
-                             fmt::format("output `{}` is {}, and input `{}` takes {}", reference.output,
-                                         given ? tensors::declared_type_text(plan_, *given) : "no tensor", name,
-                                         taken ? tensors::declared_type_text(plan_, *taken) : "no tensor"),
-                             "use an output of the input's element type and rank"));
+    if (given && taken && given->dtype == taken->dtype && given->shape.size() == taken->shape.size())
+      return true;
+    found_.push_back(
+        problem(config_, "GE0713", pointer + "/output",
+                fmt::format("output `{}` is {}, and input `{}` takes {}", reference.output,
+                            given ? tensors::declared_type_text(plan_, *given) : "no tensor", name,
+                            taken ? tensors::declared_type_text(plan_, *taken) : "no tensor"),
+                "use an output of the input's element type and rank"));
     return false;
   }
 
@@ -150,7 +161,8 @@ class Preparer {
               fetch = true;
               matched.insert(name);
             }
-        fetch = fetch || std::any_of(wanted_.begin(), wanted_.end(), [&](const std::string& name) { return means(name, step, output); });
+        fetch = fetch || std::any_of(wanted_.begin(), wanted_.end(),
+                                     [&](const std::string& name) { return means(name, step, output); });
         if (fetch) step.fetch.emplace_back(output);
       }
     }
@@ -171,9 +183,11 @@ class Preparer {
   void report_unmatched(std::string_view name, std::string pointer) {
     std::vector<std::string_view> names;
     for (const PreparedStep& step : steps_)
-      for (const std::string_view output : tensor_outputs(plan_, plan_.methods.find(step.config->method)->second))
+      for (const std::string_view output :
+           tensor_outputs(plan_, plan_.methods.find(step.config->method)->second))
         if (std::find(names.begin(), names.end(), output) == names.end()) names.push_back(output);
-    found_.push_back(problem(config_, "GE0715", std::move(pointer), fmt::format("no step has an output `{}`", name),
+    found_.push_back(problem(config_, "GE0715", std::move(pointer),
+                             fmt::format("no step has an output `{}`", name),
                              known_outputs(split_name(name).second, names)));
   }
 
@@ -216,7 +230,8 @@ std::vector<MethodSizes> step_sizes(const plan::Plan& plan, const std::vector<Pr
     const plan::Method& method = plan.methods.find(step.config->method)->second;
     for (const auto& [name, tensor] : step.inputs.tensors) {
       plan::InputShape shape{name, tensor.shape(), std::nullopt};
-      const auto port = std::find_if(method.inputs.begin(), method.inputs.end(), [&](const plan::Port& one) { return one.name == name; });
+      const auto port = std::find_if(method.inputs.begin(), method.inputs.end(),
+                                     [&](const plan::Port& one) { return one.name == name; });
       const auto type = tensors::port_type(plan, method, *port);
       if (type && type->scalar) shape.number = tensors::number_of(tensor);
       sizes.inputs.push_back(std::move(shape));
@@ -224,7 +239,8 @@ std::vector<MethodSizes> step_sizes(const plan::Plan& plan, const std::vector<Pr
     for (const auto& [name, reference] : step.inputs.references) {
       const std::uint64_t source = referenced_step(reference, step.first);
       std::size_t index = 0;
-      while (index + 1 < steps.size() && steps[index + 1].first <= source) ++index;
+      while (index + 1 < steps.size() && steps[index + 1].first <= source)
+        ++index;
       if (index >= bindings.size()) continue;
       if (auto shape = output_shape(plan, steps[index].config->method, reference.output, bindings[index]))
         sizes.inputs.push_back({name, std::move(*shape), std::nullopt});
@@ -240,7 +256,8 @@ std::vector<MethodSizes> step_sizes(const plan::Plan& plan, const std::vector<Pr
 }
 
 std::uint64_t referenced_step(const config::OutputInput& reference, std::uint64_t number) {
-  return reference.step >= 0 ? static_cast<std::uint64_t>(reference.step) : number - static_cast<std::uint64_t>(-reference.step);
+  return reference.step >= 0 ? static_cast<std::uint64_t>(reference.step)
+                             : number - static_cast<std::uint64_t>(-reference.step);
 }
 
 std::vector<std::string> kept_outputs(const std::vector<PreparedStep>& steps, std::uint64_t number) {
@@ -249,7 +266,8 @@ std::vector<std::string> kept_outputs(const std::vector<PreparedStep>& steps, st
   return {names.begin(), names.end()};
 }
 
-std::uint64_t last_use_of(const std::vector<PreparedStep>& steps, std::uint64_t number, std::string_view output) {
+std::uint64_t last_use_of(const std::vector<PreparedStep>& steps, std::uint64_t number,
+                          std::string_view output) {
   std::uint64_t last = number;
   each_use(steps, number, [&](const std::string& used, std::uint64_t user) {
     if (used == output) last = std::max(last, user);

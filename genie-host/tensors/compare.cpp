@@ -40,7 +40,9 @@ Distance distance(std::complex<double> actual, std::complex<double> expected) {
 
 template <class Integer>
 Distance distance_of_integers(Integer actual, Integer expected) {
-  const auto wide = [](Integer value) { return static_cast<std::uint64_t>(value); };  // modulo 2^64: the difference is exact
+  const auto wide = [](Integer value) {
+    return static_cast<std::uint64_t>(value);
+  };  // modulo 2^64: the difference is exact
   const std::uint64_t abs = actual > expected ? wide(actual) - wide(expected) : wide(expected) - wide(actual);
   return {static_cast<double>(abs), std::fabs(static_cast<double>(expected))};
 }
@@ -75,12 +77,14 @@ Difference scan(const Tensor& actual, const Tensor& expected, double rtol, doubl
     if (d.abs == 0 && is_nan(actual.dtype(), a)) continue;  // NaNs of different payload
     result.any = true;
     const double tolerance = atol + rtol * d.magnitude;
-    const bool beyond = exact || d.abs > tolerance || std::isinf(d.abs);  // an infinite tolerance excuses nothing
+    const bool beyond =
+        exact || d.abs > tolerance || std::isinf(d.abs);  // an infinite tolerance excuses nothing
     // Bits that differ where equal bits are asked for exceed by definition, even 0 and −0.
     const double excess = !beyond ? 0 : tolerance > 0 && !std::isinf(d.abs) ? d.abs / tolerance : kInfinity;
     if (beyond) ++result.beyond;
     result.max_abs = std::max(result.max_abs, d.abs);
-    if (d.magnitude > 0) result.max_rel = std::max(result.max_rel, std::isinf(d.abs) ? kInfinity : d.abs / d.magnitude);
+    if (d.magnitude > 0)
+      result.max_rel = std::max(result.max_rel, std::isinf(d.abs) ? kInfinity : d.abs / d.magnitude);
     if (excess > result.worst_excess || (excess == result.worst_excess && d.abs > worst_abs)) {
       result.worst = i;
       result.worst_excess = excess;
@@ -90,7 +94,9 @@ Difference scan(const Tensor& actual, const Tensor& expected, double rtol, doubl
   return result;
 }
 
-std::string index_text(std::span<const std::int64_t> index) { return fmt::format("[{}]", fmt::join(index, ", ")); }
+std::string index_text(std::span<const std::int64_t> index) {
+  return fmt::format("[{}]", fmt::join(index, ", "));
+}
 
 }  // namespace
 
@@ -117,7 +123,8 @@ Difference compare(const Tensor& actual, const Tensor& expected, double rtol, do
   });
 }
 
-report::Verification verify(const TensorTable& outputs, const TensorTable& expected, double rtol, double atol) {
+report::Verification verify(const TensorTable& outputs, const TensorTable& expected, double rtol,
+                            double atol) {
   report::Verification result;
   result.rtol = rtol;
   result.atol = atol;
@@ -133,7 +140,8 @@ report::Verification verify(const TensorTable& outputs, const TensorTable& expec
     }
     const Tensor& actual = found->second;
     if (actual.dtype() != wanted.dtype() || actual.shape() != wanted.shape()) {
-      result.mismatched.push_back(fmt::format("`{}` is {}, expected {}", name, actual.type_text(), wanted.type_text()));
+      result.mismatched.push_back(
+          fmt::format("`{}` is {}, expected {}", name, actual.type_text(), wanted.type_text()));
       continue;
     }
     ++result.outputs;
@@ -144,11 +152,14 @@ report::Verification verify(const TensorTable& outputs, const TensorTable& expec
     beyond += difference.beyond;
     result.max_abs = std::max(result.max_abs, difference.max_abs);
     result.max_rel = std::max(result.max_rel, difference.max_rel);
-    if (difference.worst_excess < worst_excess || (difference.worst_excess == worst_excess && difference.max_abs <= worst_abs)) continue;
+    if (difference.worst_excess < worst_excess ||
+        (difference.worst_excess == worst_excess && difference.max_abs <= worst_abs))
+      continue;
     worst_excess = difference.worst_excess;
     worst_abs = difference.max_abs;
     const std::size_t at = static_cast<std::size_t>(difference.worst) * plan::size_bytes(actual.dtype());
-    result.worst = {name, unravel(difference.worst, actual.shape()), element_text(actual.dtype(), wanted.bytes().data() + at),
+    result.worst = {name, unravel(difference.worst, actual.shape()),
+                    element_text(actual.dtype(), wanted.bytes().data() + at),
                     element_text(actual.dtype(), actual.bytes().data() + at)};
   }
   for (const auto& [name, tensor] : outputs)
@@ -159,7 +170,8 @@ report::Verification verify(const TensorTable& outputs, const TensorTable& expec
   return result;
 }
 
-plan::Diagnostics verification_diagnostics(const report::Verification& verification, const std::string& expected_file) {
+plan::Diagnostics verification_diagnostics(const report::Verification& verification,
+                                           const std::string& expected_file) {
   plan::Diagnostics diagnostics;
   const auto add = [&](std::string_view code, std::string message, std::string help) {
     plan::Diagnostic& diagnostic = diagnostics.emplace_back();
@@ -172,21 +184,29 @@ plan::Diagnostics verification_diagnostics(const report::Verification& verificat
     const auto& worst = *verification.worst;
     const bool exact = verification.rtol == 0 && verification.atol == 0;
     add("GE0720",
-        fmt::format("{} of {} elements differ beyond {}; worst is output `{}` at {}: {}, expected {}", verification.beyond,
-                    verification.elements, exact ? "equal bits" : fmt::format("rtol {} and atol {}", verification.rtol, verification.atol),
-                    worst.output, index_text(worst.index), worst.actual, worst.expected),
-        exact ? fmt::format("the same bits need the same torch and the same number of threads; to allow rounding, set `expect.rtol` "
-                            "and `expect.atol` (the largest difference is {:.3g})", verification.max_abs)
-              : fmt::format("the largest difference is {:.3g}; if that is rounding, raise `expect.atol`", verification.max_abs));
+        fmt::format(
+            "{} of {} elements differ beyond {}; worst is output `{}` at {}: {}, expected {}",
+            verification.beyond, verification.elements,
+            exact ? "equal bits" : fmt::format("rtol {} and atol {}", verification.rtol, verification.atol),
+            worst.output, index_text(worst.index), worst.actual, worst.expected),
+        exact ? fmt::format("the same bits need the same torch and the same number of threads; to allow "
+                            "rounding, set `expect.rtol` "
+                            "and `expect.atol` (the largest difference is {:.3g})",
+                            verification.max_abs)
+              : fmt::format("the largest difference is {:.3g}; if that is rounding, raise `expect.atol`",
+                            verification.max_abs));
   }
   for (const std::string& sentence : verification.mismatched)
-    add("GE0722", fmt::format("output {}", sentence), "compare with outputs of the same export, run on inputs of the same sizes");
+    add("GE0722", fmt::format("output {}", sentence),
+        "compare with outputs of the same export, run on inputs of the same sizes");
   for (const std::string& name : verification.missing) {
     std::vector<std::string_view> names(verification.not_compared.begin(), verification.not_compared.end());
     const std::string_view near = plan::json::nearest(name, names);
     add("GE0721", fmt::format("an output `{}` is expected, but the run has none of that name", name),
-        near.empty() ? fmt::format("the run's other outputs: {}", names.empty() ? std::string("none") : fmt::format("`{}`", fmt::join(names, "`, `")))
-                     : fmt::format("did you mean `{}`?", near));
+        near.empty()
+            ? fmt::format("the run's other outputs: {}",
+                          names.empty() ? std::string("none") : fmt::format("`{}`", fmt::join(names, "`, `")))
+            : fmt::format("did you mean `{}`?", near));
   }
   return diagnostics;
 }

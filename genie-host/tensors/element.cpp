@@ -39,14 +39,22 @@ DType part_type(DType dtype) {
 std::optional<SmallFloat> small_float(DType dtype) {
   using Specials = SmallFloat::Specials;
   switch (dtype) {
-    case DType::f16: return SmallFloat{5, 10, 15, Specials::ieee};
-    case DType::bf16: return SmallFloat{8, 7, 127, Specials::ieee};
-    case DType::f8e5m2: return SmallFloat{5, 2, 15, Specials::ieee};
-    case DType::f8e4m3fn: return SmallFloat{4, 3, 7, Specials::nan_only};
-    case DType::f8e4m3fnuz: return SmallFloat{4, 3, 8, Specials::fnuz};
-    case DType::f8e5m2fnuz: return SmallFloat{5, 2, 16, Specials::fnuz};
-    case DType::f8e8m0fnu: return SmallFloat{8, 0, 127, Specials::scale};
-    default: return std::nullopt;
+    case DType::f16:
+      return SmallFloat{5, 10, 15, Specials::ieee};
+    case DType::bf16:
+      return SmallFloat{8, 7, 127, Specials::ieee};
+    case DType::f8e5m2:
+      return SmallFloat{5, 2, 15, Specials::ieee};
+    case DType::f8e4m3fn:
+      return SmallFloat{4, 3, 7, Specials::nan_only};
+    case DType::f8e4m3fnuz:
+      return SmallFloat{4, 3, 8, Specials::fnuz};
+    case DType::f8e5m2fnuz:
+      return SmallFloat{5, 2, 16, Specials::fnuz};
+    case DType::f8e8m0fnu:
+      return SmallFloat{8, 0, 127, Specials::scale};
+    default:
+      return std::nullopt;
   }
 }
 
@@ -60,7 +68,9 @@ double decode(SmallFloat format, std::uint32_t bits) {
   if (format.specials == Specials::scale)
     return exponent == exponent_max ? nan : std::ldexp(1.0, static_cast<int>(exponent) - format.bias);
   if (format.specials == Specials::fnuz && sign == 1 && exponent == 0 && mantissa == 0) return nan;
-  if (format.specials == Specials::nan_only && exponent == exponent_max && mantissa == (1u << format.mantissa_bits) - 1) return nan;
+  if (format.specials == Specials::nan_only && exponent == exponent_max &&
+      mantissa == (1u << format.mantissa_bits) - 1)
+    return nan;
   double value = 0;
   if (format.specials == Specials::ieee && exponent == exponent_max)
     value = mantissa == 0 ? std::numeric_limits<double>::infinity() : nan;
@@ -76,14 +86,23 @@ std::uint32_t encode(SmallFloat format, double value) {
   using Specials = SmallFloat::Specials;
   const int mantissa_bits = format.mantissa_bits;
   const std::uint32_t exponent_max = (1u << format.exponent_bits) - 1;
-  const std::uint32_t sign_bit = format.specials == Specials::scale ? 0 : 1u << (format.exponent_bits + mantissa_bits);
+  const std::uint32_t sign_bit =
+      format.specials == Specials::scale ? 0 : 1u << (format.exponent_bits + mantissa_bits);
   const std::uint32_t infinity = exponent_max << mantissa_bits;
   std::uint32_t nan = 0;
   switch (format.specials) {
-    case Specials::ieee: nan = infinity | (1u << (mantissa_bits - 1)); break;
-    case Specials::nan_only: nan = sign_bit - 1; break;
-    case Specials::fnuz: nan = sign_bit; break;
-    case Specials::scale: nan = exponent_max; break;
+    case Specials::ieee:
+      nan = infinity | (1u << (mantissa_bits - 1));
+      break;
+    case Specials::nan_only:
+      nan = sign_bit - 1;
+      break;
+    case Specials::fnuz:
+      nan = sign_bit;
+      break;
+    case Specials::scale:
+      nan = exponent_max;
+      break;
   }
   if (std::isnan(value)) return nan;
   const std::uint32_t sign = std::signbit(value) ? sign_bit : 0;
@@ -106,7 +125,9 @@ std::uint32_t encode(SmallFloat format, double value) {
   const std::uint32_t hidden = 1u << mantissa_bits;
   const auto binade = static_cast<std::uint32_t>(scale + mantissa_bits - lowest);
   const std::uint32_t bits = units < hidden ? units : ((binade + 1) << mantissa_bits) + (units - hidden);
-  const std::uint32_t largest = format.specials == Specials::ieee ? infinity - 1 : format.specials == Specials::nan_only ? nan - 1 : sign_bit - 1;
+  const std::uint32_t largest = format.specials == Specials::ieee       ? infinity - 1
+                                : format.specials == Specials::nan_only ? nan - 1
+                                                                        : sign_bit - 1;
   return bits > largest ? overflow : sign | bits;
 }
 
@@ -126,14 +147,22 @@ std::complex<double> load_complex(DType dtype, const std::byte* from) {
 
 std::int64_t load_integer(DType dtype, const std::byte* from) {
   switch (dtype) {
-    case DType::boolean: return load<std::uint8_t>(from) != 0 ? 1 : 0;
-    case DType::u8: return load<std::uint8_t>(from);
-    case DType::i8: return load<std::int8_t>(from);
-    case DType::u16: return load<std::uint16_t>(from);
-    case DType::i16: return load<std::int16_t>(from);
-    case DType::u32: return load<std::uint32_t>(from);
-    case DType::i32: return load<std::int32_t>(from);
-    default: return load<std::int64_t>(from);
+    case DType::boolean:
+      return load<std::uint8_t>(from) != 0 ? 1 : 0;
+    case DType::u8:
+      return load<std::uint8_t>(from);
+    case DType::i8:
+      return load<std::int8_t>(from);
+    case DType::u16:
+      return load<std::uint16_t>(from);
+    case DType::i16:
+      return load<std::int16_t>(from);
+    case DType::u32:
+      return load<std::uint32_t>(from);
+    case DType::i32:
+      return load<std::int32_t>(from);
+    default:
+      return load<std::int64_t>(from);
   }
 }
 
@@ -152,25 +181,38 @@ void store_real(DType dtype, std::byte* into, double value) {
 
 void store_integer(DType dtype, std::byte* into, std::int64_t value) {
   switch (plan::size_bytes(dtype)) {
-    case 1: return store(into, static_cast<std::uint8_t>(dtype == DType::boolean ? value != 0 : value));
-    case 2: return store(into, static_cast<std::uint16_t>(value));
-    case 4: return store(into, static_cast<std::uint32_t>(value));
-    default: return store(into, value);
+    case 1:
+      return store(into, static_cast<std::uint8_t>(dtype == DType::boolean ? value != 0 : value));
+    case 2:
+      return store(into, static_cast<std::uint16_t>(value));
+    case 4:
+      return store(into, static_cast<std::uint32_t>(value));
+    default:
+      return store(into, value);
   }
 }
 
 IntegerBounds integer_bounds(DType dtype) {
   constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
   switch (dtype) {
-    case DType::boolean: return {0, 1};
-    case DType::u8: return {0, 0xff};
-    case DType::i8: return {-0x80, 0x7f};
-    case DType::u16: return {0, 0xffff};
-    case DType::i16: return {-0x8000, 0x7fff};
-    case DType::u32: return {0, 0xffffffff};
-    case DType::i32: return {std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()};
-    case DType::u64: return {0, kMax};
-    default: return {std::numeric_limits<std::int64_t>::min(), kMax};
+    case DType::boolean:
+      return {0, 1};
+    case DType::u8:
+      return {0, 0xff};
+    case DType::i8:
+      return {-0x80, 0x7f};
+    case DType::u16:
+      return {0, 0xffff};
+    case DType::i16:
+      return {-0x8000, 0x7fff};
+    case DType::u32:
+      return {0, 0xffffffff};
+    case DType::i32:
+      return {std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()};
+    case DType::u64:
+      return {0, kMax};
+    default:
+      return {std::numeric_limits<std::int64_t>::min(), kMax};
   }
 }
 
@@ -179,7 +221,8 @@ std::string element_text(DType dtype, const std::byte* from) {
   if (dtype == DType::u64) return fmt::format("{}", load<std::uint64_t>(from));
   if (plan::is_integral(dtype)) return fmt::format("{}", load_integer(dtype, from));
   if (dtype == DType::f32) return fmt::format("{}", load<float>(from));
-  if (dtype == DType::c64) return fmt::format("{}{:+}i", load<float>(from), load<float>(from + sizeof(float)));
+  if (dtype == DType::c64)
+    return fmt::format("{}{:+}i", load<float>(from), load<float>(from + sizeof(float)));
   if (plan::is_complex(dtype)) {
     const auto value = load_complex(dtype, from);
     return fmt::format("{}{:+}i", value.real(), value.imag());

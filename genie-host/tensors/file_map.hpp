@@ -23,7 +23,8 @@ class FileMap {
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
  private:
-  FileMap(std::filesystem::path path, std::span<const std::byte> bytes) : path_(std::move(path)), bytes_(bytes) {}
+  FileMap(std::filesystem::path path, std::span<const std::byte> bytes)
+      : path_(std::move(path)), bytes_(bytes) {}
   std::filesystem::path path_;
   std::span<const std::byte> bytes_;
 };

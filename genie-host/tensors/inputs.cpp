@@ -24,20 +24,24 @@ Diagnostic problem(std::string_view code, std::string message, std::string help)
   return diagnostic;
 }
 
-std::string near_or_list(std::string_view wrong, const std::vector<std::string_view>& known, std::string_view what) {
+std::string near_or_list(std::string_view wrong, const std::vector<std::string_view>& known,
+                         std::string_view what) {
   const std::string_view near = plan::json::nearest(wrong, known);
-  const std::string list = known.empty() ? fmt::format("it has no {}", what) : fmt::format("its {}: `{}`", what, fmt::join(known, "`, `"));
+  const std::string list = known.empty() ? fmt::format("it has no {}", what)
+                                         : fmt::format("its {}: `{}`", what, fmt::join(known, "`, `"));
   return near.empty() ? list : fmt::format("did you mean `{}`? {}", near, list);
 }
 
 class Loader {
  public:
-  Loader(const config::RunConfig& config, const config::Inputs& inputs, const plan::Plan& plan, const plan::Method& method, FileCache& files)
+  Loader(const config::RunConfig& config, const config::Inputs& inputs, const plan::Plan& plan,
+         const plan::Method& method, FileCache& files)
       : config_(config), inputs_(inputs), plan_(plan), method_(method), files_(files) {}
 
   plan::Result<StepInputs> load() {
     check_names();
-    for (const plan::Port& port : method_.inputs) load_one(port);
+    for (const plan::Port& port : method_.inputs)
+      load_one(port);
     if (!found_.empty()) return std::move(found_);
     return std::move(result_);
   }
@@ -45,7 +49,8 @@ class Loader {
  private:
   void report(Diagnostic diagnostic, std::string_view name, const std::string& pointer) {
     // A problem inside a tensor file names that file in the message; the place to change is the config's.
-    diagnostic.message = fmt::format("input `{}`: {}{}", name, diagnostic.file.empty() ? "" : diagnostic.file + ": ", diagnostic.message);
+    diagnostic.message = fmt::format(
+        "input `{}`: {}{}", name, diagnostic.file.empty() ? "" : diagnostic.file + ": ", diagnostic.message);
     diagnostic.file = config_.file;
     diagnostic.pointer = pointer;
     found_.push_back(std::move(diagnostic));
@@ -53,12 +58,15 @@ class Loader {
 
   void check_names() {
     std::vector<std::string_view> names;
-    for (const plan::Port& port : method_.inputs) names.push_back(port.name);
+    for (const plan::Port& port : method_.inputs)
+      names.push_back(port.name);
     for (const auto& [name, input] : inputs_.by_name) {
       bool known = false;
-      for (const std::string_view one : names) known = known || one == name;
+      for (const std::string_view one : names)
+        known = known || one == name;
       if (known) continue;
-      Diagnostic diagnostic = problem("GE0712", fmt::format("the method has no input `{}`", name), near_or_list(name, names, "inputs"));
+      Diagnostic diagnostic = problem("GE0712", fmt::format("the method has no input `{}`", name),
+                                      near_or_list(name, names, "inputs"));
       diagnostic.file = config_.file;
       diagnostic.pointer = input.pointer;
       found_.push_back(std::move(diagnostic));
@@ -75,8 +83,11 @@ class Loader {
     } else {
       const auto input = inputs_.by_name.find(port.name);
       if (input == inputs_.by_name.end()) {
-        Diagnostic missing = problem("GE0711", fmt::format("the method's input `{}`, {}, is given no value", port.name, declared_type_text(plan_, *type)),
-                                     fmt::format("add it to the inputs: \"{}\": {{\"file\": \"{}.npy\"}}", port.name, port.name));
+        Diagnostic missing = problem(
+            "GE0711",
+            fmt::format("the method's input `{}`, {}, is given no value", port.name,
+                        declared_type_text(plan_, *type)),
+            fmt::format("add it to the inputs: \"{}\": {{\"file\": \"{}.npy\"}}", port.name, port.name));
         missing.file = config_.file;
         missing.pointer = inputs_.pointer;
         found_.push_back(std::move(missing));
@@ -90,7 +101,8 @@ class Loader {
       tensor = make(input->second, port.name, *type);
     }
     if (!tensor) {
-      for (const Diagnostic& diagnostic : tensor.errors()) report(diagnostic, port.name, pointer + diagnostic.pointer);
+      for (const Diagnostic& diagnostic : tensor.errors())
+        report(diagnostic, port.name, pointer + diagnostic.pointer);
     } else if (auto wrong = mismatch(*tensor, *type)) {
       report(std::move(*wrong), port.name, pointer);
     } else {
@@ -99,12 +111,14 @@ class Loader {
   }
 
   plan::Result<Tensor> make(const config::Input& input, const std::string& name, const plan::Value& type) {
-    if (const auto* file = std::get_if<config::FileInput>(&input.from)) return files_.tensor(file->path, file->tensor, name);
+    if (const auto* file = std::get_if<config::FileInput>(&input.from))
+      return files_.tensor(file->path, file->tensor, name);
     if (const auto* value = std::get_if<config::ValueInput>(&input.from)) {
       auto tensor = literal_tensor(value->json, value->dtype.value_or(type.dtype));
       if (tensor) return tensor;
       Diagnostics errors = std::move(tensor).errors();
-      for (Diagnostic& error : errors) error.pointer = "/value" + error.pointer;
+      for (Diagnostic& error : errors)
+        error.pointer = "/value" + error.pointer;
       return errors;
     }
     const auto& random = std::get<config::RandomInput>(input.from);
@@ -114,7 +128,8 @@ class Loader {
     } else if (auto fixed = plan::evaluate(type.shape, {})) {
       spec.shape = std::move(*fixed);
     } else {
-      return problem("GE0706", fmt::format("its shape is open: the method takes {}", declared_type_text(plan_, type)),
+      return problem("GE0706",
+                     fmt::format("its shape is open: the method takes {}", declared_type_text(plan_, type)),
                      "say which: \"random\": {\"seed\": 0, \"shape\": [1, 16]}");
     }
     return random_tensor(spec);
@@ -124,7 +139,8 @@ class Loader {
     const std::string wanted = declared_type_text(plan_, type);
     if (tensor.dtype() != type.dtype)
       return problem("GE0713", fmt::format("it is {}, and the method takes {}", tensor.type_text(), wanted),
-                     fmt::format("save it as {}, or export the model with an input of type {}", plan::name(type.dtype), plan::name(tensor.dtype())));
+                     fmt::format("save it as {}, or export the model with an input of type {}",
+                                 plan::name(type.dtype), plan::name(tensor.dtype())));
     bool fits = tensor.shape().size() == type.shape.size();
     for (std::size_t i = 0; fits && i < type.shape.size(); ++i)
       fits = !type.shape[i].is_int() || type.shape[i].as_int() == tensor.shape()[i];
@@ -151,10 +167,14 @@ plan::Result<const Safetensors*> FileCache::safetensors(const std::string& path)
   return &files_.emplace(path, std::move(*opened)).first->second;
 }
 
-plan::Result<Tensor> FileCache::tensor(const std::string& path, const std::string& name, const std::string& fallback_name) {
+plan::Result<Tensor> FileCache::tensor(const std::string& path, const std::string& name,
+                                       const std::string& fallback_name) {
   if (path.ends_with(".npy")) {
     if (!name.empty() && name != fallback_name)
-      return problem("GE0704", fmt::format("{} holds one array, without names; `{}` cannot be picked from it", path, name), "leave `tensor` out");
+      return problem(
+          "GE0704",
+          fmt::format("{} holds one array, without names; `{}` cannot be picked from it", path, name),
+          "leave `tensor` out");
     return read_npy(path);
   }
   if (!path.ends_with(".safetensors"))
@@ -165,8 +185,8 @@ plan::Result<Tensor> FileCache::tensor(const std::string& path, const std::strin
   return (*file)->get(name.empty() ? fallback_name : name);
 }
 
-plan::Result<StepInputs> load_inputs(const config::RunConfig& config, const config::Inputs& inputs, const plan::Plan& plan,
-                                     std::string_view method, FileCache& files) {
+plan::Result<StepInputs> load_inputs(const config::RunConfig& config, const config::Inputs& inputs,
+                                     const plan::Plan& plan, std::string_view method, FileCache& files) {
   auto found = find_method(plan, method);
   if (!found) return std::move(found).errors();
   return Loader(config, inputs, plan, **found, files).load();
@@ -176,11 +196,14 @@ plan::Result<const plan::Method*> find_method(const plan::Plan& plan, std::strin
   const auto found = plan.methods.find(name);
   if (found != plan.methods.end()) return &found->second;
   std::vector<std::string_view> names;
-  for (const auto& [known, method] : plan.methods) names.push_back(known);
-  return problem("GE0710", fmt::format("the program has no method `{}`", name), near_or_list(name, names, "methods"));
+  for (const auto& [known, method] : plan.methods)
+    names.push_back(known);
+  return problem("GE0710", fmt::format("the program has no method `{}`", name),
+                 near_or_list(name, names, "methods"));
 }
 
-std::optional<plan::Value> port_type(const plan::Plan& plan, const plan::Graph& graph, const plan::Port& port) {
+std::optional<plan::Value> port_type(const plan::Plan& plan, const plan::Graph& graph,
+                                     const plan::Port& port) {
   const auto fixed = [](plan::DType dtype, const std::vector<std::int64_t>& shape) {
     plan::Value value;
     value.dtype = dtype;
@@ -198,29 +221,39 @@ std::optional<plan::Value> port_type(const plan::Plan& plan, const plan::Graph& 
   }
   if (const auto* weight = std::get_if<plan::arg::Weight>(&port.value.is)) {
     const auto found = plan.weights.find(weight->name);
-    return found == plan.weights.end() ? std::nullopt : std::optional(fixed(found->second.dtype, found->second.shape));
+    return found == plan.weights.end() ? std::nullopt
+                                       : std::optional(fixed(found->second.dtype, found->second.shape));
   }
   if (const auto* state = std::get_if<plan::arg::State>(&port.value.is)) {
     const auto found = plan.states.find(state->name);
-    return found == plan.states.end() ? std::nullopt : std::optional(fixed(found->second.dtype, found->second.shape));
+    return found == plan.states.end() ? std::nullopt
+                                      : std::optional(fixed(found->second.dtype, found->second.shape));
   }
-  if (std::holds_alternative<std::int64_t>(port.value.is) || std::holds_alternative<plan::arg::Dim>(port.value.is))
+  if (std::holds_alternative<std::int64_t>(port.value.is) ||
+      std::holds_alternative<plan::arg::Dim>(port.value.is))
     return number(plan::ScalarKind::integer, plan::DType::i64);
-  if (std::holds_alternative<double>(port.value.is)) return number(plan::ScalarKind::floating, plan::DType::f64);
-  if (std::holds_alternative<bool>(port.value.is)) return number(plan::ScalarKind::boolean, plan::DType::boolean);
+  if (std::holds_alternative<double>(port.value.is))
+    return number(plan::ScalarKind::floating, plan::DType::f64);
+  if (std::holds_alternative<bool>(port.value.is))
+    return number(plan::ScalarKind::boolean, plan::DType::boolean);
   return std::nullopt;
 }
 
-double number_of(const Tensor& tensor) { return load_real(tensor.dtype(), tensor.bytes().data()); }
+double number_of(const Tensor& tensor) {
+  return load_real(tensor.dtype(), tensor.bytes().data());
+}
 
 std::string declared_type_text(const plan::Plan& plan, const plan::Value& value) {
   if (value.scalar)
-    return *value.scalar == plan::ScalarKind::integer ? "int" : *value.scalar == plan::ScalarKind::floating ? "float" : "bool";
+    return *value.scalar == plan::ScalarKind::integer    ? "int"
+           : *value.scalar == plan::ScalarKind::floating ? "float"
+                                                         : "bool";
   std::map<std::string, plan::Expr, std::less<>> names;
   for (const auto& [id, symbol] : plan.symbols)
     if (symbol.name) names.emplace(id, plan::Expr::symbol(*symbol.name));
   std::vector<std::string> dims;
-  for (const plan::Expr& dim : value.shape) dims.push_back(dim.substitute(names).to_text());
+  for (const plan::Expr& dim : value.shape)
+    dims.push_back(dim.substitute(names).to_text());
   return fmt::format("{}[{}]", plan::name(value.dtype), fmt::join(dims, ", "));
 }
 

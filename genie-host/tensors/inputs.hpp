@@ -17,7 +17,8 @@ class FileCache {
  public:
   [[nodiscard]] plan::Result<const Safetensors*> safetensors(const std::string& path);
   /// `tensor` empty: an .npy file, or the tensor `fallback_name` of a .safetensors file. GE0731 for another kind of file.
-  [[nodiscard]] plan::Result<Tensor> tensor(const std::string& path, const std::string& name, const std::string& fallback_name);
+  [[nodiscard]] plan::Result<Tensor> tensor(const std::string& path, const std::string& name,
+                                            const std::string& fallback_name);
 
  private:
   std::map<std::string, Safetensors> files_;
@@ -31,15 +32,17 @@ struct StepInputs {
 
 /// Loads and makes every input that the method has, and checks names, element types, ranks and fixed sizes against it. All
 /// problems are reported, each with the config's pointer. Sizes that the plan leaves open are the engine's to check.
-[[nodiscard]] plan::Result<StepInputs> load_inputs(const config::RunConfig& config, const config::Inputs& inputs,
-                                                   const plan::Plan& plan, std::string_view method, FileCache& files);
+[[nodiscard]] plan::Result<StepInputs> load_inputs(const config::RunConfig& config,
+                                                   const config::Inputs& inputs, const plan::Plan& plan,
+                                                   std::string_view method, FileCache& files);
 
 /// The method of that name; GE0710 with near misses and the names there are.
 [[nodiscard]] plan::Result<const plan::Method*> find_method(const plan::Plan& plan, std::string_view name);
 
 /// The declared type of a method's input or output: a tensor's, or that of the 0-d tensor that a number crosses as. Nothing
 /// for an output that is a constant None or text.
-[[nodiscard]] std::optional<plan::Value> port_type(const plan::Plan& plan, const plan::Graph& graph, const plan::Port& port);
+[[nodiscard]] std::optional<plan::Value> port_type(const plan::Plan& plan, const plan::Graph& graph,
+                                                   const plan::Port& port);
 
 /// The number that a 0-d tensor of a real type holds.
 [[nodiscard]] double number_of(const Tensor& tensor);

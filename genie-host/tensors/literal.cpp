@@ -56,8 +56,9 @@ class Filler {
   std::optional<plan::Diagnostic> fill(View view, std::size_t depth, std::byte*& into) {
     if (depth == shape_.size()) return element(view, into);
     if (!view.is(Kind::array) || view.size() != static_cast<std::size_t>(shape_[depth]))
-      return bad_literal(view, fmt::format("expected a list of {}, as the first list at this depth has", shape_[depth]),
-                         "give all lists of one depth the same length");
+      return bad_literal(
+          view, fmt::format("expected a list of {}, as the first list at this depth has", shape_[depth]),
+          "give all lists of one depth the same length");
     for (const auto [key, item] : view.items())
       if (auto wrong = fill(item, depth + 1, into)) return wrong;
     return std::nullopt;
@@ -76,15 +77,17 @@ class Filler {
     } else if (whole) {
       const IntegerBounds bounds = integer_bounds(dtype_);
       if (!view.is(Kind::integer) || view.integer() < bounds.min || view.integer() > bounds.max)
-        return bad_literal(view, fmt::format("{} is no {}", view.canonical(), plan::name(dtype_)),
-                           fmt::format("write an integer from {} to {}, or choose another `dtype`", bounds.min, bounds.max));
+        return bad_literal(
+            view, fmt::format("{} is no {}", view.canonical(), plan::name(dtype_)),
+            fmt::format("write an integer from {} to {}, or choose another `dtype`", bounds.min, bounds.max));
       store_integer(dtype_, into, view.integer());
     } else {
-      const auto number = view.is(Kind::string) ? word(view.string())
+      const auto number = view.is(Kind::string)                           ? word(view.string())
                           : view.is(Kind::integer) || view.is(Kind::real) ? std::optional(view.real())
                                                                           : std::nullopt;
       if (!number)
-        return bad_literal(view, fmt::format("{} is no number", view.canonical()), "write 0.5, true, \"NaN\" or lists of these");
+        return bad_literal(view, fmt::format("{} is no number", view.canonical()),
+                           "write 0.5, true, \"NaN\" or lists of these");
       store_real(dtype_, into, *number);
     }
     into += plan::size_bytes(dtype_);
@@ -101,7 +104,8 @@ int widest(View view) {
   if (view.is(Kind::integer)) return 1;
   if (!view.is(Kind::array)) return 2;
   int found = view.size() == 0 ? 2 : 0;
-  for (const auto [key, item] : view.items()) found = std::max(found, widest(item));
+  for (const auto [key, item] : view.items())
+    found = std::max(found, widest(item));
   return found;
 }
 

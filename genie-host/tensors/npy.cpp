@@ -50,7 +50,8 @@ class HeaderParser {
 
  private:
   void skip_blanks() {
-    while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\n' || rest_.front() == '\t')) rest_.remove_prefix(1);
+    while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\n' || rest_.front() == '\t'))
+      rest_.remove_prefix(1);
   }
   bool next_is(char c) {
     skip_blanks();
@@ -122,13 +123,15 @@ std::optional<Element> element_of(std::string_view descr) {
     std::string_view type;
     DType dtype;
   };
-  constexpr Known kKnown[] = {{"b1", DType::boolean}, {"u1", DType::u8},  {"i1", DType::i8},  {"u2", DType::u16},  {"i2", DType::i16},
-                              {"u4", DType::u32},     {"i4", DType::i32}, {"u8", DType::u64}, {"i8", DType::i64},  {"f2", DType::f16},
-                              {"f4", DType::f32},     {"f8", DType::f64}, {"c8", DType::c64}, {"c16", DType::c128}};
+  constexpr Known kKnown[] = {
+      {"b1", DType::boolean}, {"u1", DType::u8},  {"i1", DType::i8},  {"u2", DType::u16},  {"i2", DType::i16},
+      {"u4", DType::u32},     {"i4", DType::i32}, {"u8", DType::u64}, {"i8", DType::i64},  {"f2", DType::f16},
+      {"f4", DType::f32},     {"f8", DType::f64}, {"c8", DType::c64}, {"c16", DType::c128}};
   for (const Known& known : kKnown) {
     if (known.type != type) continue;
     const bool one_byte = plan::size_bytes(known.dtype) == 1;
-    if (order == '<' || order == '=' || (one_byte && (order == '|' || order == '>'))) return Element{known.dtype, false};
+    if (order == '<' || order == '=' || (one_byte && (order == '|' || order == '>')))
+      return Element{known.dtype, false};
     if (order == '>') return Element{known.dtype, true};
   }
   return std::nullopt;
@@ -144,7 +147,8 @@ plan::Diagnostic malformed(const std::filesystem::path& path, std::string messag
 }
 
 /// Fortran order is row-major order of the reversed shape: walk the result, compute where each element was.
-void transpose(std::span<const std::byte> from, std::span<std::byte> into, std::span<const std::int64_t> shape, std::size_t size) {
+void transpose(std::span<const std::byte> from, std::span<std::byte> into,
+               std::span<const std::int64_t> shape, std::size_t size) {
   std::vector<std::size_t> index(shape.size(), 0);
   std::vector<std::size_t> strides(shape.size());
   std::size_t stride = size;
@@ -166,7 +170,8 @@ void transpose(std::span<const std::byte> from, std::span<std::byte> into, std::
 
 void swap_bytes(std::span<std::byte> bytes, DType dtype) {
   const std::size_t part = plan::is_complex(dtype) ? plan::size_bytes(dtype) / 2 : plan::size_bytes(dtype);
-  for (std::size_t at = 0; at < bytes.size(); at += part) std::reverse(bytes.data() + at, bytes.data() + at + part);
+  for (std::size_t at = 0; at < bytes.size(); at += part)
+    std::reverse(bytes.data() + at, bytes.data() + at + part);
 }
 
 }  // namespace
@@ -180,10 +185,12 @@ plan::Result<Tensor> read_npy(const std::filesystem::path& path) {
   if (file.size() < 10 || std::memcmp(file.data(), kMagic.data(), kMagic.size()) != 0)
     return malformed(path, "not a .npy file: its first bytes are not those of one");
   const std::uint32_t version = byte(6);
-  if (version < 1 || version > 3) return malformed(path, fmt::format("format version {}.{} is not known; 1 to 3 are", version, byte(7)));
+  if (version < 1 || version > 3)
+    return malformed(path, fmt::format("format version {}.{} is not known; 1 to 3 are", version, byte(7)));
   const std::size_t prefix = version == 1 ? 10 : 12;
   if (file.size() < prefix) return malformed(path, "the file ends within its header");
-  const std::size_t length = version == 1 ? byte(8) | byte(9) << 8 : byte(8) | byte(9) << 8 | byte(10) << 16 | byte(11) << 24;
+  const std::size_t length =
+      version == 1 ? byte(8) | byte(9) << 8 : byte(8) | byte(9) << 8 | byte(10) << 16 | byte(11) << 24;
   if (file.size() - prefix < length) return malformed(path, "the file ends within its header");
   const std::string_view text(reinterpret_cast<const char*>(file.data()) + prefix, length);
   const auto header = HeaderParser(text).parse();
@@ -193,15 +200,18 @@ plan::Result<Tensor> read_npy(const std::filesystem::path& path) {
     plan::Diagnostic diagnostic;
     diagnostic.code = "GE0705";
     diagnostic.file = path.string();
-    diagnostic.message = fmt::format("the array's element type '{}' has no counterpart in plans", header->descr);
+    diagnostic.message =
+        fmt::format("the array's element type '{}' has no counterpart in plans", header->descr);
     diagnostic.help = "convert it first: array.astype('float32'); bfloat16 needs a .safetensors file";
     return diagnostic;
   }
   const auto bytes = dense_bytes(element->dtype, header->shape);
   const std::span<const std::byte> data = file.subspan(prefix + length);
   if (!bytes || *bytes != data.size())
-    return malformed(path, fmt::format("{} takes {} bytes, but {} follow the header", type_text(element->dtype, header->shape),
-                                       bytes ? fmt::format("{}", *bytes) : std::string("more than 2^62"), data.size()));
+    return malformed(
+        path,
+        fmt::format("{} takes {} bytes, but {} follow the header", type_text(element->dtype, header->shape),
+                    bytes ? fmt::format("{}", *bytes) : std::string("more than 2^62"), data.size()));
   const bool in_order = !header->fortran_order || header->shape.size() < 2;
   if (in_order && !element->swapped) return Tensor(element->dtype, header->shape, data, *map);
   return Tensor::make(element->dtype, header->shape, [&](std::span<std::byte> into) {

@@ -23,7 +23,9 @@ class Safetensors {
   /// By name, sorted. Tensors keep the mapping alive.
   [[nodiscard]] const std::map<std::string, Tensor, std::less<>>& tensors() const { return tensors_; }
   /// Names of tensors whose element type has no counterpart in plans (4- and 6-bit floats), with that type's name.
-  [[nodiscard]] const std::map<std::string, std::string, std::less<>>& unsupported() const { return unsupported_; }
+  [[nodiscard]] const std::map<std::string, std::string, std::less<>>& unsupported() const {
+    return unsupported_;
+  }
   /// GE0704 with near misses when there is none of that name, GE0705 when its type is unsupported.
   [[nodiscard]] plan::Result<Tensor> get(std::string_view name) const;
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
@@ -36,6 +38,7 @@ class Safetensors {
 
 /// Writes tensors by name (each once), replacing the file only when all of it is on disk. GE0705 for a type the format has
 /// not (c32, c128), GE0707 when the file cannot be written.
-[[nodiscard]] plan::Status write_safetensors(const std::filesystem::path& path, std::span<const std::pair<std::string, Tensor>> tensors);
+[[nodiscard]] plan::Status write_safetensors(const std::filesystem::path& path,
+                                             std::span<const std::pair<std::string, Tensor>> tensors);
 
 }  // namespace genie::tensors

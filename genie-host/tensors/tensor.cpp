@@ -21,7 +21,8 @@ plan::Diagnostic error(std::string code, std::string message, std::string help) 
 }
 
 /// Copies dimension by dimension; the innermost one at once where it is dense.
-void copy_dense(const std::byte* from, std::byte*& to, const genie_tensor_view& view, std::int32_t dim, std::size_t size) {
+void copy_dense(const std::byte* from, std::byte*& to, const genie_tensor_view& view, std::int32_t dim,
+                std::size_t size) {
   if (dim == view.rank) {
     std::memcpy(to, from, size);
     to += size;
@@ -72,23 +73,28 @@ std::vector<std::int64_t> unravel(std::uint64_t element, std::span<const std::in
 
 plan::Result<Tensor::Memory> Tensor::allocate(plan::DType dtype, std::span<const std::int64_t> shape) {
   const auto bytes = dense_bytes(dtype, shape);
-  const std::size_t rounded = bytes ? (*bytes + kAlignment) / kAlignment * kAlignment : 0;  // at least one line, so never null
+  const std::size_t rounded =
+      bytes ? (*bytes + kAlignment) / kAlignment * kAlignment : 0;  // at least one line, so never null
   void* data = bytes ? std::aligned_alloc(kAlignment, rounded) : nullptr;
   if (data == nullptr)
-    return error("GE0708", fmt::format("there is no memory for a tensor {}", tensors::type_text(dtype, shape)),
+    return error("GE0708",
+                 fmt::format("there is no memory for a tensor {}", tensors::type_text(dtype, shape)),
                  "use a smaller shape, or a machine with more memory");
   std::memset(data, 0, rounded);
-  return Memory{{static_cast<std::byte*>(data), static_cast<std::size_t>(*bytes)}, std::shared_ptr<const void>(data, std::free)};
+  return Memory{{static_cast<std::byte*>(data), static_cast<std::size_t>(*bytes)},
+                std::shared_ptr<const void>(data, std::free)};
 }
 
 plan::Result<Tensor> Tensor::copy_of(const genie_tensor_view& view) {
   const auto dtype = plan::dtype_from_dlpack(view.dtype.code, view.dtype.bits, view.dtype.lanes);
   if (!dtype)
-    return error("GE0705", fmt::format("no name is known for the element type (code {}, {} bits, {} lanes)", view.dtype.code,
-                                       view.dtype.bits, view.dtype.lanes),
+    return error("GE0705",
+                 fmt::format("no name is known for the element type (code {}, {} bits, {} lanes)",
+                             view.dtype.code, view.dtype.bits, view.dtype.lanes),
                  "cast the tensor to a type that plans have: f32, f16, bf16, i64, …");
   if (view.device_kind != GENIE_DEVICE_CPU && view.device_kind != GENIE_DEVICE_CUDA_HOST)
-    return error("GE0709", fmt::format("the tensor lies on a device of kind {}, not in host memory", view.device_kind),
+    return error("GE0709",
+                 fmt::format("the tensor lies on a device of kind {}, not in host memory", view.device_kind),
                  "fetch the tensor to the host first");
   std::vector<std::int64_t> shape(view.shape, view.shape + view.rank);
   const auto* from = static_cast<const std::byte*>(view.data) + view.byte_offset;
@@ -115,6 +121,8 @@ genie_tensor_view Tensor::view() const {
   return view;
 }
 
-std::string Tensor::type_text() const { return tensors::type_text(dtype_, shape_); }
+std::string Tensor::type_text() const {
+  return tensors::type_text(dtype_, shape_);
+}
 
 }  // namespace genie::tensors

@@ -21,12 +21,14 @@ namespace genie::tensors {
 class Tensor {
  public:
   /// Borrows `data`, which `owner` keeps alive. data holds exactly the bytes that dtype and shape say.
-  Tensor(plan::DType dtype, std::vector<std::int64_t> shape, std::span<const std::byte> data, std::shared_ptr<const void> owner)
+  Tensor(plan::DType dtype, std::vector<std::int64_t> shape, std::span<const std::byte> data,
+         std::shared_ptr<const void> owner)
       : dtype_(dtype), shape_(std::move(shape)), data_(data), owner_(std::move(owner)) {}
 
   /// Zeroed memory, 64-byte aligned, that `fill` writes; nothing if memory is short.
   template <class Fill>
-  [[nodiscard]] static plan::Result<Tensor> make(plan::DType dtype, std::vector<std::int64_t> shape, Fill&& fill) {
+  [[nodiscard]] static plan::Result<Tensor> make(plan::DType dtype, std::vector<std::int64_t> shape,
+                                                 Fill&& fill) {
     auto memory = allocate(dtype, shape);
     if (!memory) return std::move(memory).errors();
     fill(memory->bytes);
@@ -61,7 +63,8 @@ class Tensor {
 [[nodiscard]] std::string type_text(plan::DType dtype, std::span<const std::int64_t> shape);
 
 /// Bytes of a dense tensor; nothing if a size is negative or the product does not fit.
-[[nodiscard]] std::optional<std::uint64_t> dense_bytes(plan::DType dtype, std::span<const std::int64_t> shape);
+[[nodiscard]] std::optional<std::uint64_t> dense_bytes(plan::DType dtype,
+                                                       std::span<const std::int64_t> shape);
 
 /// The index of an element counted in row-major order.
 [[nodiscard]] std::vector<std::int64_t> unravel(std::uint64_t element, std::span<const std::int64_t> shape);

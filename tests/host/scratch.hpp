@@ -27,7 +27,8 @@ class Scratch {
   /// Writes a file and returns its path.
   std::filesystem::path file(std::string_view name, std::string_view content) const {
     const auto path = path_ / name;
-    std::ofstream(path, std::ios::binary | std::ios::trunc).write(content.data(), static_cast<std::streamsize>(content.size()));
+    std::ofstream(path, std::ios::binary | std::ios::trunc)
+        .write(content.data(), static_cast<std::streamsize>(content.size()));
     return path;
   }
 

@@ -10,7 +10,9 @@
 
 namespace {
 
-genie_str str(std::string_view text) { return {text.data(), text.size()}; }
+genie_str str(std::string_view text) {
+  return {text.data(), text.size()};
+}
 
 }  // namespace
 
@@ -28,7 +30,8 @@ TEST_CASE("a log line has a time, a level, a component, its text and its values,
   std::ifstream stream(path);
   const std::string text(std::istreambuf_iterator<char>(stream), {});
   const std::string time = R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z )";
-  CHECK(std::regex_match(text, std::regex(time + R"(warning org\.example: two\\nlines\[31m bytes=12\n)" + time + R"(info engine: captured\n)")));
+  CHECK(std::regex_match(text, std::regex(time + R"(warning org\.example: two\\nlines\[31m bytes=12\n)" +
+                                          time + R"(info engine: captured\n)")));
 }
 
 TEST_CASE("GE0003 a log that cannot be opened names the file") {

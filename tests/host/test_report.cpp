@@ -20,7 +20,8 @@ using namespace genie;
 using report::RunReport;
 using report::Style;
 
-constexpr std::string_view kTopology = R"({"schema": "genie.topology", "version": {"major": 0, "minor": 1}, "devices": [
+constexpr std::string_view kTopology =
+    R"({"schema": "genie.topology", "version": {"major": 0, "minor": 1}, "devices": [
   {"id": "w0", "kind": "cpu", "memory_bytes": 1048576, "kernels": ["k"], "compute": {"flops_per_s": 1e9, "memory_bytes_per_s": 1e9, "op_overhead_ns": 0}},
   {"id": "w1", "kind": "cpu", "memory_bytes": 2097152, "kernels": ["k"], "compute": {"flops_per_s": 1e9, "memory_bytes_per_s": 1e9, "op_overhead_ns": 0}}],
   "links": [], "client": {"host": "client"}})";
@@ -29,7 +30,8 @@ constexpr std::string_view kTopology = R"({"schema": "genie.topology", "version"
 RunReport example() {
   plan::Plan plan;
   plan.stage = "scheduled";
-  plan.producer = {"org.example.frontend", "1.0", plan::Producer::Source{"torch", "2.13.0", "sha256:00", {}}, {}};
+  plan.producer = {
+      "org.example.frontend", "1.0", plan::Producer::Source{"torch", "2.13.0", "sha256:00", {}}, {}};
   plan.opsets = {{"aten", 1}};
   plan.symbols["s0"].name = "batch";
   plan.symbols["s0"].min = 1;
@@ -46,26 +48,33 @@ RunReport example() {
   }
   forward.inputs.push_back({"x", {plan::arg::Value{"v0"}}, {}});
   forward.outputs.push_back({"y", {plan::arg::Value{"v2"}}, {}});
-  const auto node = [](std::string id, std::string in, std::string weight, std::string out, std::string scope) {
+  const auto node = [](std::string id, std::string in, std::string weight, std::string out,
+                       std::string scope) {
     plan::Node made;
     made.id = std::move(id);
     made.op = "aten.linear.default";
-    made.args = {{plan::arg::Value{std::move(in)}}, {plan::arg::Weight{std::move(weight)}}, {plan::arg::Null{}}};
+    made.args = {
+        {plan::arg::Value{std::move(in)}}, {plan::arg::Weight{std::move(weight)}}, {plan::arg::Null{}}};
     made.results = {std::move(out)};
     made.scope = std::move(scope);
     made.source = plan::SourceLine{"examples/model.py", 12};
     return made;
   };
-  forward.nodes = {node("n0", "v0", "net.first.weight", "v1", "net.first"), node("n1", "v1", "net.second.weight", "v2", "net.second")};
+  forward.nodes = {node("n0", "v0", "net.first.weight", "v1", "net.first"),
+                   node("n1", "v1", "net.second.weight", "v2", "net.second")};
   plan::Schedule& schedule = plan.schedule.emplace();
   schedule.policy = {"org.example.policy", "1.0", "latency", {}};
   schedule.assumes["s0"] = 4;
   schedule.residence.weights = {{"net.first.weight", {"w0"}}, {"net.second.weight", {"w1"}}};
   plan::MethodSchedule& method = schedule.methods["forward"];
   method.stages = {{"s0", "w0", "k", {"n0"}, {}, {}, {}}, {"s1", "w1", "k", {"n1"}, {}, {}, {}}};
-  method.transfers = {{"t0", "v1", "s0", "s1", "bulk", 128, std::nullopt, {}}, {"t1", "v2", "s1", "output:y", "bulk", 128, std::nullopt, {}}};
-  method.predicted = plan::Predicted{8000, 256, {{"w0", 6000}, {"w1", 1000}}, {{"w0", 524288}, {"w1", 4096}}, {}};
-  schedule.decisions = {{"s0", "w0", "makespan", "1 node", {}, {}, {}}, {"s1", "w1", "memory", "w0 has no room", {{"w0", "capacity", std::nullopt, "", {}}}, {"h1"}, {}}};
+  method.transfers = {{"t0", "v1", "s0", "s1", "bulk", 128, std::nullopt, {}},
+                      {"t1", "v2", "s1", "output:y", "bulk", 128, std::nullopt, {}}};
+  method.predicted =
+      plan::Predicted{8000, 256, {{"w0", 6000}, {"w1", 1000}}, {{"w0", 524288}, {"w1", 4096}}, {}};
+  schedule.decisions = {
+      {"s0", "w0", "makespan", "1 node", {}, {}, {}},
+      {"s1", "w1", "memory", "w0 has no room", {{"w0", "capacity", std::nullopt, "", {}}}, {"h1"}, {}}};
 
   RunReport report;
   report.source = "/models/net.pt2";
@@ -74,7 +83,8 @@ RunReport example() {
   report.topology = *plan::decode_topology(kTopology);
   report.time = {1000, 2'000'000, 3'000'000, 4'000'000, 5'000'000};
   report.steps = {{0, "forward", 12'000'000, 10'000}};
-  report.stats = *report::decode_stats(R"({"devices": {"w0": {"busy_ns": 6000, "peak_bytes": 524288, "memory_bytes": 1048576},
+  report.stats = *report::decode_stats(
+      R"({"devices": {"w0": {"busy_ns": 6000, "peak_bytes": 524288, "memory_bytes": 1048576},
     "w1": {"busy_ns": 1000, "peak_bytes": 4096, "memory_bytes": 2097152}}, "counters": {"wire_bytes": 256}})");
   report.observed["forward"] = {10'000, 256, {{"w0", 6000}, {"w1", 1000}}, {{"w0", 524288}, {"w1", 4096}}};
   report::Verification& verify = report.verify.emplace();
@@ -185,20 +195,24 @@ decisions
 
 TEST_CASE("nodes are listed by stage and by selector") {
   const plan::Plan plan = *example().plan;
-  const std::string title = "plan " + plan::plan_id(plan).substr(0, 19) + " · scheduled · genie.plan 0.1\n\n1 node\n";
+  const std::string title =
+      "plan " + plan::plan_id(plan).substr(0, 19) + " · scheduled · genie.plan 0.1\n\n1 node\n";
   report::PlanView view;
   view.stage = "s1";
-  CHECK(*report::plan_text(plan, view, Style{}) == title + "  n1  aten.linear.default  s1 w1  f32[batch, 8]  net.second model.py:12\n");
+  CHECK(*report::plan_text(plan, view, Style{}) ==
+        title + "  n1  aten.linear.default  s1 w1  f32[batch, 8]  net.second model.py:12\n");
   view = {};
   view.scope = "net.first";
-  CHECK(*report::plan_text(plan, view, Style{}) == title + "  n0  aten.linear.default  s0 w0  f32[batch, 8]  net.first model.py:12\n");
+  CHECK(*report::plan_text(plan, view, Style{}) ==
+        title + "  n0  aten.linear.default  s0 w0  f32[batch, 8]  net.first model.py:12\n");
   view.scope = "net.fist";
   CHECK_FALSE(report::plan_text(plan, view, Style{}).ok());
   view = {};
   view.stage = "s7";
   const auto missing = report::plan_text(plan, view, Style{});
   REQUIRE_FALSE(missing.ok());
-  CHECK(plan::to_text(missing.errors()[0]) == "error[GE0019]: the plan has no stage `s7`\n   = help: its stages: s0, s1\n");
+  CHECK(plan::to_text(missing.errors()[0]) ==
+        "error[GE0019]: the plan has no stage `s7`\n   = help: its stages: s0, s1\n");
   view = {};
   view.method = "backward";
   CHECK(report::plan_text(plan, view, Style{}).errors()[0].code == "GE0710");
@@ -209,7 +223,9 @@ TEST_CASE("decisions are shown with their alternatives on request") {
   view.decisions = true;
   const auto text = report::plan_text(*example().plan, view, Style{});
   REQUIRE(text.ok());
-  CHECK(text->find("  s1 on w1  memory: w0 has no room (honours h1)\n      instead of w0 refused: capacity\n") != std::string::npos);
+  CHECK(text->find(
+            "  s1 on w1  memory: w0 has no room (honours h1)\n      instead of w0 refused: capacity\n") !=
+        std::string::npos);
 }
 
 TEST_CASE("the trace names devices, queues, nodes and scopes, whatever the order of reporting") {
@@ -222,16 +238,24 @@ TEST_CASE("the trace names devices, queues, nodes and scopes, whatever the order
   const std::string text = report::trace_json(events, &*report.plan);
   std::swap(events[0], events[3]);
   CHECK(report::trace_json(events, &*report.plan) == text);
-  CHECK(text.find(R"({"ph":"M","name":"process_name","pid":1,"tid":0,"args":{"name":"w0"}})") != std::string::npos);
-  CHECK(text.find(R"({"ph":"X","name":"s0","pid":1,"tid":1,"ts":0,"dur":6,"args":{"step":0,"nodes":1,"node":"n0","scope":"net.first"}})") != std::string::npos);
-  CHECK(text.find(R"({"ph":"s","cat":"transfer","id":5,"name":"t0","pid":1,"tid":1,"ts":6,"args":{"step":0,"bytes":128,"value":"v1","from":"s0","to":"s1"}})") !=
+  CHECK(text.find(R"({"ph":"M","name":"process_name","pid":1,"tid":0,"args":{"name":"w0"}})") !=
         std::string::npos);
+  CHECK(
+      text.find(
+          R"({"ph":"X","name":"s0","pid":1,"tid":1,"ts":0,"dur":6,"args":{"step":0,"nodes":1,"node":"n0","scope":"net.first"}})") !=
+      std::string::npos);
+  CHECK(
+      text.find(
+          R"({"ph":"s","cat":"transfer","id":5,"name":"t0","pid":1,"tid":1,"ts":6,"args":{"step":0,"bytes":128,"value":"v1","from":"s0","to":"s1"}})") !=
+      std::string::npos);
   CHECK(text.find(R"("ph":"f","bp":"e")") != std::string::npos);
 }
 
 TEST_CASE("statistics of the part before are taken off, peaks are kept") {
-  const auto before = report::decode_stats(R"({"devices": {"w0": {"busy_ns": 5, "peak_bytes": 9}}, "links": {"l": {"bytes": 3}}, "counters": {"calls": 2}})");
-  auto after = report::decode_stats(R"({"devices": {"w0": {"busy_ns": 15, "peak_bytes": 9}}, "links": {"l": {"bytes": 10, "messages": 4}}, "counters": {"calls": 7, "new": 1}})");
+  const auto before = report::decode_stats(
+      R"({"devices": {"w0": {"busy_ns": 5, "peak_bytes": 9}}, "links": {"l": {"bytes": 3}}, "counters": {"calls": 2}})");
+  auto after = report::decode_stats(
+      R"({"devices": {"w0": {"busy_ns": 15, "peak_bytes": 9}}, "links": {"l": {"bytes": 10, "messages": 4}}, "counters": {"calls": 7, "new": 1}})");
   REQUIRE(before.ok());
   REQUIRE(after.ok());
   const report::Stats difference = report::since(*before, *after);
@@ -245,7 +269,8 @@ TEST_CASE("statistics of the part before are taken off, peaks are kept") {
 
 TEST_CASE("malformed statistics of a backend are refused with their place, missing ones are not") {
   CHECK(report::decode_stats("{}").ok());
-  const auto wrong = report::decode_stats(R"({"devices": {"w0": {"busy_ns": -1}}, "links": 3, "counters": {"calls": "many"}})");
+  const auto wrong = report::decode_stats(
+      R"({"devices": {"w0": {"busy_ns": -1}}, "links": 3, "counters": {"calls": "many"}})");
   REQUIRE_FALSE(wrong.ok());
   CHECK(wrong.errors().size() == 3);
   CHECK(wrong.errors()[0].pointer == "/devices/w0/busy_ns");
@@ -281,7 +306,8 @@ TEST_CASE("text is cut and broken by columns, not by bytes") {
 
 TEST_CASE("parts of a model are named by the modules they begin and end in") {
   plan::Graph graph;
-  for (const char* scope : {"m.embed.tok", "m.layer.0.attn.q", "m.layer.0.attn.k", "m.layer.1.mlp", "m.head"}) {
+  for (const char* scope :
+       {"m.embed.tok", "m.layer.0.attn.q", "m.layer.0.attn.k", "m.layer.1.mlp", "m.head"}) {
     plan::Node& node = graph.nodes.emplace_back();
     node.id = "n" + std::to_string(graph.nodes.size() - 1);
     node.scope = scope;

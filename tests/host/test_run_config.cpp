@@ -17,7 +17,8 @@ std::string complaints(std::string_view text, std::vector<Edit> edits = {}) {
   const auto config = decode(text, std::move(edits));
   std::string all;
   if (!config)
-    for (const plan::Diagnostic& diagnostic : config.errors()) all += plan::to_text(diagnostic);
+    for (const plan::Diagnostic& diagnostic : config.errors())
+      all += plan::to_text(diagnostic);
   return all;
 }
 
@@ -25,7 +26,8 @@ std::string codes(std::string_view text) {
   const auto config = decode(text);
   std::string all;
   if (!config)
-    for (const plan::Diagnostic& diagnostic : config.errors()) all += diagnostic.code + " " + diagnostic.pointer + "\n";
+    for (const plan::Diagnostic& diagnostic : config.errors())
+      all += diagnostic.code + " " + diagnostic.pointer + "\n";
   return all;
 }
 
@@ -109,17 +111,25 @@ TEST_CASE("steps run in one session, repeats counted, and may use what earlier s
 }
 
 TEST_CASE("a step cannot use what has not run") {
-  CHECK(codes(R"({"run": {"steps": [{"inputs": {"x": {"output": "0/y"}}}]}})") == "GE0017 /run/steps/0/inputs/x/output\n");
-  CHECK(codes(R"({"run": {"steps": [{}, {"inputs": {"x": {"output": "1/y"}}}]}})") == "GE0017 /run/steps/1/inputs/x/output\n");
-  CHECK(codes(R"({"run": {"steps": [{}, {"inputs": {"x": {"output": "-2/y"}}}]}})") == "GE0017 /run/steps/1/inputs/x/output\n");
-  CHECK(codes(R"({"run": {"steps": [{"repeat": 2}, {"inputs": {"x": {"output": "-2/y"}, "z": {"output": "1/y"}}}]}})").empty());
+  CHECK(codes(R"({"run": {"steps": [{"inputs": {"x": {"output": "0/y"}}}]}})") ==
+        "GE0017 /run/steps/0/inputs/x/output\n");
+  CHECK(codes(R"({"run": {"steps": [{}, {"inputs": {"x": {"output": "1/y"}}}]}})") ==
+        "GE0017 /run/steps/1/inputs/x/output\n");
+  CHECK(codes(R"({"run": {"steps": [{}, {"inputs": {"x": {"output": "-2/y"}}}]}})") ==
+        "GE0017 /run/steps/1/inputs/x/output\n");
+  CHECK(
+      codes(
+          R"({"run": {"steps": [{"repeat": 2}, {"inputs": {"x": {"output": "-2/y"}, "z": {"output": "1/y"}}}]}})")
+          .empty());
 }
 
 TEST_CASE("all errors of a config are reported at once, each with its pointer") {
-  CHECK(codes(R"({"colour": 1, "source": {}, "policy": {"plugin": 3}, "run": {"repeat": 0, "seed": -1, "inputs": {"a": {}}},
+  CHECK(
+      codes(
+          R"({"colour": 1, "source": {}, "policy": {"plugin": 3}, "run": {"repeat": 0, "seed": -1, "inputs": {"a": {}}},
                  "hints": [{"kind": "pinn", "select": ""}], "expect": {"rtol": -1}})") ==
-        "GE0010 /colour\nGE0011 /source\nGE0012 /policy/plugin\nGE0013 /hints/0/kind\nGE0013 /hints/0/select\n"
-        "GE0013 /run/repeat\nGE0013 /run/seed\nGE0011 /run/inputs/a\nGE0011 /expect\nGE0013 /expect/rtol\n");
+      "GE0010 /colour\nGE0011 /source\nGE0012 /policy/plugin\nGE0013 /hints/0/kind\nGE0013 /hints/0/select\n"
+      "GE0013 /run/repeat\nGE0013 /run/seed\nGE0011 /run/inputs/a\nGE0011 /expect\nGE0013 /expect/rtol\n");
 }
 
 TEST_CASE("GE0010 an unknown key suggests the nearest known one") {
@@ -147,15 +157,18 @@ TEST_CASE("GE0014 keys that exclude each other") {
         "   = help: name a model with `uri`, or a saved plan with `plan`, not both\n");
   CHECK(codes(R"({"run": {"steps": [{}], "inputs": "a.safetensors"}})") == "GE0014 /run/inputs\n");
   CHECK(codes(R"({"run": {"inputs": {"x": {"file": "a.npy", "value": 1}}}})") == "GE0014 /run/inputs/x\n");
-  CHECK(codes(R"({"hints": [{"kind": "colocate", "select": "*", "device": "w0"}]})") == "GE0014 /hints/0/device\n");
-  CHECK(codes(R"({"hints": [{"kind": "colocate", "select": "*", "weight": 1}]})") == "GE0014 /hints/0/weight\n");
+  CHECK(codes(R"({"hints": [{"kind": "colocate", "select": "*", "device": "w0"}]})") ==
+        "GE0014 /hints/0/device\n");
+  CHECK(codes(R"({"hints": [{"kind": "colocate", "select": "*", "weight": 1}]})") ==
+        "GE0014 /hints/0/weight\n");
 }
 
 TEST_CASE("GE0015 another document or version") {
-  CHECK(complaints(R"({"schema": "genie.plan"})") ==
-        "error[GE0015]: this is a `genie.plan` document, not a run config\n"
-        "  --> run.json at /schema\n"
-        "   = help: a run config says \"schema\": \"genie.run\"; see `genie-host run --help` for an example\n");
+  CHECK(
+      complaints(R"({"schema": "genie.plan"})") ==
+      "error[GE0015]: this is a `genie.plan` document, not a run config\n"
+      "  --> run.json at /schema\n"
+      "   = help: a run config says \"schema\": \"genie.run\"; see `genie-host run --help` for an example\n");
   CHECK(codes(R"({"version": {"major": 0, "minor": 2}})") == "GE0015 /version\n");
 }
 
@@ -174,11 +187,12 @@ TEST_CASE("GE0016 --set names the pointer that cannot be set") {
 }
 
 TEST_CASE("--set replaces, creates and appends, and takes JSON or plain text") {
-  const auto config = decode(R"({"run": {"repeat": 1}})", {{"/run/repeat", "4"},
-                                                           {"/policy/options/objective", "throughput"},
-                                                           {"/policy/options/a~1b", "true"},
-                                                           {"/hints/-", R"({"kind": "colocate", "select": "a.*"})"},
-                                                           {"/report/plan", "out/pinned.json"}});
+  const auto config =
+      decode(R"({"run": {"repeat": 1}})", {{"/run/repeat", "4"},
+                                           {"/policy/options/objective", "throughput"},
+                                           {"/policy/options/a~1b", "true"},
+                                           {"/hints/-", R"({"kind": "colocate", "select": "a.*"})"},
+                                           {"/report/plan", "out/pinned.json"}});
   REQUIRE(config.ok());
   CHECK(config->run.repeat == 4);
   CHECK(config->policy.options == R"({"a/b":true,"objective":"throughput"})");
@@ -200,11 +214,18 @@ TEST_CASE("comments and trailing commas are accepted, broken JSON is not") {
 }
 
 TEST_CASE("relative paths among plug-in options are made absolute by the name of their key") {
-  const auto resolved = [](std::string_view options) { return *config::resolve_option_paths(options, "/base"); };
-  CHECK(resolved(R"({"topology": "t.json", "faults": "../f.json", "token_file": "w0.token", "cache_folder": "/abs/c"})") ==
-        R"({"cache_folder":"/abs/c","faults":"/f.json","token_file":"/base/w0.token","topology":"/base/t.json"})");
-  CHECK(resolved(R"({"keys": {"ca": "ca.pem"}, "objective": "latency", "workers": ["h:1"], "nested": [{"file": ["a", "b"]}]})") ==
-        R"({"keys":{"ca":"/base/ca.pem"},"nested":[{"file":["/base/a","/base/b"]}],"objective":"latency","workers":["h:1"]})");
-  CHECK(resolved(R"({"topology": {"devices": [{"id": "w0"}]}})") == R"({"topology":{"devices":[{"id":"w0"}]}})");
+  const auto resolved = [](std::string_view options) {
+    return *config::resolve_option_paths(options, "/base");
+  };
+  CHECK(
+      resolved(
+          R"({"topology": "t.json", "faults": "../f.json", "token_file": "w0.token", "cache_folder": "/abs/c"})") ==
+      R"({"cache_folder":"/abs/c","faults":"/f.json","token_file":"/base/w0.token","topology":"/base/t.json"})");
+  CHECK(
+      resolved(
+          R"({"keys": {"ca": "ca.pem"}, "objective": "latency", "workers": ["h:1"], "nested": [{"file": ["a", "b"]}]})") ==
+      R"({"keys":{"ca":"/base/ca.pem"},"nested":[{"file":["/base/a","/base/b"]}],"objective":"latency","workers":["h:1"]})");
+  CHECK(resolved(R"({"topology": {"devices": [{"id": "w0"}]}})") ==
+        R"({"topology":{"devices":[{"id":"w0"}]}})");
   CHECK(config::resolve_path("https://host/model.onnx", "/base") == "https://host/model.onnx");
 }
