@@ -231,7 +231,7 @@ std::vector<MethodSizes> step_sizes(const plan::Plan& plan, const std::vector<Pr
     for (const auto& [name, tensor] : step.inputs.tensors) {
       plan::InputShape shape{name, tensor.shape(), std::nullopt};
       const auto port = std::find_if(method.inputs.begin(), method.inputs.end(),
-                                     [&](const plan::Port& one) { return one.name == name; });
+                                     [&wanted = name](const plan::Port& one) { return one.name == wanted; });
       const auto type = tensors::port_type(plan, method, *port);
       if (type && type->scalar) shape.number = tensors::number_of(tensor);
       sizes.inputs.push_back(std::move(shape));
