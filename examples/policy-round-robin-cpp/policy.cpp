@@ -9,11 +9,9 @@ class RoundRobin : public genie::Policy {
  public:
   RoundRobin(genie::Host, std::string_view options) {
     const json given = json::parse(options);
-    for (const auto& [key, value] : given.items())
-      if (key != "nodes_per_stage")
-        throw genie::invalid_argument("unknown option '" + key + "'; there is nodes_per_stage");
     length_ = given.value("nodes_per_stage", std::size_t{8});
-    if (length_ == 0) throw genie::invalid_argument("nodes_per_stage must be at least 1");
+    if (given.size() > given.count("nodes_per_stage") || length_ == 0)
+      throw genie::invalid_argument("the only option is nodes_per_stage, at least 1");
   }
 
   genie::Expected<std::string> schedule(const genie::Call&, const genie::ScheduleRequest& request) override {
@@ -31,11 +29,15 @@ class RoundRobin : public genie::Policy {
       for (const json& node : nodes)
         for (const json& value : node.value("mutates", json::array()))
           written.insert(root(value));
+      for (const json& write : method.value("writes", json::array()))
+        written.insert(root(write["value"]));
       std::size_t first = nodes.size(), last = 0;
-      for (std::size_t i = 0; i < nodes.size(); ++i)
-        for (const auto& [path, text] : nodes[i].flatten().items())
+      for (std::size_t i = 0; i < nodes.size(); ++i) {
+        const json flat = nodes[i].flatten();
+        for (const auto& [path, text] : flat.items())
           if (path.ends_with("/state") || (text.is_string() && written.contains(root(text))))
             first = std::min(first, i), last = i;
+      }
       json stages = json::array();
       for (std::size_t i = 0; i < nodes.size(); ++i) {
         if (stages.empty() || (stages.back()["nodes"].size() >= length_ && !(i > first && i <= last))) {
@@ -49,12 +51,11 @@ class RoundRobin : public genie::Policy {
       methods[name] = {{"stages", stages}};
     }
     const json self = {
-        {"plugin", "com.example.policy-round-robin"}, {"version", "1.0.0"}, {"objective", "fairness"}};
+        {"plugin", "com.example.policy-round-robin"}, {"version", "1.0.0"}, {"objective", "fair"}};
     return json{{"policy", self}, {"methods", methods}, {"decisions", decisions}}.dump();
   }
 
  private:
   std::size_t length_;
 };
-
 GENIE_PLUGIN("com.example.policy-round-robin", "1.0.0", {GENIE_POLICY_V1, genie::policy_table<RoundRobin>()})

@@ -1,13 +1,8 @@
 """Every program of the corpus gives the same bits as in PyTorch, on one device and on three."""
 
-import pathlib
-import sys
-
 import pytest
 
 from harness import OK, topology
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "corpus"))
 
 from registry import all_cases
 
