@@ -56,7 +56,8 @@ struct Drawn {
     };
     for (std::size_t i = 0; i < topology.devices.size(); ++i) {
       link("client", topology.devices[i].id);
-      for (std::size_t j = i + 1; j < topology.devices.size(); ++j) link(topology.devices[i].id, topology.devices[j].id);
+      for (std::size_t j = i + 1; j < topology.devices.size(); ++j)
+        link(topology.devices[i].id, topology.devices[j].id);
     }
     return *this;
   }
@@ -100,14 +101,18 @@ struct Drawn {
     std::vector<std::string> values, weights, states;
   };
   /// A node "n<result>" that makes a value of that many bytes in that many ns.
-  Drawn& node(const std::string& result, Uses uses, std::int64_t bytes, std::uint64_t ns = 1000, const std::string& scope = {}) {
+  Drawn& node(const std::string& result, Uses uses, std::int64_t bytes, std::uint64_t ns = 1000,
+              const std::string& scope = {}) {
     plan::Node n;
     n.id = (current == "forward" ? "n" : current + ".n") + result;
     n.op = "test.work.default";
     n.scope = scope;
-    for (const std::string& v : uses.values) n.args.push_back({plan::arg::Value{v}});
-    for (const std::string& w : uses.weights) n.args.push_back({plan::arg::Weight{w}});
-    for (const std::string& s : uses.states) n.args.push_back({plan::arg::State{s}});
+    for (const std::string& v : uses.values)
+      n.args.push_back({plan::arg::Value{v}});
+    for (const std::string& w : uses.weights)
+      n.args.push_back({plan::arg::Weight{w}});
+    for (const std::string& s : uses.states)
+      n.args.push_back({plan::arg::State{s}});
     n.results = {result};
     method().nodes.push_back(n);
     plan::Costs::Entry entry;
@@ -116,7 +121,8 @@ struct Drawn {
     return value(result, bytes);
   }
   /// x → l0 → … → l(count-1): each with a weight, its module "layers.I".
-  Drawn& chain(int count, std::int64_t weight_bytes, std::int64_t value_bytes = 1024, std::uint64_t ns = 100'000) {
+  Drawn& chain(int count, std::int64_t weight_bytes, std::int64_t value_bytes = 1024,
+               std::uint64_t ns = 100'000) {
     input("x", value_bytes);
     std::string last = "x";
     for (int i = 0; i < count; ++i) {
@@ -138,7 +144,9 @@ struct Drawn {
     return hints.back();
   }
 
-  [[nodiscard]] plan::Result<plan::Schedule> schedule() const { return make_schedule(plan, topology, costs, hints, options); }
+  [[nodiscard]] plan::Result<plan::Schedule> schedule() const {
+    return make_schedule(plan, topology, costs, hints, options);
+  }
 
   /// The schedule joined to the plan, having passed V4 and V5.
   [[nodiscard]] plan::Plan placed() const {
@@ -154,10 +162,12 @@ struct Drawn {
 };
 
 /// Device of each node of a method.
-inline std::map<std::string, std::string> devices_of(const plan::Plan& placed, const std::string& method = "forward") {
+inline std::map<std::string, std::string> devices_of(const plan::Plan& placed,
+                                                     const std::string& method = "forward") {
   std::map<std::string, std::string> out;
   for (const plan::Stage& stage : placed.schedule->methods.find(method)->second.stages)
-    for (const std::string& n : stage.nodes) out[n] = stage.device;
+    for (const std::string& n : stage.nodes)
+      out[n] = stage.device;
   return out;
 }
 

@@ -21,12 +21,17 @@ TEST_CASE("what fits one device is not cut") {
 
 TEST_CASE("memory cuts a chain into contiguous stages, as few as fit") {
   Drawn d;
-  d.device("w0", 20 * kMiB).device("w1", 20 * kMiB).device("w2", 20 * kMiB).all_connected().chain(8, 4 * kMiB);
+  d.device("w0", 20 * kMiB)
+      .device("w1", 20 * kMiB)
+      .device("w2", 20 * kMiB)
+      .all_connected()
+      .chain(8, 4 * kMiB);
   const plan::Plan p = d.placed();
   CHECK(stage_count(p) == 2);  // 32 MiB of weights, 20 MiB a device
   int changes = 0;
   const auto at = devices_of(p);
-  for (int i = 1; i < 8; ++i) changes += at.at("nl" + std::to_string(i)) != at.at("nl" + std::to_string(i - 1));
+  for (int i = 1; i < 8; ++i)
+    changes += at.at("nl" + std::to_string(i)) != at.at("nl" + std::to_string(i - 1));
   CHECK(changes == 1);
   CHECK(decision(p, "s0")->because == "memory");
 }
@@ -34,7 +39,11 @@ TEST_CASE("memory cuts a chain into contiguous stages, as few as fit") {
 TEST_CASE("devices of unequal size are used in the order that fits") {
   // Only big, then small, then middle fits: 3 + 1 + 2 layers of 4 MiB, whatever the topology's order.
   Drawn d;
-  d.device("small", 5 * kMiB).device("middle", 9 * kMiB).device("big", 13 * kMiB).all_connected().chain(6, 4 * kMiB, 1024);
+  d.device("small", 5 * kMiB)
+      .device("middle", 9 * kMiB)
+      .device("big", 13 * kMiB)
+      .all_connected()
+      .chain(6, 4 * kMiB, 1024);
   const plan::Plan p = d.placed();
   CHECK(stage_count(p) == 3);
 }
@@ -53,13 +62,15 @@ TEST_CASE("a contiguous partition is found whenever there is one") {
     std::vector<std::vector<std::int64_t>> runs(devices);
     std::vector<std::size_t> order(devices);
     for (std::size_t r = 0; r < devices; ++r) {
-      for (std::int64_t i = 0, n = 1 + draw(6); i < n; ++i) runs[r].push_back((1 + draw(9)) * 1000);
+      for (std::int64_t i = 0, n = 1 + draw(6); i < n; ++i)
+        runs[r].push_back((1 + draw(9)) * 1000);
       order[r] = r;
       std::swap(order[r], order[static_cast<std::size_t>(draw(r + 1))]);
     }
     for (const std::size_t r : order) {
       std::int64_t sum = 0;
-      for (const std::int64_t w : runs[r]) sum += w;
+      for (const std::int64_t w : runs[r])
+        sum += w;
       d.device("d" + std::to_string(r), sum + 200);  // an input and two values of 64 bytes beside the weights
     }
     d.all_connected().input("x", 64);
@@ -80,7 +91,8 @@ TEST_CASE("what a step computes counts, not only weights") {
   Drawn d;
   d.device("w0", 12 * kMiB).device("w1", 25 * kMiB).all_connected().chain(4, 1024, 8 * kMiB);
   const plan::Plan p = d.placed();
-  for (const auto& [node, device] : devices_of(p)) CHECK(device == "w1");
+  for (const auto& [node, device] : devices_of(p))
+    CHECK(device == "w1");
 }
 
 TEST_CASE("a weight that several devices read is copied only when it must be") {
@@ -109,7 +121,8 @@ TEST_CASE("GE0553: what does not fit says the smallest change, and the change su
   REQUIRE_FALSE(none.ok());
   const plan::Diagnostic& why = none.errors().front();
   CHECK(why.code == "GE0553");
-  CHECK(why.message.find("weights and states take 32.0 MiB, the devices have 24.0 MiB together") != std::string::npos);
+  CHECK(why.message.find("weights and states take 32.0 MiB, the devices have 24.0 MiB together") !=
+        std::string::npos);
   // 2 + 3 layers fit; w1 must take 6, or w0 5.
   const auto number_after = [&](const std::string& text) {
     const std::size_t at = why.help.find(text);

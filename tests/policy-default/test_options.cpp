@@ -20,8 +20,12 @@ TEST_CASE("GE0560: an unknown option names the nearest") {
 }
 
 TEST_CASE("GE0560: throughput is refused with a reason, a typing error with the nearest word") {
-  CHECK(read_options(R"({"objective": "throughput"})").errors().front().message.find("does not optimise throughput") != std::string::npos);
-  CHECK(read_options(R"({"objective": "latencey"})").errors().front().help.find("`latency`") != std::string::npos);
+  CHECK(read_options(R"({"objective": "throughput"})")
+            .errors()
+            .front()
+            .message.find("does not optimise throughput") != std::string::npos);
+  CHECK(read_options(R"({"objective": "latencey"})").errors().front().help.find("`latency`") !=
+        std::string::npos);
   CHECK_FALSE(read_options(R"({"objective": 3})").ok());
   CHECK_FALSE(read_options("[]").ok());
   CHECK_FALSE(read_options("{").ok());

@@ -40,7 +40,8 @@ TEST_CASE("pin, forbid and colocate hold, and the decision says which hint") {
 
 TEST_CASE("pins may send a chain back and forth") {
   Drawn d = two_devices();
-  for (int i = 0; i < 6; ++i) d.hint("pin", "layers." + std::to_string(i), i % 2 == 0 ? "w0" : "w1");
+  for (int i = 0; i < 6; ++i)
+    d.hint("pin", "layers." + std::to_string(i), i % 2 == 0 ? "w0" : "w1");
   CHECK(stage_count(d.placed()) == 6);
 }
 
@@ -132,7 +133,8 @@ TEST_CASE("kernels decide where a node may run") {
   const plan::Plan p = d.placed();
   CHECK(devices_of(p).at("nl2") == "w1");
   for (const plan::Stage& stage : p.schedule->methods.at("forward").stages)
-    for (const std::string& node : stage.nodes) CHECK((node == "nl2") == (stage.kernels == "all"));
+    for (const std::string& node : stage.nodes)
+      CHECK((node == "nl2") == (stage.kernels == "all"));
 
   d.plan.methods["forward"].nodes[2].op = "test.rarest.default";
   d.topology.kernels["all"].ops = std::vector<std::string>{"test.work.default"};

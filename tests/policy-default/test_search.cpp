@@ -12,7 +12,8 @@ namespace {
 /// One value feeds `count` branches of `length` nodes; all join.
 Drawn branches(int count, int length, std::uint64_t ns, std::size_t devices) {
   Drawn d;
-  for (std::size_t i = 0; i < devices; ++i) d.device("w" + std::to_string(i), 64 * kMiB);
+  for (std::size_t i = 0; i < devices; ++i)
+    d.device("w" + std::to_string(i), 64 * kMiB);
   d.all_connected().input("x", 64).node("stem", {{"x"}, {}, {}}, 64);
   Drawn::Uses join;
   for (int b = 0; b < count; ++b) {
@@ -45,7 +46,8 @@ TEST_CASE("independent branches stay together when messages cost more than they 
 
 TEST_CASE("a branch that needs more memory than one device has is cut inside") {
   Drawn d = branches(3, 4, 50'000, 3);
-  for (plan::Device& device : d.topology.devices) device.memory_bytes = 9 * kMiB;
+  for (plan::Device& device : d.topology.devices)
+    device.memory_bytes = 9 * kMiB;
   for (plan::Node& node : d.plan.methods["forward"].nodes)
     if (node.id.starts_with("nb")) {
       d.weight("w" + node.id, 2 * kMiB);
@@ -82,8 +84,10 @@ TEST_CASE("every stage has a decision with an alternative for every other device
 TEST_CASE("a faster device is worth a message") {
   Drawn d;
   d.device("slow", 64 * kMiB).device("fast", 64 * kMiB).all_connected().chain(4, kMiB);
-  for (auto& [node, entry] : d.costs.methods["forward"]) entry.ns[1] /= 10;
-  for (const auto& [node, device] : devices_of(d.placed())) CHECK(device == "fast");
+  for (auto& [node, entry] : d.costs.methods["forward"])
+    entry.ns[1] /= 10;
+  for (const auto& [node, device] : devices_of(d.placed()))
+    CHECK(device == "fast");
 }
 
 TEST_CASE("objective memory spreads what latency would keep together") {
@@ -120,12 +124,14 @@ TEST_CASE("devices that nothing connects are not used together") {
   d.device("w0", 20 * kMiB).device("w1", 40 * kMiB).all_connected();
   std::erase_if(d.topology.links, [](const plan::Link& l) { return l.id == "w0-w1"; });
   d.chain(8, 4 * kMiB);
-  for (const auto& [node, device] : devices_of(d.placed())) CHECK(device == "w1");
+  for (const auto& [node, device] : devices_of(d.placed()))
+    CHECK(device == "w1");
 }
 
 TEST_CASE("10,000 nodes on 8 devices") {
   Drawn d;
-  for (int i = 0; i < 8; ++i) d.device("w" + std::to_string(i), 30 * kMiB);
+  for (int i = 0; i < 8; ++i)
+    d.device("w" + std::to_string(i), 30 * kMiB);
   d.all_connected().input("x", 4096);
   std::string last = "x", skip = "x";
   for (int i = 0; i < 10'000; ++i) {

@@ -26,7 +26,10 @@ TEST_CASE("what writes a state runs on its device") {
   Drawn d;
   d.device("w0", 8 * kMiB).device("w1", 8 * kMiB).all_connected().input("x", 64).state("cache", 64);
   d.weight("a", 6 * kMiB).weight("b", 6 * kMiB);
-  d.node("p", {{"x"}, {"a"}, {"cache"}}, 64).node("q", {{"p"}, {"b"}, {}}, 64).node("r", {{"q"}, {}, {}}, 64).output("q");
+  d.node("p", {{"x"}, {"a"}, {"cache"}}, 64)
+      .node("q", {{"p"}, {"b"}, {}}, 64)
+      .node("r", {{"q"}, {}, {}}, 64)
+      .output("q");
   d.method().writes = {{"cache", "r", false, {}}};
   const auto at = devices_of(d.placed());
   CHECK(at.at("nr") == at.at("np"));
@@ -61,7 +64,8 @@ TEST_CASE("methods that share weights are placed where the weights are") {
   }
   d.output(last);
   const plan::Plan p = d.placed();
-  for (const auto& [weight, devices] : p.schedule->residence.weights) CHECK(devices.size() == 1);
+  for (const auto& [weight, devices] : p.schedule->residence.weights)
+    CHECK(devices.size() == 1);
   CHECK(stage_count(p) == 2);
   CHECK(stage_count(p, "decode") == 2);
 }
@@ -74,7 +78,8 @@ TEST_CASE("methods with weights of their own share the devices") {
   d.input("x", 64);
   std::string last = "x";
   for (int i = 0; i < 4; ++i) {
-    d.weight("v" + std::to_string(i), 4 * kMiB).node("d" + std::to_string(i), {{last}, {"v" + std::to_string(i)}, {}}, 64);
+    d.weight("v" + std::to_string(i), 4 * kMiB)
+        .node("d" + std::to_string(i), {{last}, {"v" + std::to_string(i)}, {}}, 64);
     last = "d" + std::to_string(i);
   }
   d.output(last);
@@ -89,12 +94,15 @@ TEST_CASE("a state that many layers touch does not forbid every cut") {
   std::string last = "x";
   for (int i = 0; i < 8; ++i) {
     const std::string l = "l" + std::to_string(i);
-    d.weight("w" + l, 4 * kMiB).node("p" + l, {{last}, {}, {"position"}}, 64).node(l, {{"p" + l}, {"w" + l}, {}}, 64);
+    d.weight("w" + l, 4 * kMiB)
+        .node("p" + l, {{last}, {}, {"position"}}, 64)
+        .node(l, {{"p" + l}, {"w" + l}, {}}, 64);
     last = l;
   }
   d.output(last);
   d.method().nodes[14].mutates = {"state:position"};
-  for (int i = 0; i < 14; i += 2) d.method().nodes[14].after.push_back(d.method().nodes[static_cast<std::size_t>(i)].id);
+  for (int i = 0; i < 14; i += 2)
+    d.method().nodes[14].after.push_back(d.method().nodes[static_cast<std::size_t>(i)].id);
   const plan::Plan p = d.placed();
   CHECK(p.schedule->residence.weights.size() == 8);
 }

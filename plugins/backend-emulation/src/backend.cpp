@@ -13,11 +13,16 @@ struct ProgramHandle {
 struct SessionHandle {
   std::shared_ptr<Session> session;
 };
-ProgramHandle& handle(genie_program* p) { return *reinterpret_cast<ProgramHandle*>(p); }
-SessionHandle& handle(genie_session* s) { return *reinterpret_cast<SessionHandle*>(s); }
+ProgramHandle& handle(genie_program* p) {
+  return *reinterpret_cast<ProgramHandle*>(p);
+}
+SessionHandle& handle(genie_session* s) {
+  return *reinterpret_cast<SessionHandle*>(s);
+}
 
 genie::Error drained() {
-  return problem(GENIE_FAILED_PRECONDITION, "GE0608", "the backend is draining: it takes no more work", "create another one");
+  return problem(GENIE_FAILED_PRECONDITION, "GE0608", "the backend is draining: it takes no more work",
+                 "create another one");
 }
 
 }  // namespace
@@ -26,10 +31,12 @@ EmulationBackend::EmulationBackend(genie::Host host, std::string_view options) :
   auto read = read_options(options);
   if (!read) throw error_of(GENIE_INVALID_ARGUMENT, read.errors());
   options_ = *std::move(read);
-  for (const plan::Device& device : options_.topology.devices) devices_.push_back(std::make_unique<EmulatedDevice>(device));
+  for (const plan::Device& device : options_.topology.devices)
+    devices_.push_back(std::make_unique<EmulatedDevice>(device));
   worker_ = std::make_unique<Worker>(host_);
   if (options_.compute == Compute::none)
-    host_.log(GENIE_LOG_WARNING, "emulation", "compute is none: kernels do not run, outputs that are fetched hold zeros");
+    host_.log(GENIE_LOG_WARNING, "emulation",
+              "compute is none: kernels do not run, outputs that are fetched hold zeros");
 }
 
 EmulationBackend::~EmulationBackend() {
@@ -37,7 +44,9 @@ EmulationBackend::~EmulationBackend() {
   values_.clear();
 }
 
-genie::Expected<std::string> EmulationBackend::topology(const genie::Call&) { return plan::encode_topology(options_.topology); }
+genie::Expected<std::string> EmulationBackend::topology(const genie::Call&) {
+  return plan::encode_topology(options_.topology);
+}
 
 genie::Outcome EmulationBackend::prepare(const genie::Call& call, std::string_view plan, genie_program** out,
                                          genie_completion* completion) {
@@ -57,10 +66,12 @@ genie::Outcome EmulationBackend::prepare(const genie::Call& call, std::string_vi
 void EmulationBackend::release_program(genie_program* program) noexcept {
   std::unique_ptr<ProgramHandle> owner(&handle(program));
   // Executables and weights go on the worker; a step's job may still hold the program for a moment.
-  worker_->post_cleanup([held = std::shared_ptr<ProgramHandle>(std::move(owner))]() mutable { held.reset(); });
+  worker_->post_cleanup(
+      [held = std::shared_ptr<ProgramHandle>(std::move(owner))]() mutable { held.reset(); });
 }
 
-genie::Expected<genie_session*> EmulationBackend::open_session(const genie::Call& call, genie_program* program, std::uint64_t seed) {
+genie::Expected<genie_session*> EmulationBackend::open_session(const genie::Call& call,
+                                                               genie_program* program, std::uint64_t seed) {
   auto session = Session::open(host_, call, handle(program).program, seed);
   if (!session) return std::move(session).error();
   return reinterpret_cast<genie_session*>(new SessionHandle{*std::move(session)});
@@ -83,20 +94,23 @@ void EmulationBackend::close_session(genie_session* session) noexcept {
   worker_->post_cleanup([held = owner->session]() mutable { held.reset(); });
 }
 
-genie::Outcome EmulationBackend::submit(const genie::Call& call, genie_session* session, const genie_step& step,
-                                        genie_completion* completion) {
+genie::Outcome EmulationBackend::submit(const genie::Call& call, genie_session* session,
+                                        const genie_step& step, genie_completion* completion) {
   const std::shared_ptr<Session> target = handle(session).session;
   auto job = std::make_shared<Job>(
       call, completion,
       [this, target, &step](Job& running) {
-        const StepContext context{
-            host_, worker_.get(), &counters_, &record_, [this](KeptValue value) { return keep(std::move(value)); },
-            [this](genie_value* value) -> const KeptValue* {
-              const std::lock_guard hold(values_lock_);
-              const auto at = values_.find(value);
-              return at == values_.end() ? nullptr : at->second.get();
-            },
-            [this](genie_value* value) { release_value(value); }};
+        const StepContext context{host_,
+                                  worker_.get(),
+                                  &counters_,
+                                  &record_,
+                                  [this](KeptValue value) { return keep(std::move(value)); },
+                                  [this](genie_value* value) -> const KeptValue* {
+                                    const std::lock_guard hold(values_lock_);
+                                    const auto at = values_.find(value);
+                                    return at == values_.end() ? nullptr : at->second.get();
+                                  },
+                                  [this](genie_value* value) { release_value(value); }};
         return run_step(context, running, target, step);
       },
       [target] { --target->under_way; });
@@ -106,7 +120,9 @@ genie::Outcome EmulationBackend::submit(const genie::Call& call, genie_session* 
   return drained();
 }
 
-void EmulationBackend::cancel(std::uint64_t job) noexcept { worker_->cancel(job); }
+void EmulationBackend::cancel(std::uint64_t job) noexcept {
+  worker_->cancel(job);
+}
 
 genie_value* EmulationBackend::keep(KeptValue value) {
   auto owned = std::make_unique<KeptValue>(std::move(value));
@@ -125,12 +141,13 @@ void EmulationBackend::release_value(genie_value* value) noexcept {
   values_.erase(at);
 }
 
-genie::Expected<genie_tensor*> EmulationBackend::read_state(const genie::Call& call, genie_session* session, std::string_view name) {
+genie::Expected<genie_tensor*> EmulationBackend::read_state(const genie::Call& call, genie_session* session,
+                                                            std::string_view name) {
   return handle(session).session->read_state(host_, call, name);
 }
 
-genie::Outcome EmulationBackend::write_state(const genie::Call& call, genie_session* session, std::string_view name,
-                                             const genie_tensor_view& tensor) {
+genie::Outcome EmulationBackend::write_state(const genie::Call& call, genie_session* session,
+                                             std::string_view name, const genie_tensor_view& tensor) {
   return handle(session).session->write_state(host_, call, name, tensor);
 }
 
@@ -138,6 +155,8 @@ genie::Expected<std::string> EmulationBackend::stats(const genie::Call&) {
   return record_.stats(host_, options_, devices_, counters_);
 }
 
-genie::Outcome EmulationBackend::drain(const genie::Call& call) { return worker_->drain(call); }
+genie::Outcome EmulationBackend::drain(const genie::Call& call) {
+  return worker_->drain(call);
+}
 
 }  // namespace genie::emulation

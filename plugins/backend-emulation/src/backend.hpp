@@ -23,14 +23,18 @@ class EmulationBackend final : public genie::Backend {
   ~EmulationBackend() override;
 
   genie::Expected<std::string> topology(const genie::Call& call) override;
-  genie::Outcome prepare(const genie::Call& call, std::string_view plan, genie_program** out, genie_completion* completion) override;
+  genie::Outcome prepare(const genie::Call& call, std::string_view plan, genie_program** out,
+                         genie_completion* completion) override;
   void release_program(genie_program* program) noexcept override;
-  genie::Expected<genie_session*> open_session(const genie::Call& call, genie_program* program, std::uint64_t seed) override;
+  genie::Expected<genie_session*> open_session(const genie::Call& call, genie_program* program,
+                                               std::uint64_t seed) override;
   void close_session(genie_session* session) noexcept override;
-  genie::Outcome submit(const genie::Call& call, genie_session* session, const genie_step& step, genie_completion* completion) override;
+  genie::Outcome submit(const genie::Call& call, genie_session* session, const genie_step& step,
+                        genie_completion* completion) override;
   void cancel(std::uint64_t job) noexcept override;
   void release_value(genie_value* value) noexcept override;
-  genie::Expected<genie_tensor*> read_state(const genie::Call& call, genie_session* session, std::string_view name) override;
+  genie::Expected<genie_tensor*> read_state(const genie::Call& call, genie_session* session,
+                                            std::string_view name) override;
   genie::Outcome write_state(const genie::Call& call, genie_session* session, std::string_view name,
                              const genie_tensor_view& tensor) override;
   genie::Expected<std::string> stats(const genie::Call& call) override;
@@ -44,9 +48,9 @@ class EmulationBackend final : public genie::Backend {
   std::vector<std::unique_ptr<EmulatedDevice>> devices_;
   Counters counters_;
   Record record_;
-  std::mutex values_lock_;                           // guards values_
+  std::mutex values_lock_;  // guards values_
   std::map<genie_value*, std::unique_ptr<KeptValue>> values_;
-  std::unique_ptr<Worker> worker_;                   // last: ends first
+  std::unique_ptr<Worker> worker_;  // last: ends first
 };
 
 }  // namespace genie::emulation

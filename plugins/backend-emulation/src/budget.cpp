@@ -55,10 +55,12 @@ genie::Error Budget::refusal(std::string_view name, std::uint64_t bytes) const {
   if (entries.size() > kNamed) alive += " and " + std::to_string(entries.size() - kNamed) + " more";
   const std::uint64_t room = limit_ - std::min(limit_, used_);
   return problem(GENIE_RESOURCE_EXHAUSTED, "GE0610",
-                 "device " + device_ + " has no room for " + std::string(name) + ": " + bytes_text(bytes) + " asked, " +
-                     bytes_text(room) + " of " + bytes_text(limit_) + " free; alive: " + (alive.empty() ? "nothing" : alive),
+                 "device " + device_ + " has no room for " + std::string(name) + ": " + bytes_text(bytes) +
+                     " asked, " + bytes_text(room) + " of " + bytes_text(limit_) +
+                     " free; alive: " + (alive.empty() ? "nothing" : alive),
                  "up to " + std::to_string(room) + " bytes would fit; give " + device_ + " at least " +
-                     std::to_string(used_ + bytes) + " bytes of memory in the topology, use smaller sizes, or schedule the plan anew");
+                     std::to_string(used_ + bytes) +
+                     " bytes of memory in the topology, use smaller sizes, or schedule the plan anew");
 }
 
 void Budget::give_back(std::uint64_t id) {
@@ -83,8 +85,8 @@ std::string bytes_text(std::uint64_t bytes) {
   return text;
 }
 
-genie::Error problem(std::uint32_t status_code, std::string_view ge_code, std::string message, std::string help,
-                     std::string_view node, std::string_view scope) {
+genie::Error problem(std::uint32_t status_code, std::string_view ge_code, std::string message,
+                     std::string help, std::string_view node, std::string_view scope) {
   plan::Diagnostic d;
   d.code = ge_code;
   d.message = message;

@@ -18,7 +18,8 @@ class Budget;
 class Claim {
  public:
   Claim() = default;
-  Claim(Claim&& other) noexcept : budget_(std::exchange(other.budget_, nullptr)), id_(other.id_), bytes_(other.bytes_) {}
+  Claim(Claim&& other) noexcept
+      : budget_(std::exchange(other.budget_, nullptr)), id_(other.id_), bytes_(other.bytes_) {}
   Claim& operator=(Claim&& other) noexcept {
     std::swap(budget_, other.budget_);
     std::swap(id_, other.id_);
@@ -72,6 +73,7 @@ class Budget {
 
 /// An Error with one diagnostic of that code.
 [[nodiscard]] genie::Error problem(std::uint32_t status_code, std::string_view ge_code, std::string message,
-                                   std::string help = {}, std::string_view node = {}, std::string_view scope = {});
+                                   std::string help = {}, std::string_view node = {},
+                                   std::string_view scope = {});
 
 }  // namespace genie::emulation

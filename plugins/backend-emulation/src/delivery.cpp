@@ -10,7 +10,8 @@ namespace {
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::string text = "[";
-  for (std::size_t d = 0; d < shape.size(); ++d) text += (d == 0 ? "" : ", ") + std::to_string(shape[d]);
+  for (std::size_t d = 0; d < shape.size(); ++d)
+    text += (d == 0 ? "" : ", ") + std::to_string(shape[d]);
   return text + "]";
 }
 
@@ -39,19 +40,22 @@ genie::Expected<std::optional<Found>> Delivery::find(const Output& output, const
   if (const auto* d = std::get_if<plan::arg::Dim>(&value.is)) {
     const auto size = d->expr.evaluate(sizes_);
     if (!size)
-      return problem(GENIE_INTERNAL, "GE0609", "output " + output.port->name + " is " + d->expr.to_text() + ", which nothing decided");
+      return problem(GENIE_INTERNAL, "GE0609",
+                     "output " + output.port->name + " is " + d->expr.to_text() + ", which nothing decided");
     return number(*size, plan::DType::i64);
   }
   if (const auto* i = std::get_if<std::int64_t>(&value.is)) return number(*i, plan::DType::i64);
   if (const auto* f = std::get_if<double>(&value.is)) return number(*f, plan::DType::f64);
-  if (const auto* b = std::get_if<bool>(&value.is)) return number(static_cast<std::uint8_t>(*b), plan::DType::boolean);
+  if (const auto* b = std::get_if<bool>(&value.is))
+    return number(static_cast<std::uint8_t>(*b), plan::DType::boolean);
   return genie::unimplemented("output " + output.port->name + " is not a tensor or a number");
 }
 
 genie::Expected<std::optional<Found>> Delivery::weight(const std::string& name) {
   const auto at = session_.program().plan().weights.find(name);
   if (at == session_.program().plan().weights.end())
-    return problem(GENIE_INVALID_ARGUMENT, "GE0601", "an output is weight " + name + ", which the plan lacks");
+    return problem(GENIE_INVALID_ARGUMENT, "GE0601",
+                   "an output is weight " + name + ", which the plan lacks");
   auto blob = host_.map_blob(call_, at->second.blob);
   if (!blob) return std::move(blob).error();
   blob_.emplace(*std::move(blob));
@@ -79,7 +83,8 @@ genie::Expected<std::optional<Found>> Delivery::number(T value, plan::DType dtyp
 genie::Outcome Delivery::fetch(const std::optional<Found>& found, genie_step_output& into) {
   if (!found) {
     if (into.tensor != nullptr)
-      return problem(GENIE_INVALID_ARGUMENT, "GE0607", "it is None, which fills no tensor", "leave the tensor of this output null");
+      return problem(GENIE_INVALID_ARGUMENT, "GE0607", "it is None, which fills no tensor",
+                     "leave the tensor of this output null");
     return genie::Done{};
   }
   const Tensor& source = found->tensor;
@@ -95,14 +100,16 @@ genie::Outcome Delivery::fetch(const std::optional<Found>& found, genie_step_out
     into.tensor = *made;
   } else {
     const Tensor target = describe(into.tensor->view);
-    if (target.shape != source.shape || target.dtype.code != source.dtype.code || target.dtype.bits != source.dtype.bits)
+    if (target.shape != source.shape || target.dtype.code != source.dtype.code ||
+        target.dtype.bits != source.dtype.bits)
       return problem(GENIE_INVALID_ARGUMENT, "GE0607",
-                     "it has shape " + shape_text(source.shape) + ", the tensor given for it " + shape_text(target.shape) +
-                         " (or the element types differ)",
+                     "it has shape " + shape_text(source.shape) + ", the tensor given for it " +
+                         shape_text(target.shape) + " (or the element types differ)",
                      "give a tensor of its type, or none");
     if (source.data != nullptr) {
       const bool same = target.strides == source.strides;
-      if (auto done = copy(host_, call_, same ? flat(target) : target, same ? flat(source) : source); !done) return done;
+      if (auto done = copy(host_, call_, same ? flat(target) : target, same ? flat(source) : source); !done)
+        return done;
     } else {
       std::memset(static_cast<std::byte*>(target.data) + target.byte_offset, 0, span_bytes(target));
     }

@@ -13,36 +13,41 @@ std::int32_t memory_kind(std::string_view device_kind) {
 }  // namespace
 
 ResidentWeight::~ResidentWeight() {
-  for (const auto& [kernels, weight] : put_) kernels->table().release_weight(kernels->device(), weight);
+  for (const auto& [kernels, weight] : put_)
+    kernels->table().release_weight(kernels->device(), weight);
 }
 
-genie::Expected<genie_weight*> ResidentWeight::put(const genie::Call& call, KernelsDevice& kernels, Counters& counters) {
+genie::Expected<genie_weight*> ResidentWeight::put(const genie::Call& call, KernelsDevice& kernels,
+                                                   Counters& counters) {
   for (const auto& [where, weight] : put_)
     if (where == &kernels) return weight;
   genie_weight* weight = nullptr;
   std::uint64_t copied = 0;
-  if (genie_status* status = kernels.table().put_weight(call.get(), kernels.device(), genie::str(blob_.digest()), blob_.bytes(),
-                                                        &weight, &copied))
+  if (genie_status* status = kernels.table().put_weight(
+          call.get(), kernels.device(), genie::str(blob_.digest()), blob_.bytes(), &weight, &copied))
     return kernels.host().take(status);
   counters.add("weight_bytes_copied", copied);
   put_.emplace_back(&kernels, weight);
   return weight;
 }
 
-genie::Expected<KernelsDevice*> EmulatedDevice::open(genie::Host host, const genie::Call& call, const std::string& plugin_id) {
+genie::Expected<KernelsDevice*> EmulatedDevice::open(genie::Host host, const genie::Call& call,
+                                                     const std::string& plugin_id) {
   for (const auto& [id, device] : opened_)
     if (id == plugin_id) return device.get();
   auto kernels = host.kernels(call, plugin_id);
   if (!kernels) return std::move(kernels).error();
   genie_device* device = nullptr;
   // Every emulated device is one of its own on this machine: the first of its kind.
-  if (genie_status* status = kernels->table->open(call.get(), kernels->instance, genie::str(spec_.kind), 0, genie::str("{}"), &device)) {
+  if (genie_status* status = kernels->table->open(call.get(), kernels->instance, genie::str(spec_.kind), 0,
+                                                  genie::str("{}"), &device)) {
     genie::Error error = host.take(status);
     error.message = "device " + spec_.id + ": " + error.message;
     return error;
   }
   const std::lock_guard hold(lock_);
-  opened_.emplace_back(plugin_id, std::make_unique<KernelsDevice>(host, *kernels, device, memory_kind(spec_.kind)));
+  opened_.emplace_back(plugin_id,
+                       std::make_unique<KernelsDevice>(host, *kernels, device, memory_kind(spec_.kind)));
   return opened_.back().second.get();
 }
 
@@ -51,8 +56,10 @@ KernelsDevice* EmulatedDevice::any_kernels() const {
   return opened_.empty() ? nullptr : opened_.front().second.get();
 }
 
-genie::Expected<std::shared_ptr<ResidentWeight>> EmulatedDevice::weight(genie::Host host, const genie::Call& call,
-                                                                        const std::string& digest, const std::string& name) {
+genie::Expected<std::shared_ptr<ResidentWeight>> EmulatedDevice::weight(genie::Host host,
+                                                                        const genie::Call& call,
+                                                                        const std::string& digest,
+                                                                        const std::string& name) {
   std::weak_ptr<ResidentWeight>& known = weights_[digest];
   if (auto resident = known.lock()) return resident;
   auto blob = host.map_blob(call, digest);
@@ -69,8 +76,10 @@ std::vector<std::string> EmulatedDevice::kernels_stats(genie::Host host) const {
   const std::lock_guard hold(lock_);
   for (const auto& [id, kernels] : opened_) {
     genie::Text text;
-    if (genie_status* status = kernels->table().stats(kernels->device(), text.sink())) host.get()->status_release(host.get(), status);
-    else out.push_back(std::move(text.value));
+    if (genie_status* status = kernels->table().stats(kernels->device(), text.sink()))
+      host.get()->status_release(host.get(), status);
+    else
+      out.push_back(std::move(text.value));
   }
   return out;
 }

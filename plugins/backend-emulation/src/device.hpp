@@ -58,7 +58,8 @@ class ResidentWeight {
   ~ResidentWeight();
 
   /// Puts it into these kernels unless it is there. On the worker: kernels take weights one at a time per device.
-  [[nodiscard]] genie::Expected<genie_weight*> put(const genie::Call& call, KernelsDevice& kernels, Counters& counters);
+  [[nodiscard]] genie::Expected<genie_weight*> put(const genie::Call& call, KernelsDevice& kernels,
+                                                   Counters& counters);
 
  private:
   genie::MappedBlob blob_;
@@ -68,18 +69,22 @@ class ResidentWeight {
 
 class EmulatedDevice {
  public:
-  explicit EmulatedDevice(plan::Device spec) : spec_(std::move(spec)), budget_(spec_.id, spec_.memory_bytes) {}
+  explicit EmulatedDevice(plan::Device spec)
+      : spec_(std::move(spec)), budget_(spec_.id, spec_.memory_bytes) {}
 
   [[nodiscard]] const plan::Device& spec() const { return spec_; }
   [[nodiscard]] Budget& budget() { return budget_; }
 
   /// Opens a kernels plug-in's device at first use. On the worker.
-  [[nodiscard]] genie::Expected<KernelsDevice*> open(genie::Host host, const genie::Call& call, const std::string& plugin_id);
+  [[nodiscard]] genie::Expected<KernelsDevice*> open(genie::Host host, const genie::Call& call,
+                                                     const std::string& plugin_id);
   /// The kernels that states are allocated with: the first opened; null when none is. [any-thread]
   [[nodiscard]] KernelsDevice* any_kernels() const;
   /// Maps and claims a blob at first use; shared while somebody holds it. On the worker.
-  [[nodiscard]] genie::Expected<std::shared_ptr<ResidentWeight>> weight(genie::Host host, const genie::Call& call,
-                                                                        const std::string& digest, const std::string& name);
+  [[nodiscard]] genie::Expected<std::shared_ptr<ResidentWeight>> weight(genie::Host host,
+                                                                        const genie::Call& call,
+                                                                        const std::string& digest,
+                                                                        const std::string& name);
   /// The kernels' own counters, as JSON objects. [any-thread]
   [[nodiscard]] std::vector<std::string> kernels_stats(genie::Host host) const;
 

@@ -23,11 +23,16 @@ std::string common_scope(const plan::GraphIndex& index, const plan::Stage& stage
       continue;
     }
     std::size_t same = 0;
-    while (same < common.size() && same < scope.size() && common[same] == scope[same]) ++same;
+    while (same < common.size() && same < scope.size() && common[same] == scope[same])
+      ++same;
     if (same < common.size() || (same < scope.size() && scope[same] != '.')) {
       // Not in the middle of a name.
-      const bool whole = same == common.size() ? scope[same] == '.' : same == scope.size() && common[same] == '.';
-      if (!whole) same = same == 0 ? 0 : common.rfind('.', same - 1) == std::string::npos ? 0 : common.rfind('.', same - 1);
+      const bool whole =
+          same == common.size() ? scope[same] == '.' : same == scope.size() && common[same] == '.';
+      if (!whole)
+        same = same == 0                                          ? 0
+               : common.rfind('.', same - 1) == std::string::npos ? 0
+                                                                  : common.rfind('.', same - 1);
       common.resize(same);
     }
   }
@@ -50,7 +55,8 @@ class Layout {
     read_documents();
     if (auto ordered = order(); !ordered) return std::move(ordered).error();
     find_mutated();
-    for (const Index s : order_) add_stage(s);
+    for (const Index s : order_)
+      add_stage(s);
     for (Index i = 0; i < out_.slots.size(); ++i)
       if (out_.slots[i].last_use != kNone) out_.stages[out_.slots[i].last_use].frees.push_back(i);
     add_outputs();
@@ -73,8 +79,10 @@ class Layout {
     for (Index s = 0; s < documents_.size(); ++s) {
       const plan::Method& stage = documents_[s].methods.find("stage")->second;
       Ends ends;
-      for (const plan::Port& port : stage.inputs) ends.inputs.push_back(value_of(port));
-      for (const plan::Port& port : stage.outputs) ends.outputs.push_back(value_of(port));
+      for (const plan::Port& port : stage.inputs)
+        ends.inputs.push_back(value_of(port));
+      for (const plan::Port& port : stage.outputs)
+        ends.outputs.push_back(value_of(port));
       for (const Index v : ends.outputs)
         if (v != kNone) maker_[v] = s;
       ends_.push_back(std::move(ends));
@@ -94,7 +102,8 @@ class Layout {
     std::map<std::string_view, Index> home;
     for (Index s = 0; s < stages.size(); ++s) {
       by_id.emplace(stages[s].id, s);
-      for (const std::string& n : stages[s].nodes) home.emplace(n, s);
+      for (const std::string& n : stages[s].nodes)
+        home.emplace(n, s);
     }
     for (Index s = 0; s < stages.size(); ++s) {
       if (const auto at = last_on_device.find(devices_[s]); at != last_on_device.end()) before(at->second, s);
@@ -119,7 +128,8 @@ class Layout {
         if (--waits[n] == 0) ready.push(n);
     }
     if (order_.size() != stages.size())
-      return problem(GENIE_INVALID_ARGUMENT, "GE0601", "the stages of method " + *out_.name + " wait for each other in a circle",
+      return problem(GENIE_INVALID_ARGUMENT, "GE0601",
+                     "the stages of method " + *out_.name + " wait for each other in a circle",
                      "order the stages of each device so that what a stage needs is computed before it");
     return genie::Done{};
   }
@@ -130,10 +140,13 @@ class Layout {
       if (const Index v = index().value(id); v != kNone) mutated_[storage(v)] = true;
     };
     for (const plan::Node& node : out_.method->nodes)
-      for (const std::string& id : node.mutates) mark(id);
+      for (const std::string& id : node.mutates)
+        mark(id);
   }
 
-  Index storage(Index v) const { return index().values()[v].storage == kNone ? v : index().values()[v].storage; }
+  Index storage(Index v) const {
+    return index().values()[v].storage == kNone ? v : index().values()[v].storage;
+  }
   bool in_state(Index v) const {
     const plan::Value* owner = index().values()[storage(v)].value;
     return owner != nullptr && owner->alias_of.starts_with("state:");
@@ -159,22 +172,29 @@ class Layout {
       in.slot = slot(v, devices_[s]);
       out_.slots[in.slot].last_use = place;
       if (!known) {
-        if (v != kNone && maker_[v] != kNone) send(v, in, place);
-        else if (v != kNone) in.port = index().values()[v].input;
+        if (v != kNone && maker_[v] != kNone)
+          send(v, in, place);
+        else if (v != kNone)
+          in.port = index().values()[v].input;
       }
       compiled.inputs.push_back(in);
     }
-    for (const Index v : ends_[s].outputs) compiled.outputs.push_back({slot(v, devices_[s]), v});
-    for (const auto& [name, state] : documents_[s].states) compiled.states.push_back(name);
-    for (const auto& [name, symbol] : documents_[s].symbols) compiled.symbols.push_back(name);
+    for (const Index v : ends_[s].outputs)
+      compiled.outputs.push_back({slot(v, devices_[s]), v});
+    for (const auto& [name, state] : documents_[s].states)
+      compiled.states.push_back(name);
+    for (const auto& [name, symbol] : documents_[s].symbols)
+      compiled.symbols.push_back(name);
     const plan::Method& document = documents_[s].methods.find("stage")->second;
-    compiled.writes_state = !document.writes.empty() || std::ranges::any_of(document.nodes, [&](const plan::Node& n) {
-      return n.effects == "state" || std::ranges::any_of(n.mutates, [&](const std::string& id) {
-               const Index v = index().value(id);
-               return id.starts_with("state:") || (v != kNone && in_state(v));
-             });
-    });
-    compiled.random = std::ranges::any_of(document.nodes, [](const plan::Node& n) { return n.effects == "rng"; });
+    compiled.writes_state =
+        !document.writes.empty() || std::ranges::any_of(document.nodes, [&](const plan::Node& n) {
+          return n.effects == "state" || std::ranges::any_of(n.mutates, [&](const std::string& id) {
+                   const Index v = index().value(id);
+                   return id.starts_with("state:") || (v != kNone && in_state(v));
+                 });
+        });
+    compiled.random =
+        std::ranges::any_of(document.nodes, [](const plan::Node& n) { return n.effects == "rng"; });
     out_.stages.push_back(std::move(compiled));
   }
 
@@ -199,7 +219,8 @@ class Layout {
 
   void add_outputs() {
     std::vector<Index> place(schedule_->stages.size(), kNone);
-    for (Index i = 0; i < out_.stages.size(); ++i) place[out_.stages[i].number] = i;
+    for (Index i = 0; i < out_.stages.size(); ++i)
+      place[out_.stages[i].number] = i;
     for (const plan::Port& port : out_.method->outputs) {
       Output output;
       output.port = &port;
@@ -226,14 +247,15 @@ class Layout {
   std::vector<Ends> ends_;
   std::vector<Index> maker_;  // value → stage that makes it
   std::vector<Index> order_;
-  std::vector<bool> mutated_; // per storage
+  std::vector<bool> mutated_;                       // per storage
   std::map<std::pair<Index, Index>, Index> slots_;  // value, device
 };
 
 }  // namespace
 
 genie::Expected<CompiledMethod> lay_out(const plan::Plan& plan, const std::string& method,
-                                        const std::vector<plan::Plan>& documents, const std::vector<Index>& stage_devices) {
+                                        const std::vector<plan::Plan>& documents,
+                                        const std::vector<Index>& stage_devices) {
   return Layout(plan, method, documents, stage_devices).run();
 }
 

@@ -30,7 +30,8 @@ genie::Error error_of(std::uint32_t code, const plan::Diagnostics& diagnostics) 
   return error;
 }
 
-genie::Expected<std::shared_ptr<Program>> Program::make(genie::Host host, const genie::Call& call, const Options& options,
+genie::Expected<std::shared_ptr<Program>> Program::make(genie::Host host, const genie::Call& call,
+                                                        const Options& options,
                                                         std::vector<std::unique_ptr<EmulatedDevice>>& devices,
                                                         Counters& counters, std::string_view document) {
   std::shared_ptr<Program> program(new Program(options, devices));
@@ -38,7 +39,8 @@ genie::Expected<std::shared_ptr<Program>> Program::make(genie::Host host, const 
   return program;
 }
 
-genie::Outcome Program::build(genie::Host host, const genie::Call& call, Counters& counters, std::string_view document) {
+genie::Outcome Program::build(genie::Host host, const genie::Call& call, Counters& counters,
+                              std::string_view document) {
   auto plan = plan::decode(document, {}, "plan");
   if (!plan) return error_of(GENIE_INVALID_ARGUMENT, plan.errors());
   plan_ = *std::move(plan);
@@ -64,9 +66,11 @@ genie::Outcome Program::check_schedule() const {
   const auto known = [&](std::string_view id) -> genie::Outcome {
     if (device_number(id)) return genie::Done{};
     std::string all;
-    for (const auto& device : *devices_) all += (all.empty() ? "" : ", ") + device->spec().id;
+    for (const auto& device : *devices_)
+      all += (all.empty() ? "" : ", ") + device->spec().id;
     return problem(GENIE_FAILED_PRECONDITION, "GE0602",
-                   "the plan is scheduled on device " + std::string(id) + ", which this topology lacks (it has " + all + ")",
+                   "the plan is scheduled on device " + std::string(id) +
+                       ", which this topology lacks (it has " + all + ")",
                    "schedule the plan anew for this topology");
   };
   for (const auto& [name, devices] : plan_.schedule->residence.weights)
@@ -76,10 +80,12 @@ genie::Outcome Program::check_schedule() const {
     if (auto ok = known(id); !ok) return ok;
   for (const auto& [name, schedule] : plan_.schedule->methods) {
     if (!plan_.methods.contains(name))
-      return problem(GENIE_INVALID_ARGUMENT, "GE0601", "the schedule has a method " + name + ", which the plan lacks");
+      return problem(GENIE_INVALID_ARGUMENT, "GE0601",
+                     "the schedule has a method " + name + ", which the plan lacks");
     const plan::Method& method = plan_.methods.find(name)->second;
     std::map<std::string_view, bool> placed;
-    for (const plan::Node& node : method.nodes) placed.emplace(node.id, false);
+    for (const plan::Node& node : method.nodes)
+      placed.emplace(node.id, false);
     for (const plan::Stage& stage : schedule.stages) {
       if (auto ok = known(stage.device); !ok) return ok;
       for (const std::string& node : stage.nodes) {
@@ -93,7 +99,8 @@ genie::Outcome Program::check_schedule() const {
     }
     for (const auto& [node, is] : placed)
       if (!is)
-        return problem(GENIE_INVALID_ARGUMENT, "GE0601", "node " + std::string(node) + " of method " + name + " is in no stage");
+        return problem(GENIE_INVALID_ARGUMENT, "GE0601",
+                       "node " + std::string(node) + " of method " + name + " is in no stage");
   }
   return genie::Done{};
 }
@@ -136,7 +143,8 @@ genie::Outcome Program::place_weights(genie::Host host, const genie::Call& call)
   return genie::Done{};
 }
 
-genie::Outcome Program::compile_method(genie::Host host, const genie::Call& call, Counters& counters, const std::string& name) {
+genie::Outcome Program::compile_method(genie::Host host, const genie::Call& call, Counters& counters,
+                                       const std::string& name) {
   const std::vector<plan::Plan> documents = plan::stage_plans(plan_, name);
   std::vector<Index> stage_devices;
   for (const plan::Stage& stage : plan_.schedule->methods.find(name)->second.stages)
@@ -147,7 +155,8 @@ genie::Outcome Program::compile_method(genie::Host host, const genie::Call& call
   if (options_->compute == Compute::none) return genie::Done{};
   for (CompiledStage& stage : methods_.back().stages) {
     if (call.cancelled()) return genie::cancelled();
-    if (auto compiled = compile_stage(host, call, counters, documents[stage.number], stage); !compiled) return compiled;
+    if (auto compiled = compile_stage(host, call, counters, documents[stage.number], stage); !compiled)
+      return compiled;
   }
   return genie::Done{};
 }
@@ -171,8 +180,9 @@ genie::Outcome Program::compile_stage(genie::Host host, const genie::Call& call,
   }
   const std::string bytes = plan::encode(document);
   genie_executable* executable = nullptr;
-  if (genie_status* status = (*kernels)->table().compile(call.get(), (*kernels)->device(), genie::str(bytes), weights.data(),
-                                                         weights.size(), genie::str("{}"), &executable)) {
+  if (genie_status* status =
+          (*kernels)->table().compile(call.get(), (*kernels)->device(), genie::str(bytes), weights.data(),
+                                      weights.size(), genie::str("{}"), &executable)) {
     genie::Error error = host.take(status);
     error.message = "stage " + stage.stage->id + " on " + stage.stage->device + ": " + error.message;
     return error;
@@ -187,13 +197,16 @@ genie::Expected<const CompiledMethod*> Program::method(std::string_view name) co
     if (*m.name == name) return &m;
     all += (all.empty() ? "" : ", ") + *m.name;
   }
-  return problem(GENIE_NOT_FOUND, "GE0603", "the program has no method " + std::string(name), "its methods are " + all);
+  return problem(GENIE_NOT_FOUND, "GE0603", "the program has no method " + std::string(name),
+                 "its methods are " + all);
 }
 
 plan::Bindings Program::complete(const plan::Bindings& bound) const {
   plan::Bindings sizes = bound;
-  for (const auto& [id, size] : plan_.schedule->assumes) sizes.try_emplace(id, size);
-  for (const auto& [id, symbol] : plan_.symbols) sizes.try_emplace(id, symbol.max.value_or(1));
+  for (const auto& [id, size] : plan_.schedule->assumes)
+    sizes.try_emplace(id, size);
+  for (const auto& [id, symbol] : plan_.symbols)
+    sizes.try_emplace(id, symbol.max.value_or(1));
   return sizes;
 }
 
@@ -204,7 +217,8 @@ genie::Expected<plan::Timeline> Program::timeline(const CompiledMethod& method, 
   return *std::move(timeline);
 }
 
-genie::Expected<std::shared_ptr<const Sized>> Program::sized(const CompiledMethod& method, const plan::Bindings& bound) {
+genie::Expected<std::shared_ptr<const Sized>> Program::sized(const CompiledMethod& method,
+                                                             const plan::Bindings& bound) {
   const std::lock_guard hold(sizes_lock_);
   const auto known = sizes_.find({&method, bound});
   if (known != sizes_.end()) return known->second;

@@ -24,15 +24,16 @@ using Index = std::uint32_t;
 
 /// A value on a device: one place that a step fills and empties.
 struct Slot {
-  Index value = kNone;   ///< number in the method's graph
-  Index device = 0;      ///< number of the emulated device
-  Index last_use = kNone;///< place in run order of the last stage there that reads it; kNone: nobody does
+  Index value = kNone;     ///< number in the method's graph
+  Index device = 0;        ///< number of the emulated device
+  Index last_use = kNone;  ///< place in run order of the last stage there that reads it; kNone: nobody does
 };
 
 struct StageInput {
   Index slot = kNone;
-  Index from = kNone;    ///< the slot it is sent from when this stage is the first on its device to need it; kNone: it is there
-  Index port = kNone;    ///< or the method's input that the client sends
+  Index from =
+      kNone;  ///< the slot it is sent from when this stage is the first on its device to need it; kNone: it is there
+  Index port = kNone;  ///< or the method's input that the client sends
 };
 
 /// What leaves for another device as soon as the stage is done, because its storage is written later in the step.
@@ -52,10 +53,10 @@ struct CompiledStage {
   CompiledStage& operator=(CompiledStage&&) = default;
 
   const plan::Stage* stage = nullptr;
-  std::string scope;                    ///< the module that holds all its nodes
-  Index number = 0;                     ///< in the schedule
+  std::string scope;  ///< the module that holds all its nodes
+  Index number = 0;   ///< in the schedule
   Index device = 0;
-  KernelsDevice* kernels = nullptr;     ///< null when nothing is computed
+  KernelsDevice* kernels = nullptr;  ///< null when nothing is computed
   struct Release {
     const genie_kernels_v1* table;
     void operator()(genie_executable* e) const { table->release(e); }
@@ -64,28 +65,28 @@ struct CompiledStage {
   std::vector<StageInput> inputs;
   std::vector<StageOutput> outputs;
   std::vector<EagerSend> sends;
-  std::vector<std::string> states;      ///< in the document's order
-  std::vector<std::string> symbols;     ///< in the document's order
-  std::vector<Index> frees;             ///< slots nobody reads once it is done
+  std::vector<std::string> states;   ///< in the document's order
+  std::vector<std::string> symbols;  ///< in the document's order
+  std::vector<Index> frees;          ///< slots nobody reads once it is done
   bool writes_state = false;
-  bool random = false;                  ///< has random operators
+  bool random = false;  ///< has random operators
 };
 
 /// What depends on a step's sizes; computed once per set of sizes.
 struct Sized {
-  plan::Bindings sizes;                       ///< every symbol bound
-  std::vector<std::uint64_t> stage_peak;      ///< per stage of the schedule
-  plan::Timeline timeline;                    ///< by the cost model
+  plan::Bindings sizes;                   ///< every symbol bound
+  std::vector<std::uint64_t> stage_peak;  ///< per stage of the schedule
+  plan::Timeline timeline;                ///< by the cost model
 };
 
 /// How a method's output is found.
 struct Output {
   const plan::Port* port = nullptr;
-  Index value = kNone;      ///< a value…
-  Index slot = kNone;       ///< …where it is made; kNone: a method input
-  Index input = kNone;      ///< …or the input that it is
-  Index made_by = kNone;    ///< place in run order
-  bool late = false;        ///< lies in storage that is written later in the step: fetched when all stages are done
+  Index value = kNone;    ///< a value…
+  Index slot = kNone;     ///< …where it is made; kNone: a method input
+  Index input = kNone;    ///< …or the input that it is
+  Index made_by = kNone;  ///< place in run order
+  bool late = false;  ///< lies in storage that is written later in the step: fetched when all stages are done
 };
 
 struct CompiledMethod {
@@ -94,18 +95,17 @@ struct CompiledMethod {
   std::unique_ptr<plan::GraphIndex> index;
   std::vector<CompiledStage> stages;  ///< in an order that runs
   std::vector<Slot> slots;
-  std::vector<Output> outputs;        ///< as the method lists them
-  std::vector<Index> input_uses;      ///< per input: how many stages read it
+  std::vector<Output> outputs;    ///< as the method lists them
+  std::vector<Index> input_uses;  ///< per input: how many stages read it
 };
 
 class Program {
  public:
   /// Everything that prepare does. Errors: INVALID_ARGUMENT (the document), FAILED_PRECONDITION (not scheduled, another
   /// topology), RESOURCE_EXHAUSTED (weights do not fit), and what kernels and blobs answer.
-  [[nodiscard]] static genie::Expected<std::shared_ptr<Program>> make(genie::Host host, const genie::Call& call,
-                                                                      const Options& options,
-                                                                      std::vector<std::unique_ptr<EmulatedDevice>>& devices,
-                                                                      Counters& counters, std::string_view document);
+  [[nodiscard]] static genie::Expected<std::shared_ptr<Program>> make(
+      genie::Host host, const genie::Call& call, const Options& options,
+      std::vector<std::unique_ptr<EmulatedDevice>>& devices, Counters& counters, std::string_view document);
 
   [[nodiscard]] const plan::Plan& plan() const { return plan_; }
   [[nodiscard]] const Options& options() const { return *options_; }
@@ -115,9 +115,11 @@ class Program {
   /// The device that owns a state.
   [[nodiscard]] Index state_device(std::string_view state) const;
   /// What follows from sizes; the error is V4's when memory does not suffice at them. [any-thread]
-  [[nodiscard]] genie::Expected<std::shared_ptr<const Sized>> sized(const CompiledMethod& method, const plan::Bindings& bound);
+  [[nodiscard]] genie::Expected<std::shared_ptr<const Sized>> sized(const CompiledMethod& method,
+                                                                    const plan::Bindings& bound);
   /// The map of stage id → duration turned into a timeline.
-  [[nodiscard]] genie::Expected<plan::Timeline> timeline(const CompiledMethod& method, const plan::Bindings& sizes,
+  [[nodiscard]] genie::Expected<plan::Timeline> timeline(const CompiledMethod& method,
+                                                         const plan::Bindings& sizes,
                                                          const plan::StageTime& stage_time) const;
 
   /// States of scope `program`, shared by its sessions; filled by the first (session.cpp). Guarded by states_lock.
@@ -127,12 +129,14 @@ class Program {
  private:
   Program(const Options& options, std::vector<std::unique_ptr<EmulatedDevice>>& devices)
       : options_(&options), devices_(&devices) {}
-  genie::Outcome build(genie::Host host, const genie::Call& call, Counters& counters, std::string_view document);
+  genie::Outcome build(genie::Host host, const genie::Call& call, Counters& counters,
+                       std::string_view document);
   genie::Outcome check_schedule() const;
   genie::Outcome place_weights(genie::Host host, const genie::Call& call);
-  genie::Outcome compile_method(genie::Host host, const genie::Call& call, Counters& counters, const std::string& name);
-  genie::Outcome compile_stage(genie::Host host, const genie::Call& call, Counters& counters, const plan::Plan& document,
-                               CompiledStage& stage);
+  genie::Outcome compile_method(genie::Host host, const genie::Call& call, Counters& counters,
+                                const std::string& name);
+  genie::Outcome compile_stage(genie::Host host, const genie::Call& call, Counters& counters,
+                               const plan::Plan& document, CompiledStage& stage);
   [[nodiscard]] plan::Bindings complete(const plan::Bindings& bound) const;
 
   const Options* options_;

@@ -6,8 +6,8 @@
 
 namespace genie::emulation {
 
-void Record::add(genie::Host host, const genie::Call& call, const CompiledMethod& method, const plan::Plan& plan,
-                 const plan::Timeline& timeline, StepRecord step) {
+void Record::add(genie::Host host, const genie::Call& call, const CompiledMethod& method,
+                 const plan::Plan& plan, const plan::Timeline& timeline, StepRecord step) {
   std::uint64_t start = 0, flow = 0;
   const std::uint64_t index = step.index;
   {
@@ -16,21 +16,28 @@ void Record::add(genie::Host host, const genie::Call& call, const CompiledMethod
     flow = next_flow_;
     clock_ns_ += timeline.predicted.makespan_ns;
     next_flow_ += timeline.events.size();
-    for (const auto& [device, ns] : timeline.predicted.device_busy_ns) busy_ns_[device] += ns;
-    for (const auto& [device, bytes] : timeline.predicted.peak_bytes) peak_bytes_[device] = std::max(peak_bytes_[device], bytes);
-    for (const auto& [link, bytes] : timeline.link_bytes) links_[link].bytes += bytes;
-    for (const auto& [link, messages] : timeline.link_messages) links_[link].messages += messages;
-    for (const auto& [link, ns] : timeline.link_busy_ns) links_[link].busy_ns += ns;
+    for (const auto& [device, ns] : timeline.predicted.device_busy_ns)
+      busy_ns_[device] += ns;
+    for (const auto& [device, bytes] : timeline.predicted.peak_bytes)
+      peak_bytes_[device] = std::max(peak_bytes_[device], bytes);
+    for (const auto& [link, bytes] : timeline.link_bytes)
+      links_[link].bytes += bytes;
+    for (const auto& [link, messages] : timeline.link_messages)
+      links_[link].messages += messages;
+    for (const auto& [link, ns] : timeline.link_busy_ns)
+      links_[link].busy_ns += ns;
     steps_.push_back(std::move(step));
   }
   trace(host, call, method, plan, timeline, index, start, flow);
 }
 
-void Record::trace(genie::Host host, const genie::Call& call, const CompiledMethod& method, const plan::Plan& plan,
-                   const plan::Timeline& timeline, std::uint64_t step, std::uint64_t start_ns, std::uint64_t first_flow) const {
+void Record::trace(genie::Host host, const genie::Call& call, const CompiledMethod& method,
+                   const plan::Plan& plan, const plan::Timeline& timeline, std::uint64_t step,
+                   std::uint64_t start_ns, std::uint64_t first_flow) const {
   const plan::MethodSchedule& schedule = plan.schedule->methods.find(*method.name)->second;
-  const auto emit = [&](std::uint32_t kind, std::string_view process, std::string_view queue, std::string_view name,
-                        std::string_view scope, std::uint64_t at, std::uint64_t duration, std::uint64_t bytes, std::uint64_t flow) {
+  const auto emit = [&](std::uint32_t kind, std::string_view process, std::string_view queue,
+                        std::string_view name, std::string_view scope, std::uint64_t at,
+                        std::uint64_t duration, std::uint64_t bytes, std::uint64_t flow) {
     genie_trace_event event{};
     event.struct_size = sizeof event;
     event.kind = kind;
@@ -46,7 +53,8 @@ void Record::trace(genie::Host host, const genie::Call& call, const CompiledMeth
     host.trace(call, event);
   };
   std::map<std::string_view, const CompiledStage*> stages;
-  for (const CompiledStage& stage : method.stages) stages.emplace(stage.stage->id, &stage);
+  for (const CompiledStage& stage : method.stages)
+    stages.emplace(stage.stage->id, &stage);
   std::map<std::string_view, std::uint64_t> stage_start;
   for (const plan::Event& event : timeline.events)
     if (event.kind == plan::Event::Kind::stage) stage_start.emplace(event.id, event.start_ns);
@@ -56,18 +64,20 @@ void Record::trace(genie::Host host, const genie::Call& call, const CompiledMeth
     const std::uint64_t duration = event.end_ns - event.start_ns;
     if (event.kind == plan::Event::Kind::stage) {
       const auto stage = stages.find(event.id);
-      emit(GENIE_TRACE_SPAN, event.place, "compute", event.id, stage == stages.end() ? "" : stage->second->scope, event.start_ns,
-           duration, 0, 0);
+      emit(GENIE_TRACE_SPAN, event.place, "compute", event.id,
+           stage == stages.end() ? "" : stage->second->scope, event.start_ns, duration, 0, 0);
       continue;
     }
     const auto transfer = std::ranges::find(schedule.transfers, event.id, &plan::Transfer::id);
     if (transfer == schedule.transfers.end() || event.place.empty()) continue;  // nothing was crossed
-    emit(GENIE_TRACE_SPAN, event.place, "transfer", event.id, transfer->value, event.start_ns, duration, event.bytes, 0);
+    emit(GENIE_TRACE_SPAN, event.place, "transfer", event.id, transfer->value, event.start_ns, duration,
+         event.bytes, 0);
     // An arrow from where the value was made to where it is used.
     const auto from = stages.find(transfer->from);
     const auto to = stages.find(transfer->to);
     if (from == stages.end() || to == stages.end()) continue;
-    emit(GENIE_TRACE_FLOW_BEGIN, from->second->stage->device, "compute", event.id, {}, event.start_ns, 0, event.bytes, flow);
+    emit(GENIE_TRACE_FLOW_BEGIN, from->second->stage->device, "compute", event.id, {}, event.start_ns, 0,
+         event.bytes, flow);
     const auto used = stage_start.find(transfer->to);
     emit(GENIE_TRACE_FLOW_END, to->second->stage->device, "compute", event.id, {},
          used == stage_start.end() ? event.end_ns : used->second, 0, event.bytes, flow);
@@ -75,18 +85,22 @@ void Record::trace(genie::Host host, const genie::Call& call, const CompiledMeth
   }
 }
 
-std::string Record::stats(genie::Host host, const Options& options, const std::vector<std::unique_ptr<EmulatedDevice>>& devices,
+std::string Record::stats(genie::Host host, const Options& options,
+                          const std::vector<std::unique_ptr<EmulatedDevice>>& devices,
                           const Counters& counters) const {
-  std::map<std::string, std::uint64_t> counts = {{"weight_bytes_copied", 0}, {"state_bytes_copied", 0}, {"payload_copies", 0},
-                                                 {"kernel_calls", 0},        {"abi_calls", 0},          {"wire_bytes", 0},
-                                                 {"staging_copies", 0}};
-  for (const auto& [name, value] : counters.all()) counts[name] += value;
+  std::map<std::string, std::uint64_t> counts = {
+      {"weight_bytes_copied", 0}, {"state_bytes_copied", 0}, {"payload_copies", 0}, {"kernel_calls", 0},
+      {"abi_calls", 0},           {"wire_bytes", 0},         {"staging_copies", 0}};
+  for (const auto& [name, value] : counters.all())
+    counts[name] += value;
   // What only the kernels know.
   for (const auto& device : devices)
     for (const std::string& text : device->kernels_stats(host))
-      if (const auto document = plan::json::Document::parse(text); document && document->root().is(plan::json::Kind::object))
+      if (const auto document = plan::json::Document::parse(text);
+          document && document->root().is(plan::json::Kind::object))
         for (const std::string_view name : {"state_bytes_copied", "kernel_calls"})
-          if (const auto value = document->root().find(name); value && value->is(plan::json::Kind::integer) && value->integer() > 0)
+          if (const auto value = document->root().find(name);
+              value && value->is(plan::json::Kind::integer) && value->integer() > 0)
             counts[std::string(name)] += static_cast<std::uint64_t>(value->integer());
 
   const std::lock_guard hold(lock_);
@@ -98,7 +112,8 @@ std::string Record::stats(genie::Host host, const Options& options, const std::v
     const auto busy = busy_ns_.find(id);
     const auto peak = peak_bytes_.find(id);
     // The clock's peak counts values by when they are under way; the account's holds for all sessions together.
-    const std::uint64_t most = std::max(device->budget().peak(), peak == peak_bytes_.end() ? 0 : peak->second);
+    const std::uint64_t most =
+        std::max(device->budget().peak(), peak == peak_bytes_.end() ? 0 : peak->second);
     w.key(id).begin_object();
     w.key("busy_ns").value(busy == busy_ns_.end() ? std::uint64_t{0} : busy->second);
     w.key("peak_bytes").value(most);
@@ -109,7 +124,15 @@ std::string Record::stats(genie::Host host, const Options& options, const std::v
   w.key("links").begin_object();
   for (const plan::Link& link : options.topology.links)
     if (!links_.contains(link.id)) {
-      w.key(link.id).begin_object().key("bytes").value(0).key("messages").value(0).key("busy_ns").value(0).end_object();
+      w.key(link.id)
+          .begin_object()
+          .key("bytes")
+          .value(0)
+          .key("messages")
+          .value(0)
+          .key("busy_ns")
+          .value(0)
+          .end_object();
     }
   for (const auto& [id, use] : links_) {
     w.key(id).begin_object();
@@ -118,7 +141,8 @@ std::string Record::stats(genie::Host host, const Options& options, const std::v
   }
   w.end_object();
   w.key("counters").begin_object();
-  for (const auto& [name, value] : counts) w.key(name).value(value);
+  for (const auto& [name, value] : counts)
+    w.key(name).value(value);
   w.end_object();
   w.key("steps").begin_array();
   for (const StepRecord& step : steps_) {

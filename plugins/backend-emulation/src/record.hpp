@@ -26,7 +26,8 @@ class Record {
            const plan::Timeline& timeline, StepRecord step);
   /// The stats document of backend.h.
   [[nodiscard]] std::string stats(genie::Host host, const Options& options,
-                                  const std::vector<std::unique_ptr<EmulatedDevice>>& devices, const Counters& counters) const;
+                                  const std::vector<std::unique_ptr<EmulatedDevice>>& devices,
+                                  const Counters& counters) const;
 
  private:
   struct LinkUse {
@@ -35,7 +36,8 @@ class Record {
     std::uint64_t busy_ns = 0;
   };
   void trace(genie::Host host, const genie::Call& call, const CompiledMethod& method, const plan::Plan& plan,
-             const plan::Timeline& timeline, std::uint64_t step, std::uint64_t start_ns, std::uint64_t first_flow) const;
+             const plan::Timeline& timeline, std::uint64_t step, std::uint64_t start_ns,
+             std::uint64_t first_flow) const;
 
   mutable std::mutex lock_;
   std::uint64_t clock_ns_ = 0;

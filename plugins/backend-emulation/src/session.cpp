@@ -17,14 +17,16 @@ std::string_view root_of(const plan::Plan& plan, std::string_view state) {
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::string text = "[";
-  for (std::size_t d = 0; d < shape.size(); ++d) text += (d == 0 ? "" : ", ") + std::to_string(shape[d]);
+  for (std::size_t d = 0; d < shape.size(); ++d)
+    text += (d == 0 ? "" : ", ") + std::to_string(shape[d]);
   return text + "]";
 }
 
 }  // namespace
 
 genie::Expected<std::shared_ptr<Session>> Session::open(genie::Host host, const genie::Call& call,
-                                                        std::shared_ptr<Program> program, std::uint64_t seed) {
+                                                        std::shared_ptr<Program> program,
+                                                        std::uint64_t seed) {
   std::shared_ptr<Session> session(new Session(std::move(program), seed));
   if (auto made = session->make_states(host, call); !made) return std::move(made).error();
   return session;
@@ -51,7 +53,8 @@ genie::Outcome Session::make_states(genie::Host host, const genie::Call& call) {
   return genie::Done{};
 }
 
-genie::Expected<std::shared_ptr<Storage>> Session::make_state(genie::Host host, const genie::Call& call, const std::string& name,
+genie::Expected<std::shared_ptr<Storage>> Session::make_state(genie::Host host, const genie::Call& call,
+                                                              const std::string& name,
                                                               const plan::State& state) {
   EmulatedDevice& device = program_->device(program_->state_device(name));
   const std::uint64_t bytes = plan::state_bytes(state);
@@ -72,7 +75,8 @@ genie::Expected<std::shared_ptr<Storage>> Session::make_state(genie::Host host, 
   return storage;
 }
 
-genie::Outcome Session::initialise(genie::Host host, const genie::Call& call, const Tensor& to, const plan::State& state) {
+genie::Outcome Session::initialise(genie::Host host, const genie::Call& call, const Tensor& to,
+                                   const plan::State& state) {
   // All bytes first: strides may leave gaps.
   std::uint8_t zero = 0;
   Tensor bytes = to;
@@ -89,7 +93,8 @@ genie::Outcome Session::initialise(genie::Host host, const genie::Call& call, co
 
   const auto at = program_->plan().weights.find(state.init.weight);
   if (at == program_->plan().weights.end())
-    return problem(GENIE_INVALID_ARGUMENT, "GE0601", "a state starts as weight " + state.init.weight + ", which the plan lacks");
+    return problem(GENIE_INVALID_ARGUMENT, "GE0601",
+                   "a state starts as weight " + state.init.weight + ", which the plan lacks");
   const plan::Weight& weight = at->second;
   auto blob = host.map_blob(call, weight.blob);
   if (!blob) return std::move(blob).error();
@@ -100,7 +105,8 @@ genie::Outcome Session::initialise(genie::Host host, const genie::Call& call, co
   from.shape = weight.shape;
   from.strides = weight.strides.empty() ? contiguous(weight.shape) : weight.strides;
   if (from.shape != to.shape || from.byte_offset + span_bytes(from) > blob->bytes().size)
-    return problem(GENIE_INVALID_ARGUMENT, "GE0601", "weight " + state.init.weight + " does not fit the state that starts as it");
+    return problem(GENIE_INVALID_ARGUMENT, "GE0601",
+                   "weight " + state.init.weight + " does not fit the state that starts as it");
   return copy(host, call, to, from);
 }
 
@@ -124,18 +130,22 @@ genie::Expected<const plan::State*> Session::find(std::string_view name) const {
   const auto at = program_->plan().states.find(name);
   if (at != program_->plan().states.end()) return &at->second;
   std::vector<std::string_view> known;
-  for (const auto& [id, state] : program_->plan().states) known.push_back(id);
+  for (const auto& [id, state] : program_->plan().states)
+    known.push_back(id);
   const std::string_view near = plan::json::nearest(name, known);
-  return problem(GENIE_NOT_FOUND, "GE0604", "the program has no state " + std::string(name),
-                 near.empty() ? "`genie-host plan show` lists the states" : "did you mean " + std::string(near) + "?");
+  return problem(
+      GENIE_NOT_FOUND, "GE0604", "the program has no state " + std::string(name),
+      near.empty() ? "`genie-host plan show` lists the states" : "did you mean " + std::string(near) + "?");
 }
 
 genie::Outcome Session::idle(std::string_view what) const {
   if (under_way.load() == 0) return genie::Done{};
-  return problem(GENIE_FAILED_PRECONDITION, "GE0605", "a step of the session is under way", "wait for its completion, then " + std::string(what));
+  return problem(GENIE_FAILED_PRECONDITION, "GE0605", "a step of the session is under way",
+                 "wait for its completion, then " + std::string(what));
 }
 
-genie::Expected<genie_tensor*> Session::read_state(genie::Host host, const genie::Call& call, std::string_view name) const {
+genie::Expected<genie_tensor*> Session::read_state(genie::Host host, const genie::Call& call,
+                                                   std::string_view name) const {
   auto state_ = find(name);
   if (!state_) return std::move(state_).error();
   if (auto may = idle("read the state"); !may) return std::move(may).error();
@@ -149,16 +159,19 @@ genie::Expected<genie_tensor*> Session::read_state(genie::Host host, const genie
   return tensor;
 }
 
-genie::Outcome Session::write_state(genie::Host host, const genie::Call& call, std::string_view name, const genie_tensor_view& from) {
+genie::Outcome Session::write_state(genie::Host host, const genie::Call& call, std::string_view name,
+                                    const genie_tensor_view& from) {
   auto known = find(name);
   if (!known) return std::move(known).error();
   if (auto may = idle("write the state"); !may) return may;
   const Tensor source = describe(from);
   const genie_dtype dtype = dtype_of((*known)->dtype);
-  if (source.shape != (*known)->shape || source.dtype.code != dtype.code || source.dtype.bits != dtype.bits || source.dtype.lanes != 1)
+  if (source.shape != (*known)->shape || source.dtype.code != dtype.code || source.dtype.bits != dtype.bits ||
+      source.dtype.lanes != 1)
     return problem(GENIE_INVALID_ARGUMENT, "GE0606",
-                   "state " + std::string(name) + " is " + std::string(plan::name((*known)->dtype)) + " " + shape_text((*known)->shape) +
-                       ", the tensor is of shape " + shape_text(source.shape) + " or of another element type",
+                   "state " + std::string(name) + " is " + std::string(plan::name((*known)->dtype)) + " " +
+                       shape_text((*known)->shape) + ", the tensor is of shape " + shape_text(source.shape) +
+                       " or of another element type",
                    "write a tensor of the state's own type");
   if (program_->options().compute == Compute::real)
     if (auto done = copy(host, call, state(name), source); !done) return done;

@@ -15,8 +15,10 @@ namespace genie::emulation {
 class Session {
  public:
   /// Allocates and initialises the states. [any-thread]
-  [[nodiscard]] static genie::Expected<std::shared_ptr<Session>> open(genie::Host host, const genie::Call& call,
-                                                                      std::shared_ptr<Program> program, std::uint64_t seed);
+  [[nodiscard]] static genie::Expected<std::shared_ptr<Session>> open(genie::Host host,
+                                                                      const genie::Call& call,
+                                                                      std::shared_ptr<Program> program,
+                                                                      std::uint64_t seed);
 
   [[nodiscard]] Program& program() const { return *program_; }
   [[nodiscard]] std::uint64_t seed() const { return seed_; }
@@ -24,7 +26,8 @@ class Session {
   [[nodiscard]] Tensor state(std::string_view name) const;
 
   /// Contract of backend.h. Fail when a step is under way.
-  [[nodiscard]] genie::Expected<genie_tensor*> read_state(genie::Host host, const genie::Call& call, std::string_view name) const;
+  [[nodiscard]] genie::Expected<genie_tensor*> read_state(genie::Host host, const genie::Call& call,
+                                                          std::string_view name) const;
   [[nodiscard]] genie::Outcome write_state(genie::Host host, const genie::Call& call, std::string_view name,
                                            const genie_tensor_view& from);
 
@@ -38,16 +41,19 @@ class Session {
  private:
   Session(std::shared_ptr<Program> program, std::uint64_t seed) : program_(std::move(program)), seed_(seed) {}
   [[nodiscard]] genie::Outcome make_states(genie::Host host, const genie::Call& call);
-  [[nodiscard]] genie::Expected<std::shared_ptr<Storage>> make_state(genie::Host host, const genie::Call& call,
-                                                                     const std::string& name, const plan::State& state);
-  [[nodiscard]] genie::Outcome initialise(genie::Host host, const genie::Call& call, const Tensor& to, const plan::State& state);
+  [[nodiscard]] genie::Expected<std::shared_ptr<Storage>> make_state(genie::Host host,
+                                                                     const genie::Call& call,
+                                                                     const std::string& name,
+                                                                     const plan::State& state);
+  [[nodiscard]] genie::Outcome initialise(genie::Host host, const genie::Call& call, const Tensor& to,
+                                          const plan::State& state);
   [[nodiscard]] genie::Expected<const plan::State*> find(std::string_view name) const;
   [[nodiscard]] genie::Outcome idle(std::string_view what) const;
 
   std::shared_ptr<Program> program_;
   std::uint64_t seed_;
   std::map<std::string, std::shared_ptr<Storage>, std::less<>> states_;  // roots
-  mutable std::mutex lock_;  // guards lost_, restored_
+  mutable std::mutex lock_;                                              // guards lost_, restored_
   std::optional<genie::Error> lost_;
   std::set<std::string, std::less<>> restored_;
 };

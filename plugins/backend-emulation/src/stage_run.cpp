@@ -19,7 +19,8 @@ std::uint64_t seed_for(std::uint64_t seed, std::uint64_t draw) {
 
 void drop(std::vector<genie_stage_output>& results) {
   for (genie_stage_output& r : results)
-    if (r.tensor != nullptr && r.tensor->deleter != nullptr) r.tensor->deleter(std::exchange(r.tensor, nullptr));
+    if (r.tensor != nullptr && r.tensor->deleter != nullptr)
+      r.tensor->deleter(std::exchange(r.tensor, nullptr));
 }
 
 }  // namespace
@@ -38,8 +39,8 @@ std::string StageRun::name_of(Index value) const {
   return "value " + id + (scope.empty() ? "" : " of " + scope);
 }
 
-void* StageRun::place(void* ctx, std::uint64_t output, genie_dtype dtype, std::int32_t rank, const std::int64_t* shape,
-                      const std::int64_t* strides) noexcept {
+void* StageRun::place(void* ctx, std::uint64_t output, genie_dtype dtype, std::int32_t rank,
+                      const std::int64_t* shape, const std::int64_t* strides) noexcept {
   auto& placing = *static_cast<Placing*>(ctx);
   StageRun& run = *placing.run;
   if (output >= placing.storages.size() || placing.failed) return nullptr;
@@ -79,13 +80,16 @@ genie::Outcome StageRun::execute() {
   for (const StageInput& in : stage.inputs) {
     if (!slots[in.slot].here)
       return problem(GENIE_UNIMPLEMENTED, "GE0609",
-                     "stage " + stage.stage->id + " takes a value that its operator did not return (None)", {}, stage.stage->id);
+                     "stage " + stage.stage->id + " takes a value that its operator did not return (None)",
+                     {}, stage.stage->id);
     inputs.push_back(slots[in.slot].tensor.view());
   }
   std::vector<Tensor> state_tensors;
-  for (const std::string& name : stage.states) state_tensors.push_back(session.state(name));
+  for (const std::string& name : stage.states)
+    state_tensors.push_back(session.state(name));
   std::vector<genie_tensor_view> states;
-  for (const Tensor& t : state_tensors) states.push_back(t.view());
+  for (const Tensor& t : state_tensors)
+    states.push_back(t.view());
   std::vector<std::int64_t> dims;
   for (const std::string& symbol : stage.symbols) {
     const auto at = sizes.find(symbol);
@@ -128,8 +132,8 @@ genie::Outcome StageRun::execute() {
 genie::Outcome StageRun::take(std::vector<genie_stage_output>& results, Placing& placing) {
   const auto broken = [&](std::size_t i, const std::string& what) {
     return problem(GENIE_INTERNAL, "GE0609",
-                   "the kernels " + stage.stage->kernels + " " + what + " as output " + *method.index->values()[stage.outputs[i].value].id +
-                       " of stage " + stage.stage->id,
+                   "the kernels " + stage.stage->kernels + " " + what + " as output " +
+                       *method.index->values()[stage.outputs[i].value].id + " of stage " + stage.stage->id,
                    "this is a defect of the kernels plug-in; report it to its author", stage.stage->id);
   };
   for (std::size_t i = 0; i < results.size(); ++i) {
@@ -149,12 +153,14 @@ genie::Outcome StageRun::take(std::vector<genie_stage_output>& results, Placing&
         held.tensor.storage = Storage::adopt(std::exchange(result.tensor, nullptr), Claim());
         break;
       case GENIE_OUTPUT_VIEW_INPUT:
-        if (result.source >= stage.inputs.size()) return broken(i, "returned a view of an input that does not exist");
+        if (result.source >= stage.inputs.size())
+          return broken(i, "returned a view of an input that does not exist");
         held.tensor.storage = slots[stage.inputs[result.source].slot].tensor.storage;
         held.tensor.in_state = slots[stage.inputs[result.source].slot].tensor.in_state;
         break;
       case GENIE_OUTPUT_VIEW_STATE:
-        if (result.source >= stage.states.size()) return broken(i, "returned a view of a state that does not exist");
+        if (result.source >= stage.states.size())
+          return broken(i, "returned a view of a state that does not exist");
         held.tensor.storage = session.state(stage.states[result.source]).storage;
         held.tensor.in_state = true;
         break;
@@ -168,8 +174,10 @@ genie::Outcome StageRun::take(std::vector<genie_stage_output>& results, Placing&
       default:
         return broken(i, "returned origin " + std::to_string(result.origin));
     }
-    if (result.tensor != nullptr && result.tensor->deleter != nullptr) result.tensor->deleter(std::exchange(result.tensor, nullptr));
-    if (held.tensor.storage && held.tensor.storage->kernels() == nullptr && result.origin == GENIE_OUTPUT_PLACED)
+    if (result.tensor != nullptr && result.tensor->deleter != nullptr)
+      result.tensor->deleter(std::exchange(result.tensor, nullptr));
+    if (held.tensor.storage && held.tensor.storage->kernels() == nullptr &&
+        result.origin == GENIE_OUTPUT_PLACED)
       held.tensor.kernels = nullptr;  // a number, in host memory
     held.here = true;
     learn_symbols(stage.outputs[i].value, held.tensor);
@@ -182,12 +190,15 @@ void StageRun::learn_symbols(Index value, const Tensor& tensor) {
   if (type == nullptr) return;
   for (std::size_t d = 0; d < type->shape.size() && d < tensor.shape.size(); ++d)
     if (type->shape[d].is_symbol()) sizes.try_emplace(type->shape[d].as_symbol(), tensor.shape[d]);
-  if (type->scalar != plan::ScalarKind::integer || tensor.device_kind != GENIE_DEVICE_CPU || tensor.dtype.bits != 64) return;
+  if (type->scalar != plan::ScalarKind::integer || tensor.device_kind != GENIE_DEVICE_CPU ||
+      tensor.dtype.bits != 64)
+    return;
   const Index node = method.index->values()[value].producer;
   if (node == kNone) return;
   for (const auto& [id, symbol] : session.program().plan().symbols)
     if (symbol.from && symbol.from->node == method.index->graph().nodes[node].id)
-      sizes.try_emplace(id, *reinterpret_cast<const std::int64_t*>(static_cast<const std::byte*>(tensor.data) + tensor.byte_offset));
+      sizes.try_emplace(id, *reinterpret_cast<const std::int64_t*>(
+                                static_cast<const std::byte*>(tensor.data) + tensor.byte_offset));
 }
 
 genie::Outcome StageRun::account() {
@@ -196,9 +207,8 @@ genie::Outcome StageRun::account() {
     Held& held = slots[output.slot];
     if (!held.here || !held.tensor.storage || held.tensor.in_state) continue;
     Storage* storage = held.tensor.storage.get();
-    const bool made_here = std::ranges::none_of(stage.inputs, [&](const StageInput& in) {
-      return slots[in.slot].tensor.storage.get() == storage;
-    });
+    const bool made_here = std::ranges::none_of(
+        stage.inputs, [&](const StageInput& in) { return slots[in.slot].tensor.storage.get() == storage; });
     if (!made_here || std::ranges::find(seen, storage) != seen.end()) continue;
     seen.push_back(storage);
     auto claim = room.take(name_of(output.value), held.tensor.byte_offset + span_bytes(held.tensor));
@@ -223,7 +233,8 @@ genie::Outcome StageRun::imagine() {
     const Index root = method.index->values()[output.value].storage;
     if (root != kNone && root != output.value) {
       const auto shared = std::ranges::find_if(slots, [&](const Held& other) {
-        return &other != &held && other.here && other.tensor.storage && method.slots[static_cast<std::size_t>(&other - slots.data())].value == root &&
+        return &other != &held && other.here && other.tensor.storage &&
+               method.slots[static_cast<std::size_t>(&other - slots.data())].value == root &&
                method.slots[static_cast<std::size_t>(&other - slots.data())].device == stage.device;
       });
       if (shared != slots.end()) {
@@ -232,7 +243,8 @@ genie::Outcome StageRun::imagine() {
       }
     }
     const plan::Value* owner = root == kNone ? type : declared(root);
-    if (owner != nullptr && (owner->alias_of.starts_with("state:") || owner->alias_of.starts_with("weight:"))) continue;
+    if (owner != nullptr && (owner->alias_of.starts_with("state:") || owner->alias_of.starts_with("weight:")))
+      continue;
     auto claim = room.take(name_of(output.value), span_bytes(t));
     if (!claim) return std::move(claim).error();
     t.storage = Storage::imagined(*std::move(claim));

@@ -24,7 +24,7 @@ struct StageRun {
   plan::Bindings& sizes;          ///< known so far; what the stage's data decides is added
   const plan::Bindings& planned;  ///< every symbol bound, as far as planning goes
   Budget& room;
-  std::uint64_t claimed = 0;      ///< bytes taken from the budget for what the stage computes
+  std::uint64_t claimed = 0;  ///< bytes taken from the budget for what the stage computes
   Counters& counters;
 
   /// Calls the kernels; outputs go to their slots.
@@ -36,8 +36,8 @@ struct StageRun {
 
  private:
   struct Placing;
-  static void* place(void* ctx, std::uint64_t output, genie_dtype dtype, std::int32_t rank, const std::int64_t* shape,
-                     const std::int64_t* strides) noexcept;
+  static void* place(void* ctx, std::uint64_t output, genie_dtype dtype, std::int32_t rank,
+                     const std::int64_t* shape, const std::int64_t* strides) noexcept;
   [[nodiscard]] genie::Outcome take(std::vector<genie_stage_output>& results, Placing& placing);
   void learn_symbols(Index value, const Tensor& tensor);
   [[nodiscard]] std::string name_of(Index value) const;
@@ -55,10 +55,17 @@ class Delivery {
  public:
   Delivery(genie::Host host, const genie::Call& call, Session& session, const CompiledMethod& method,
            const plan::Bindings& sizes, Counters& counters, bool imagined)
-      : host_(host), call_(call), session_(session), method_(method), sizes_(sizes), counters_(counters), imagined_(imagined) {}
+      : host_(host),
+        call_(call),
+        session_(session),
+        method_(method),
+        sizes_(sizes),
+        counters_(counters),
+        imagined_(imagined) {}
 
   /// Nothing for an output that is None. `inputs`: of the step, as the method lists them.
-  [[nodiscard]] genie::Expected<std::optional<Found>> find(const Output& output, const std::vector<Held>& slots,
+  [[nodiscard]] genie::Expected<std::optional<Found>> find(const Output& output,
+                                                           const std::vector<Held>& slots,
                                                            const std::vector<Found>& inputs);
   /// Into the caller's tensor, or a new one with the sizes, strides and dtype it had where it was made.
   [[nodiscard]] genie::Outcome fetch(const std::optional<Found>& found, genie_step_output& into);

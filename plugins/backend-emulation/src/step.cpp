@@ -24,12 +24,18 @@ std::optional<double> number_of(const Tensor& tensor) {
   const auto type = plan::dtype_from_dlpack(tensor.dtype.code, tensor.dtype.bits, tensor.dtype.lanes);
   if (!type) return std::nullopt;
   switch (*type) {
-    case plan::DType::i64: return read(std::int64_t{});
-    case plan::DType::f64: return read(double{});
-    case plan::DType::boolean: return read(std::uint8_t{});
-    case plan::DType::i32: return read(std::int32_t{});
-    case plan::DType::f32: return read(float{});
-    default: return std::nullopt;
+    case plan::DType::i64:
+      return read(std::int64_t{});
+    case plan::DType::f64:
+      return read(double{});
+    case plan::DType::boolean:
+      return read(std::uint8_t{});
+    case plan::DType::i32:
+      return read(std::int32_t{});
+    case plan::DType::f32:
+      return read(float{});
+    default:
+      return std::nullopt;
   }
 }
 
@@ -66,7 +72,8 @@ class Step {
   bool imagined() const { return program_.options().compute == Compute::none; }
 
   genie::Outcome wrong(std::string_view code, std::string message, std::string help) const {
-    return problem(GENIE_INVALID_ARGUMENT, code, "step " + std::to_string(step_.index) + ": " + std::move(message), std::move(help));
+    return problem(GENIE_INVALID_ARGUMENT, code,
+                   "step " + std::to_string(step_.index) + ": " + std::move(message), std::move(help));
   }
 
   // --- inputs ---
@@ -75,7 +82,8 @@ class Step {
     const std::vector<plan::Port>& ports = method_->method->inputs;
     inputs_.resize(ports.size());
     std::vector<std::string_view> names;
-    for (const plan::Port& port : ports) names.push_back(port.name);
+    for (const plan::Port& port : ports)
+      names.push_back(port.name);
     for (std::uint64_t i = 0; i < step_.input_count; ++i) {
       const genie_step_input& given = step_.inputs[i];
       const std::string_view name = genie::view(given.name);
@@ -83,12 +91,15 @@ class Step {
       if (at == names.end()) {
         const std::string_view near = plan::json::nearest(name, names);
         return wrong("GE0606", "method " + *method_->name + " has no input " + std::string(name),
-                     near.empty() ? "`genie-host plan show` lists its inputs" : "did you mean " + std::string(near) + "?");
+                     near.empty() ? "`genie-host plan show` lists its inputs"
+                                  : "did you mean " + std::string(near) + "?");
       }
       if (auto taken = take_input(static_cast<std::size_t>(at - names.begin()), given); !taken) return taken;
     }
     for (std::size_t i = 0; i < ports.size(); ++i) {
-      if (!inputs_[i].given) return wrong("GE0606", "input " + ports[i].name + " of method " + *method_->name + " is missing", "give it");
+      if (!inputs_[i].given)
+        return wrong("GE0606", "input " + ports[i].name + " of method " + *method_->name + " is missing",
+                     "give it");
       if (auto checked = check_type(i); !checked) return checked;
       plan::InputShape shape{ports[i].name, inputs_[i].tensor.shape, std::nullopt};
       if (inputs_[i].tensor.kernels == nullptr || inputs_[i].tensor.device_kind == GENIE_DEVICE_CPU)
@@ -104,16 +115,19 @@ class Step {
     if (input.given) return wrong("GE0606", "input " + name + " is given twice", "give it once");
     input.given = true;
     if ((given.tensor == nullptr) == (given.kept == nullptr))
-      return wrong("GE0606", "input " + name + " must be a tensor or a kept value, exactly one of them", "set one of the two");
+      return wrong("GE0606", "input " + name + " must be a tensor or a kept value, exactly one of them",
+                   "set one of the two");
     if (given.tensor != nullptr) {
-      if (given.tensor->device_kind != GENIE_DEVICE_CPU && given.tensor->device_kind != GENIE_DEVICE_CUDA_HOST)
+      if (given.tensor->device_kind != GENIE_DEVICE_CPU &&
+          given.tensor->device_kind != GENIE_DEVICE_CUDA_HOST)
         return genie::unimplemented("input " + name + " is not in host memory; copy it there first");
       input.tensor = describe(*given.tensor);
       return genie::Done{};
     }
     const KeptValue* kept = c_.kept(given.kept);
     if (kept == nullptr || kept->session != session_)
-      return wrong("GE0606", "input " + name + " is a kept value of another session, or one that was given back",
+      return wrong("GE0606",
+                   "input " + name + " is a kept value of another session, or one that was given back",
                    "use values that this session kept");
     input.tensor = kept->tensor;
     input.kept_on = kept->device;
@@ -122,15 +136,17 @@ class Step {
 
   genie::Outcome check_type(std::size_t port) const {
     const auto* value = std::get_if<plan::arg::Value>(&method_->method->inputs[port].value.is);
-    const auto declared = value == nullptr ? method_->method->values.end() : method_->method->values.find(value->id);
+    const auto declared =
+        value == nullptr ? method_->method->values.end() : method_->method->values.find(value->id);
     if (declared == method_->method->values.end()) return genie::Done{};
     const genie_dtype want = dtype_of(declared->second.dtype);
     const genie_dtype have = inputs_[port].tensor.dtype;
     if (want.code == have.code && want.bits == have.bits && have.lanes == 1) return genie::Done{};
     const auto type = plan::dtype_from_dlpack(have.code, have.bits, have.lanes);
     return wrong("GE0606",
-                 "input " + method_->method->inputs[port].name + " is " + std::string(type ? plan::name(*type) : "of an unknown type") +
-                     "; the model takes " + std::string(plan::name(declared->second.dtype)),
+                 "input " + method_->method->inputs[port].name + " is " +
+                     std::string(type ? plan::name(*type) : "of an unknown type") + "; the model takes " +
+                     std::string(plan::name(declared->second.dtype)),
                  "convert it before the step");
   }
 
@@ -138,7 +154,8 @@ class Step {
 
   genie::Outcome match_outputs() {
     std::vector<std::string_view> names;
-    for (const Output& output : method_->outputs) names.push_back(output.port->name);
+    for (const Output& output : method_->outputs)
+      names.push_back(output.port->name);
     wanted_.assign(step_.output_count, kNone);
     slot_wanted_.assign(method_->slots.size(), 0);
     for (std::uint64_t i = 0; i < step_.output_count; ++i) {
@@ -147,7 +164,8 @@ class Step {
       if (at == names.end()) {
         const std::string_view near = plan::json::nearest(name, names);
         return wrong("GE0607", "method " + *method_->name + " has no output " + std::string(name),
-                     near.empty() ? "`genie-host plan show` lists its outputs" : "did you mean " + std::string(near) + "?");
+                     near.empty() ? "`genie-host plan show` lists its outputs"
+                                  : "did you mean " + std::string(near) + "?");
       }
       wanted_[i] = static_cast<Index>(at - names.begin());
       const Output& output = method_->outputs[wanted_[i]];
@@ -185,7 +203,8 @@ class Step {
 
   /// With `timing: wall`, nothing happens before its time.
   genie::Outcome pace(const CompiledStage& stage) {
-    if (program_.options().timing != Timing::wall || program_.options().costs != Costs::model) return genie::Done{};
+    if (program_.options().timing != Timing::wall || program_.options().costs != Costs::model)
+      return genie::Done{};
     for (const plan::Event& event : sized_->timeline.events)
       if (event.kind == plan::Event::Kind::stage && event.id == stage.stage->id)
         return c_.worker->wait_until(job_, started_ns_ + event.start_ns);
@@ -200,9 +219,11 @@ class Step {
         continue;
       }
       if (in.port == kNone)
-        return problem(GENIE_INTERNAL, "GE0609", "stage " + stage.stage->id + " takes a value that nothing makes", {}, stage.stage->id);
+        return problem(GENIE_INTERNAL, "GE0609",
+                       "stage " + stage.stage->id + " takes a value that nothing makes", {}, stage.stage->id);
       const Input& input = inputs_[in.port];
-      auto there = receive(input.tensor, input.kept_on, stage.device, value_name(method_->slots[in.slot].value), stage.kernels);
+      auto there = receive(input.tensor, input.kept_on, stage.device,
+                           value_name(method_->slots[in.slot].value), stage.kernels);
       if (!there) return std::move(there).error();
       slots_[in.slot].tensor = *std::move(there);
       slots_[in.slot].here = true;
@@ -218,7 +239,8 @@ class Step {
     KernelsDevice* kernels = nullptr;
     for (const CompiledStage& stage : method_->stages)
       if (stage.device == target.device && kernels == nullptr) kernels = stage.kernels;
-    auto there = receive(slots_[from].tensor, method_->slots[from].device, target.device, value_name(target.value), kernels);
+    auto there = receive(slots_[from].tensor, method_->slots[from].device, target.device,
+                         value_name(target.value), kernels);
     if (!there) return std::move(there).error();
     slots_[to].tensor = *std::move(there);
     slots_[to].here = true;
@@ -226,7 +248,8 @@ class Step {
   }
 
   /// A tensor brought to a device: from the client (`from` kNone), another device, or the same one (shared).
-  genie::Expected<Tensor> receive(const Tensor& tensor, Index from, Index to, const std::string& name, KernelsDevice* kernels) {
+  genie::Expected<Tensor> receive(const Tensor& tensor, Index from, Index to, const std::string& name,
+                                  KernelsDevice* kernels) {
     if (from == to) return tensor;
     EmulatedDevice& device = program_.device(to);
     auto claim = device.budget().take("value " + name, span_bytes(tensor));
@@ -247,7 +270,9 @@ class Step {
   }
 
   void count_wire(Index from, Index to, std::uint64_t bytes) const {
-    const auto id = [&](Index d) { return d == kNone ? std::string_view() : std::string_view(program_.device(d).spec().id); };
+    const auto id = [&](Index d) {
+      return d == kNone ? std::string_view() : std::string_view(program_.device(d).spec().id);
+    };
     const plan::Route route = plan::route(program_.options().topology, id(from), id(to));
     if (!route.links.empty()) c_.counters->add("wire_bytes", bytes);
   }
@@ -255,7 +280,8 @@ class Step {
   genie::Outcome run_stage(const CompiledStage& stage) {
     EmulatedDevice& device = program_.device(stage.device);
     const std::uint64_t began = now_ns();
-    auto work = device.budget().take("values that stage " + stage.stage->id + " computes", sized_->stage_peak[stage.number]);
+    auto work = device.budget().take("values that stage " + stage.stage->id + " computes",
+                                     sized_->stage_peak[stage.number]);
     if (!work) {
       genie::Error error = std::move(work).error();
       error.node = stage.stage->id;
@@ -299,16 +325,19 @@ class Step {
         const auto ns = stage_ns_.find(stage.id);
         const auto device = program_.device_number(stage.device);
         const double speed = device ? std::max(1e-9, program_.device(*device).spec().speed) : 1.0;
-        return ns == stage_ns_.end() ? std::uint64_t{0} : static_cast<std::uint64_t>(static_cast<double>(ns->second) / speed);
+        return ns == stage_ns_.end() ? std::uint64_t{0}
+                                     : static_cast<std::uint64_t>(static_cast<double>(ns->second) / speed);
       });
       if (!made) return std::move(made).error();
       measured = *std::move(made);
       timeline = &measured;
     }
     if (program_.options().timing == Timing::wall)
-      if (auto paced = c_.worker->wait_until(job_, started_ns_ + timeline->predicted.makespan_ns); !paced) return paced;
+      if (auto paced = c_.worker->wait_until(job_, started_ns_ + timeline->predicted.makespan_ns); !paced)
+        return paced;
     c_.record->add(c_.host, job_.call(), *method_, program_.plan(), *timeline,
-                   {job_.call().job(), step_.index, *method_->name, timeline->predicted.makespan_ns, now_ns() - started_ns_});
+                   {job_.call().job(), step_.index, *method_->name, timeline->predicted.makespan_ns,
+                    now_ns() - started_ns_});
     return genie::Done{};
   }
 
@@ -319,13 +348,15 @@ class Step {
     auto found = delivery.find(output, slots_, inputs_of_step());
     if (!found) return std::move(found).error();
     if (out.mode == GENIE_OUTPUT_KEEP) {
-      if (!found->has_value()) return wrong("GE0607", "output " + output.port->name + " is nothing; it cannot be kept", "fetch it");
+      if (!found->has_value())
+        return wrong("GE0607", "output " + output.port->name + " is nothing; it cannot be kept", "fetch it");
       auto kept = keep(**found, output);
       if (!kept) return std::move(kept).error();
       out.kept = *kept;
       made_values_.push_back(&out);
     } else {
-      if (*found && (*found)->device != kNone) count_wire((*found)->device, kNone, span_bytes((*found)->tensor));
+      if (*found && (*found)->device != kNone)
+        count_wire((*found)->device, kNone, span_bytes((*found)->tensor));
       const bool own = out.tensor == nullptr;
       if (auto fetched = delivery.fetch(*found, out); !fetched) {
         fetched = add_place(std::move(fetched), output);
@@ -348,7 +379,8 @@ class Step {
 
   std::vector<Found> inputs_of_step() const {
     std::vector<Found> out;
-    for (const Input& input : inputs_) out.push_back({input.tensor, input.kept_on});
+    for (const Input& input : inputs_)
+      out.push_back({input.tensor, input.kept_on});
     return out;
   }
 
@@ -415,10 +447,12 @@ class Step {
 
 }  // namespace
 
-genie::Outcome run_step(const StepContext& context, Job& job, const std::shared_ptr<Session>& session, const genie_step& step) {
+genie::Outcome run_step(const StepContext& context, Job& job, const std::shared_ptr<Session>& session,
+                        const genie_step& step) {
   Step run(context, job, session, step);
   genie::Outcome outcome = run.run();
-  for (genie_value* value : run.dropped_) context.release(value);
+  for (genie_value* value : run.dropped_)
+    context.release(value);
   return outcome;
 }
 

@@ -17,13 +17,13 @@ struct StepContext {
   Worker* worker = nullptr;
   Counters* counters = nullptr;
   Record* record = nullptr;
-  std::function<genie_value*(KeptValue)> keep;  ///< makes the handle of a kept value
+  std::function<genie_value*(KeptValue)> keep;         ///< makes the handle of a kept value
   std::function<const KeptValue*(genie_value*)> kept;  ///< null for a handle that is gone
   std::function<void(genie_value*)> release;
 };
 
 /// Runs it to its end. When it fails after a stage that writes states has begun, the session is lost.
-[[nodiscard]] genie::Outcome run_step(const StepContext& context, Job& job, const std::shared_ptr<Session>& session,
-                                      const genie_step& step);
+[[nodiscard]] genie::Outcome run_step(const StepContext& context, Job& job,
+                                      const std::shared_ptr<Session>& session, const genie_step& step);
 
 }  // namespace genie::emulation

@@ -14,7 +14,9 @@ void* host_memory(std::uint64_t bytes) {
   return std::aligned_alloc(kAlign, rounded);
 }
 
-std::uint64_t element_bytes(genie_dtype dtype) { return (static_cast<std::uint64_t>(dtype.bits) * dtype.lanes + 7) / 8; }
+std::uint64_t element_bytes(genie_dtype dtype) {
+  return (static_cast<std::uint64_t>(dtype.bits) * dtype.lanes + 7) / 8;
+}
 
 /// The spanned bytes as one row.
 Tensor flat(const Tensor& tensor) {
@@ -24,7 +26,9 @@ Tensor flat(const Tensor& tensor) {
   return row;
 }
 
-const std::byte* address(const Tensor& t) { return static_cast<const std::byte*>(t.data) + t.byte_offset; }
+const std::byte* address(const Tensor& t) {
+  return static_cast<const std::byte*>(t.data) + t.byte_offset;
+}
 
 /// Host to host, any strides.
 void copy_elements(const Tensor& to, const Tensor& from) {
@@ -43,7 +47,8 @@ void copy_elements(const Tensor& to, const Tensor& from) {
       t += at[d] * to.strides[d];
       f += at[d] * from.strides[d];
     }
-    std::memcpy(target + t * static_cast<std::int64_t>(size), source + f * static_cast<std::int64_t>(size), size);
+    std::memcpy(target + t * static_cast<std::int64_t>(size), source + f * static_cast<std::int64_t>(size),
+                size);
     for (std::size_t d = at.size(); d-- > 0;) {
       if (++at[d] < to.shape[d]) break;
       at[d] = 0;
@@ -60,19 +65,21 @@ struct HostTensor {
 
 }  // namespace
 
-genie::Expected<std::shared_ptr<Storage>> Storage::allocate(KernelsDevice* kernels, std::uint64_t bytes, Claim claim) {
+genie::Expected<std::shared_ptr<Storage>> Storage::allocate(KernelsDevice* kernels, std::uint64_t bytes,
+                                                            Claim claim) {
   std::shared_ptr<Storage> storage(new Storage);
   storage->claim_ = std::move(claim);
   if (kernels != nullptr) {
-    if (genie_status* status = kernels->table().alloc(kernels->device(), std::max<std::uint64_t>(bytes, 1), kAlign,
-                                                      &storage->memory_, &storage->data_))
+    if (genie_status* status = kernels->table().alloc(kernels->device(), std::max<std::uint64_t>(bytes, 1),
+                                                      kAlign, &storage->memory_, &storage->data_))
       return kernels->host().take(status);
     storage->kernels_ = kernels;
     return storage;
   }
   storage->data_ = host_memory(bytes);
   if (storage->data_ == nullptr)
-    return genie::Error{GENIE_RESOURCE_EXHAUSTED, "this machine has no " + bytes_text(bytes) + " of memory left"};
+    return genie::Error{GENIE_RESOURCE_EXHAUSTED,
+                        "this machine has no " + bytes_text(bytes) + " of memory left"};
   storage->host_ = true;
   return storage;
 }
@@ -120,8 +127,10 @@ Tensor describe(const genie_tensor_view& view) {
   t.dtype = view.dtype;
   const auto rank = static_cast<std::size_t>(std::max(0, view.rank));
   if (rank != 0) t.shape.assign(view.shape, view.shape + rank);
-  if (view.strides != nullptr && rank != 0) t.strides.assign(view.strides, view.strides + rank);
-  else t.strides = contiguous(t.shape);
+  if (view.strides != nullptr && rank != 0)
+    t.strides.assign(view.strides, view.strides + rank);
+  else
+    t.strides = contiguous(t.shape);
   return t;
 }
 
@@ -132,13 +141,15 @@ genie_dtype dtype_of(plan::DType dtype) {
 
 std::vector<std::int64_t> contiguous(const std::vector<std::int64_t>& shape) {
   std::vector<std::int64_t> strides(shape.size(), 1);
-  for (std::size_t d = shape.size(); d-- > 1;) strides[d - 1] = strides[d] * std::max<std::int64_t>(1, shape[d]);
+  for (std::size_t d = shape.size(); d-- > 1;)
+    strides[d - 1] = strides[d] * std::max<std::int64_t>(1, shape[d]);
   return strides;
 }
 
 std::int64_t element_count(const std::vector<std::int64_t>& shape) {
   std::int64_t count = 1;
-  for (const std::int64_t s : shape) count *= s;
+  for (const std::int64_t s : shape)
+    count *= s;
   return count;
 }
 
@@ -151,7 +162,9 @@ std::uint64_t span_elements(const Tensor& tensor) {
   return static_cast<std::uint64_t>(last + 1);
 }
 
-std::uint64_t span_bytes(const Tensor& tensor) { return span_elements(tensor) * element_bytes(tensor.dtype); }
+std::uint64_t span_bytes(const Tensor& tensor) {
+  return span_elements(tensor) * element_bytes(tensor.dtype);
+}
 
 genie::Outcome copy(genie::Host host, const genie::Call& call, const Tensor& to, const Tensor& from) {
   if (element_count(to.shape) == 0) return genie::Done{};
@@ -165,7 +178,8 @@ genie::Outcome copy(genie::Host host, const genie::Call& call, const Tensor& to,
   return host.outcome(kernels->table().copy(call.get(), kernels->device(), &target, &source, nullptr));
 }
 
-genie::Expected<Tensor> send(const genie::Call& call, const Tensor& from, KernelsDevice* to, Claim claim, Counters& counters) {
+genie::Expected<Tensor> send(const genie::Call& call, const Tensor& from, KernelsDevice* to, Claim claim,
+                             Counters& counters) {
   auto storage = Storage::allocate(to, span_bytes(from), std::move(claim));
   if (!storage) return std::move(storage).error();
   Tensor there = from;
@@ -199,7 +213,9 @@ genie::Expected<genie_tensor*> make_host_tensor(genie_dtype dtype, std::vector<s
   spanned.strides = made->strides;
   const std::uint64_t bytes = span_bytes(spanned);
   made->data = host_memory(bytes);
-  if (made->data == nullptr) return genie::Error{GENIE_RESOURCE_EXHAUSTED, "this machine has no " + bytes_text(bytes) + " of memory left"};
+  if (made->data == nullptr)
+    return genie::Error{GENIE_RESOURCE_EXHAUSTED,
+                        "this machine has no " + bytes_text(bytes) + " of memory left"};
   if (zero) std::memset(made->data, 0, bytes);
   genie_tensor& t = made->tensor;
   t.dlpack_major = GENIE_DLPACK_MAJOR;

@@ -17,7 +17,8 @@ namespace genie::emulation {
 class Storage {
  public:
   /// 64-byte aligned memory of a kernels device; of the host where `kernels` is null.
-  [[nodiscard]] static genie::Expected<std::shared_ptr<Storage>> allocate(KernelsDevice* kernels, std::uint64_t bytes, Claim claim);
+  [[nodiscard]] static genie::Expected<std::shared_ptr<Storage>> allocate(KernelsDevice* kernels,
+                                                                          std::uint64_t bytes, Claim claim);
   /// Takes a tensor over; its deleter is called in the end.
   [[nodiscard]] static std::shared_ptr<Storage> adopt(genie_tensor* tensor, Claim claim);
   /// Bytes that are only accounted for.
@@ -65,13 +66,15 @@ struct Tensor {
 [[nodiscard]] std::uint64_t span_bytes(const Tensor& tensor);
 
 /// Copies the bytes that the tensor spans to another device, same sizes, strides and dtype, into memory of its own.
-[[nodiscard]] genie::Expected<Tensor> send(const genie::Call& call, const Tensor& from, KernelsDevice* to, Claim claim,
-                                           Counters& counters);
+[[nodiscard]] genie::Expected<Tensor> send(const genie::Call& call, const Tensor& from, KernelsDevice* to,
+                                           Claim claim, Counters& counters);
 /// Copies elements; shapes and dtypes are equal. Either may be in host memory.
-[[nodiscard]] genie::Outcome copy(genie::Host host, const genie::Call& call, const Tensor& to, const Tensor& from);
+[[nodiscard]] genie::Outcome copy(genie::Host host, const genie::Call& call, const Tensor& to,
+                                  const Tensor& from);
 
 /// A tensor in host memory that its receiver owns; contiguous unless strides are given. Zeroed when `zero`.
-[[nodiscard]] genie::Expected<genie_tensor*> make_host_tensor(genie_dtype dtype, std::vector<std::int64_t> shape,
+[[nodiscard]] genie::Expected<genie_tensor*> make_host_tensor(genie_dtype dtype,
+                                                              std::vector<std::int64_t> shape,
                                                               std::vector<std::int64_t> strides, bool zero);
 
 }  // namespace genie::emulation

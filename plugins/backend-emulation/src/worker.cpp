@@ -26,7 +26,8 @@ std::uint64_t now_ns() {
 genie::Outcome Job::check() const {
   if (cancelled_.load() || call_.cancelled()) return genie::cancelled();
   if (call_.deadline_ns() != GENIE_NO_DEADLINE && now_ns() >= call_.deadline_ns())
-    return problem(GENIE_DEADLINE_EXCEEDED, "GE0620", "the deadline passed", "allow the step more time (run.deadline_ms)");
+    return problem(GENIE_DEADLINE_EXCEEDED, "GE0620", "the deadline passed",
+                   "allow the step more time (run.deadline_ms)");
   return genie::Done{};
 }
 
@@ -46,9 +47,11 @@ Worker::~Worker() {
     if (running_) running_->cancelled_ = true;
   }
   changed_.notify_all();
-  for (const auto& job : left) finish(job, genie::cancelled());
+  for (const auto& job : left)
+    finish(job, genie::cancelled());
   if (thread_.joinable()) thread_.join();
-  for (const auto& job : waiting_) (void)job->run_(*job);  // the thread never started
+  for (const auto& job : waiting_)
+    (void)job->run_(*job);  // the thread never started
 }
 
 void Worker::start() {
@@ -87,7 +90,8 @@ void Worker::cancel(std::uint64_t id) {
   std::vector<std::shared_ptr<Job>> ended;
   {
     const std::lock_guard hold(lock_);
-    if (running_ && running_->call_.get() != nullptr && running_->call_.job() == id) running_->cancelled_ = true;
+    if (running_ && running_->call_.get() != nullptr && running_->call_.job() == id)
+      running_->cancelled_ = true;
     for (auto at = waiting_.begin(); at != waiting_.end();)
       if ((*at)->completion_ != nullptr && (*at)->call_.job() == id) {
         ended.push_back(*at);
@@ -97,7 +101,8 @@ void Worker::cancel(std::uint64_t id) {
       }
   }
   changed_.notify_all();
-  for (const auto& job : ended) finish(job, genie::cancelled());
+  for (const auto& job : ended)
+    finish(job, genie::cancelled());
 }
 
 void Worker::look_after_waiting() {
@@ -114,7 +119,8 @@ void Worker::look_after_waiting() {
       at = waiting_.erase(at);
     }
   }
-  for (auto& [job, outcome] : ended) finish(job, std::move(outcome));
+  for (auto& [job, outcome] : ended)
+    finish(job, std::move(outcome));
 }
 
 genie::Outcome Worker::wait_until(Job& job, std::uint64_t time_ns) {
@@ -135,7 +141,8 @@ genie::Outcome Worker::drain(const genie::Call& call) {
   while (open_ != 0) {
     if (call.cancelled()) return genie::cancelled();
     if (call.deadline_ns() != GENIE_NO_DEADLINE && now_ns() >= call.deadline_ns())
-      return problem(GENIE_DEADLINE_EXCEEDED, "GE0620", std::to_string(open_) + " jobs were still under way at the deadline of drain",
+      return problem(GENIE_DEADLINE_EXCEEDED, "GE0620",
+                     std::to_string(open_) + " jobs were still under way at the deadline of drain",
                      "cancel them, or drain with a later deadline");
     changed_.wait_for(hold, kPoll);
   }

@@ -37,7 +37,7 @@ class Job {
   genie::Call call_;
   genie_completion* completion_;  // null: nobody waits
   std::function<genie::Outcome(Job&)> run_;
-  std::function<void()> done_;    // before the completion is signalled, whatever the outcome
+  std::function<void()> done_;  // before the completion is signalled, whatever the outcome
   std::atomic<bool> cancelled_{false};
 };
 
@@ -66,11 +66,11 @@ class Worker {
   void finish(const std::shared_ptr<Job>& job, genie::Outcome outcome);
 
   genie::Host host_;
-  std::mutex lock_;                 // guards all below
+  std::mutex lock_;  // guards all below
   std::condition_variable changed_;
   std::deque<std::shared_ptr<Job>> waiting_;
   std::shared_ptr<Job> running_;
-  std::uint64_t open_ = 0;          // jobs whose completion was not signalled yet
+  std::uint64_t open_ = 0;  // jobs whose completion was not signalled yet
   bool draining_ = false;
   bool stopping_ = false;
   std::thread thread_;

@@ -67,7 +67,8 @@ std::optional<at::Tensor> weight_view(const std::string& name, const plan::Weigh
   const char* first = static_cast<const char*>(blob->data) + weight.offset_bytes;
   if (!aligned || elements == 0) {
     c10::Storage copy =
-        c10::Storage(c10::Storage::use_byte_size_t(), elements * size, c10::GetCPUAllocator(), false);
+        c10::Storage(c10::Storage::use_byte_size_t(), static_cast<std::int64_t>(elements * size),
+                     c10::GetCPUAllocator(), false);
     std::copy_n(first, elements * size, static_cast<char*>(copy.mutable_data()));
     context.copied(elements * size);
     return tracked(storage_view(copy, 0, weight.shape, weight.strides, *type));

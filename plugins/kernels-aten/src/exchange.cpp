@@ -149,7 +149,8 @@ std::int64_t extent(at::IntArrayRef sizes, at::IntArrayRef strides) {
 }
 
 std::uint64_t extent_bytes(const at::Tensor& tensor) {
-  return static_cast<std::uint64_t>(extent(tensor.sizes(), tensor.strides())) * tensor.element_size();
+  return static_cast<std::uint64_t>(extent(tensor.sizes(), tensor.strides())) *
+         static_cast<std::uint64_t>(tensor.element_size());
 }
 
 char* start(const at::Tensor& tensor) {

@@ -28,10 +28,13 @@ class Decisions {
 
   std::vector<Decision> all() {
     for (std::size_t m = 0; m < p_.methods.size(); ++m)
-      for (std::size_t s = 0; s < placed_.stages[m].size(); ++s) out_.push_back(of_stage(m, s));
-    for (Index s = 0; s < p_.states.size(); ++s) out_.push_back(of_state(s));
+      for (std::size_t s = 0; s < placed_.stages[m].size(); ++s)
+        out_.push_back(of_stage(m, s));
+    for (Index s = 0; s < p_.states.size(); ++s)
+      out_.push_back(of_state(s));
     copies_of_weights();
-    for (const Rule* rule : q_.dropped) out_.push_back(dropped(*rule));
+    for (const Rule* rule : q_.dropped)
+      out_.push_back(dropped(*rule));
     for (const Rule* rule : q_.rules)
       if (rule->kind == Rule::Kind::other) out_.push_back(not_a_placement(*rule));
     return std::move(out_);
@@ -59,7 +62,11 @@ class Decisions {
       kernels = kernels || refused == "kernels";
       capacity = capacity || refused == "capacity";
     }
-    d.because = p_.device_count == 1 ? "only-device" : hint ? "hint" : capacity ? "memory" : kernels ? "kernels" : name_of_objective();
+    d.because = p_.device_count == 1 ? "only-device"
+                : hint               ? "hint"
+                : capacity           ? "memory"
+                : kernels            ? "kernels"
+                                     : name_of_objective();
     d.detail = describe(m, stage);
     return d;
   }
@@ -71,7 +78,8 @@ class Decisions {
   bool honours(const Rule& rule, const MethodGraph& method, const StageNodes& stage) const {
     if (rule.kind == Rule::Kind::other || rule.constraint.id.empty()) return false;
     if (rule.kind == Rule::Kind::budget) return rule.device == stage.device;
-    return std::ranges::any_of(stage.nodes, [&](Index n) { return std::ranges::binary_search(rule.nodes, method.global(n)); });
+    return std::ranges::any_of(
+        stage.nodes, [&](Index n) { return std::ranges::binary_search(rule.nodes, method.global(n)); });
   }
 
   std::string describe(std::size_t m, const StageNodes& stage) const {
@@ -85,15 +93,18 @@ class Decisions {
       work += p_.node_cost(g, stage.device);
     }
     std::uint64_t bytes = 0;
-    for (const Index b : blobs) bytes += p_.blobs[b].bytes;
-    std::string text = std::to_string(stage.nodes.size()) + (stage.nodes.size() == 1 ? " node" : " nodes") + ", " +
-                       milliseconds(work) + " of work";
+    for (const Index b : blobs)
+      bytes += p_.blobs[b].bytes;
+    std::string text = std::to_string(stage.nodes.size()) + (stage.nodes.size() == 1 ? " node" : " nodes") +
+                       ", " + milliseconds(work) + " of work";
     if (bytes != 0) text += ", " + bytes_text(bytes) + " of weights";
-    if (!states.empty()) text += ", " + std::to_string(states.size()) + (states.size() == 1 ? " state" : " states");
+    if (!states.empty())
+      text += ", " + std::to_string(states.size()) + (states.size() == 1 ? " state" : " states");
     if (const auto& predicted = schedule(m).predicted)
-      if (const auto peak = predicted->peak_bytes.find(p_.device_id(stage.device)); peak != predicted->peak_bytes.end())
-        text += "; " + p_.device_id(stage.device) + " then holds at most " + bytes_text(peak->second) + " of " +
-                bytes_text(p_.memory[stage.device]);
+      if (const auto peak = predicted->peak_bytes.find(p_.device_id(stage.device));
+          peak != predicted->peak_bytes.end())
+        text += "; " + p_.device_id(stage.device) + " then holds at most " + bytes_text(peak->second) +
+                " of " + bytes_text(p_.memory[stage.device]);
     return text;
   }
 
@@ -106,7 +117,8 @@ class Decisions {
     for (const Index n : stage.nodes)
       for (const Index g : placed_.units.members[placed_.units.of_node[method.global(n)]]) {
         if (a.refused = refusal(p_, q_.rules, g, device); !a.refused.empty()) {
-          a.detail = "node " + p_.node(g).id + (a.refused == "kernels" ? " has no kernels there" : " may not run there");
+          a.detail = "node " + p_.node(g).id +
+                     (a.refused == "kernels" ? " has no kernels there" : " may not run there");
           return a;
         }
         if (g >= method.first && g < method.first + method.count) changed[g - method.first] = device;
@@ -114,7 +126,8 @@ class Decisions {
     Resident others = replicas_under(p_, q_.rules);
     for (std::size_t i = 0; i < p_.methods.size(); ++i) {
       if (i == m) continue;
-      make_resident(p_, p_.methods[i], placed_.assignments[i], std::vector<std::uint64_t>(p_.device_count, 0), others);
+      make_resident(p_, p_.methods[i], placed_.assignments[i], std::vector<std::uint64_t>(p_.device_count, 0),
+                    others);
     }
     Estimator estimator(p_, method, others);
     std::vector<StageNodes> stages = form_stages(p_, method, changed, false);
@@ -122,7 +135,8 @@ class Decisions {
     const std::vector<std::uint64_t> memory = memory_under(p_, q_.rules);
     if (estimate.needs(device) > memory[device]) {
       a.refused = "capacity";
-      a.detail = a.device + " would need " + bytes_text(estimate.needs(device)) + " and has " + bytes_text(memory[device]);
+      a.detail = a.device + " would need " + bytes_text(estimate.needs(device)) + " and has " +
+                 bytes_text(memory[device]);
       return a;
     }
     if (!estimate.reachable) {
@@ -151,7 +165,8 @@ class Decisions {
     d.subject = std::string(p_.states[state].name);
     d.chose = p_.device_id(placed_.resident.states[state]);
     d.because = "colocation";
-    d.detail = "a state of " + bytes_text(p_.states[state].bytes) + " stays where what reads and writes it runs";
+    d.detail =
+        "a state of " + bytes_text(p_.states[state].bytes) + " stays where what reads and writes it runs";
     return d;
   }
 
@@ -162,12 +177,15 @@ class Decisions {
       Decision d;
       d.subject = weight;
       d.because = "replicated";
-      for (const std::string& device : devices) d.chose += (d.chose.empty() ? "" : ", ") + device;
+      for (const std::string& device : devices)
+        d.chose += (d.chose.empty() ? "" : ", ") + device;
       for (const Rule* rule : q_.rules)
-        if (rule->kind == Rule::Kind::replicate && std::ranges::find(rule->weights, weight) != rule->weights.end())
+        if (rule->kind == Rule::Kind::replicate &&
+            std::ranges::find(rule->weights, weight) != rule->weights.end())
           d.honours.push_back(rule->constraint.id);
-      d.detail = d.honours.empty() ? "stages on " + std::to_string(devices.size()) + " devices read it; each keeps a copy"
-                                   : "a hint asks for a copy on every device";
+      d.detail = d.honours.empty()
+                     ? "stages on " + std::to_string(devices.size()) + " devices read it; each keeps a copy"
+                     : "a hint asks for a copy on every device";
       out_.push_back(std::move(d));
     }
   }
@@ -186,7 +204,9 @@ class Decisions {
     d.because = "hint";
     const std::string& kind = rule.constraint.kind;
     if (kind == "recompute")
-      d.detail = rule.constraint.value == "never" ? "nothing is recomputed" : "recomputing is allowed; policy-default moves values instead";
+      d.detail = rule.constraint.value == "never"
+                     ? "nothing is recomputed"
+                     : "recomputing is allowed; policy-default moves values instead";
     else if (kind == "phase" || kind == "role" || kind == "modality")
       d.detail = "the " + kind + " is taken as given; it does not decide where policy-default puts a node";
     else if (kind == "priority")
@@ -218,8 +238,10 @@ plan::Schedule make_schedule(const Question& question, const Placed& placed) {
       plan::Stage stage;
       stage.id = "s" + std::to_string(number++);
       stage.device = p.device_id(nodes.device);
-      if (nodes.kernels < p.offers[nodes.device].size()) stage.kernels = p.offers[nodes.device][nodes.kernels];
-      for (const Index n : nodes.nodes) stage.nodes.push_back(p.methods[m].method->nodes[n].id);
+      if (nodes.kernels < p.offers[nodes.device].size())
+        stage.kernels = p.offers[nodes.device][nodes.kernels];
+      for (const Index n : nodes.nodes)
+        stage.nodes.push_back(p.methods[m].method->nodes[n].id);
       method.stages.push_back(std::move(stage));
     }
   }

@@ -17,6 +17,7 @@ struct Question {
 [[nodiscard]] plan::Schedule make_schedule(const Question& question, const Placed& placed);
 
 /// Fills `decisions` and the residence of weights from the joined plan, and takes out what is the host's to fill.
-[[nodiscard]] plan::Schedule finish_schedule(const Question& question, const Placed& placed, const plan::Plan& joined);
+[[nodiscard]] plan::Schedule finish_schedule(const Question& question, const Placed& placed,
+                                             const plan::Plan& joined);
 
 }  // namespace genie::policy

@@ -40,7 +40,8 @@ class Chain::Run {
     for (const Index s : p_.node_states[g]) {
       if (state_taken_[s] == stamp_ || chain_.resident_.states[s] != kNowhere) continue;
       state_taken_[s] = stamp_;
-      for (std::uint64_t& bytes : resident_) bytes += p_.states[s].bytes;
+      for (std::uint64_t& bytes : resident_)
+        bytes += p_.states[s].bytes;
     }
     for (const Index v : m_.reads[node]) {
       if (v == kNone || taken_[v] == stamp_) continue;
@@ -53,12 +54,15 @@ class Chain::Run {
       live_ += m_.values[v].bytes;
     }
     most_ = std::max(most_, live_ + m_.scratch[node]);
-    for (const Index v : m_.reads[node]) free_after(v, node);
-    for (const Index v : m_.makes[node]) free_after(v, node);
+    for (const Index v : m_.reads[node])
+      free_after(v, node);
+    for (const Index v : m_.makes[node])
+      free_after(v, node);
   }
 
   [[nodiscard]] std::uint64_t need(std::size_t device) const {
-    return chain_.resident_.bytes[device] + resident_[device] + std::max(chain_.resident_.most_live[device], inputs_ + most_);
+    return chain_.resident_.bytes[device] + resident_[device] +
+           std::max(chain_.resident_.most_live[device], inputs_ + most_);
   }
   [[nodiscard]] bool fits(std::size_t device) const {
     return has(allowed_, device) && need(device) <= chain_.task_->memory[device];
@@ -70,13 +74,17 @@ class Chain::Run {
   }
 
  private:
-  [[nodiscard]] Index owner(Index v) const { return m_.values[v].storage == kNone ? v : m_.values[v].storage; }
+  [[nodiscard]] Index owner(Index v) const {
+    return m_.values[v].storage == kNone ? v : m_.values[v].storage;
+  }
   // Freed when the last reader of the value has run; what leaves the run is read beyond it and so stays.
   void free_after(Index v, Index node) {
     if (v == kNone) return;
     const ValueUse& value = m_.values[v];
-    if (value.resident || owner(v) != v || value.is_output || value.producer == kNone || gone_[v] == stamp_) return;
-    const Index last = value.consumers.empty() ? value.producer : std::max(value.producer, value.consumers.back());
+    if (value.resident || owner(v) != v || value.is_output || value.producer == kNone || gone_[v] == stamp_)
+      return;
+    const Index last =
+        value.consumers.empty() ? value.producer : std::max(value.producer, value.consumers.back());
     if (last != node || chain_.position_[value.producer] == kNone || made_before(value.producer)) return;
     gone_[v] = stamp_;
     live_ -= std::min(live_, value.bytes);
@@ -86,7 +94,7 @@ class Chain::Run {
   const Chain& chain_;
   const Problem& p_;
   const MethodGraph& m_;
-  std::vector<std::uint32_t> taken_;       // per value
+  std::vector<std::uint32_t> taken_;  // per value
   std::vector<std::uint32_t> blob_taken_;
   std::vector<std::uint32_t> state_taken_;
   std::vector<std::uint32_t> gone_;
@@ -99,7 +107,8 @@ class Chain::Run {
   DeviceSet allowed_ = 0;
 };
 
-Chain::Chain(const Task& task, Assignment fixed) : task_(&task), fixed_(std::move(fixed)), resident_(*task.resident) {
+Chain::Chain(const Task& task, Assignment fixed)
+    : task_(&task), fixed_(std::move(fixed)), resident_(*task.resident) {
   const MethodGraph& m = *task.method;
   position_.assign(m.count, kNone);
   for (Index n = 0; n < m.count; ++n) {
@@ -135,7 +144,8 @@ Chain::Chain(const Task& task, Assignment fixed) : task_(&task), fixed_(std::mov
     --inside[last + 1 <= nodes_.size() ? last + 1 : nodes_.size()];
   }
   std::partial_sum(inside.begin(), inside.end(), inside.begin());
-  for (std::size_t i = 1; i < nodes_.size(); ++i) may_cut_[i] = inside[i] == 0;
+  for (std::size_t i = 1; i < nodes_.size(); ++i)
+    may_cut_[i] = inside[i] == 0;
 
   crossing_.assign(nodes_.size() + 1, 0);
   std::vector<std::int64_t> change(nodes_.size() + 1, 0);
@@ -162,7 +172,8 @@ void Chain::choose_cuts() {
   const std::size_t windows = std::min(kMaxCuts, nodes_.size());
   for (std::size_t w = 0; w < windows; ++w) {
     std::size_t best = 0;
-    for (std::size_t i = std::max<std::size_t>(1, nodes_.size() * w / windows); i < nodes_.size() * (w + 1) / windows; ++i)
+    for (std::size_t i = std::max<std::size_t>(1, nodes_.size() * w / windows);
+         i < nodes_.size() * (w + 1) / windows; ++i)
       if (may_cut_[i] && (best == 0 || crossing_[i] < crossing_[best])) best = i;
     if (best != 0) cuts_.push_back(best);
   }
@@ -183,7 +194,8 @@ void Chain::measure_segments() {
   for (std::size_t from = 0; from + 1 < cuts_.size(); ++from) {
     run.begin(cuts_[from]);
     for (std::size_t to = from + 1; to < cuts_.size(); ++to) {
-      for (std::size_t i = cuts_[to - 1]; i < cuts_[to]; ++i) run.add(nodes_[i]);
+      for (std::size_t i = cuts_[to - 1]; i < cuts_[to]; ++i)
+        run.add(nodes_[i]);
       for (std::size_t d = 0; d < devices; ++d)
         segments_[(from * cuts_.size() + to) * devices + d] = {run.need(d), run.fits(d)};
       if (!run.fits_anywhere()) break;
@@ -200,7 +212,8 @@ double Chain::cost(std::size_t from, std::size_t to, std::size_t device, std::si
   const std::uint64_t bytes = crossing_[cuts_[from]];
   switch (task_->objective) {
     case Objective::memory:
-      return static_cast<double>(segment(from, to, device).need) / static_cast<double>(std::max<std::uint64_t>(1, p.memory[device]));
+      return static_cast<double>(segment(from, to, device).need) /
+             static_cast<double>(std::max<std::uint64_t>(1, p.memory[device]));
     case Objective::bytes:
       return static_cast<double>(bytes);
     case Objective::latency:
@@ -228,7 +241,8 @@ std::optional<Chain::Plan> Chain::along(const std::vector<std::size_t>& order) c
   std::vector<std::vector<Cell>> best(order.size(), std::vector<Cell>(cuts_.size()));
   for (std::size_t k = 0; k < order.size(); ++k) {
     const auto extend = [&](std::size_t from, std::size_t previous, double so_far) {
-      const std::size_t previous_device = previous == order.size() ? task_->problem->device_count : order[previous];
+      const std::size_t previous_device =
+          previous == order.size() ? task_->problem->device_count : order[previous];
       for (std::size_t to = from + 1; to <= last && segment(from, to, order[k]).fits; ++to) {
         const double total = combine(so_far, cost(from, to, order[k], previous_device));
         if (total < best[k][to].cost) best[k][to] = {total, from, previous};
@@ -241,7 +255,8 @@ std::optional<Chain::Plan> Chain::along(const std::vector<std::size_t>& order) c
   }
   std::size_t end = order.size();
   for (std::size_t k = 0; k < order.size(); ++k)
-    if (best[k][last].cost < kNever && (end == order.size() || best[k][last].cost < best[end][last].cost)) end = k;
+    if (best[k][last].cost < kNever && (end == order.size() || best[k][last].cost < best[end][last].cost))
+      end = k;
   if (end == order.size()) return std::nullopt;
   Plan plan{best[end][last].cost, {}};
   for (std::size_t k = end, cut = last; k != order.size();) {
@@ -260,8 +275,9 @@ std::vector<std::size_t> Chain::device_classes() const {
   for (std::size_t d = 0; d < p.device_count; ++d) {
     classes[d] = d;
     for (std::size_t e = 0; e < d && classes[d] == d; ++e) {
-      const bool same = task_->memory[d] == task_->memory[e] && resident_.bytes[d] == 0 && resident_.bytes[e] == 0 &&
-                        std::ranges::all_of(task_->allowed, [&](DeviceSet a) { return has(a, d) == has(a, e); });
+      const bool same =
+          task_->memory[d] == task_->memory[e] && resident_.bytes[d] == 0 && resident_.bytes[e] == 0 &&
+          std::ranges::all_of(task_->allowed, [&](DeviceSet a) { return has(a, d) == has(a, e); });
       if (same) classes[d] = classes[e];
     }
   }
@@ -275,7 +291,8 @@ std::vector<std::vector<std::size_t>> Chain::orders() const {
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::vector<std::vector<std::size_t>> out;
   if (p.device_count <= 5) {
-    do out.push_back(order);
+    do
+      out.push_back(order);
     while (std::ranges::next_permutation(order).found && out.size() < kMaxOrders);
     return out;
   }
@@ -288,7 +305,8 @@ std::vector<std::vector<std::size_t>> Chain::orders() const {
   add_rotations(order);
   std::ranges::stable_sort(order, std::ranges::greater{}, [&](std::size_t d) { return task_->memory[d]; });
   add_rotations(order);
-  std::ranges::stable_sort(order, std::ranges::greater{}, [&](std::size_t d) { return p.topology->devices[d].speed; });
+  std::ranges::stable_sort(order, std::ranges::greater{},
+                           [&](std::size_t d) { return p.topology->devices[d].speed; });
   add_rotations(order);
   return out;
 }
@@ -297,7 +315,8 @@ Assignment Chain::assign(const Plan& plan) const {
   Assignment assignment = fixed_;
   std::size_t from = 0;
   for (const auto& [device, end] : plan.runs) {
-    for (std::size_t i = from; i < cuts_[end]; ++i) assignment[nodes_[i]] = static_cast<std::uint8_t>(device);
+    for (std::size_t i = from; i < cuts_[end]; ++i)
+      assignment[nodes_[i]] = static_cast<std::uint8_t>(device);
     from = cuts_[end];
   }
   return assignment;
@@ -329,10 +348,10 @@ std::optional<Assignment> Chain::any() const {
   const std::vector<std::size_t> classes = device_classes();
   struct Reach {
     std::size_t end = 0;
-    std::size_t device = 0;                 // the last one
-    std::vector<std::uint8_t> before;       // the set without it
+    std::size_t device = 0;            // the last one
+    std::vector<std::uint8_t> before;  // the set without it
   };
-  using Used = std::vector<std::uint8_t>;   // per device
+  using Used = std::vector<std::uint8_t>;                    // per device
   std::map<std::size_t, std::vector<std::size_t>> furthest;  // start → end per device
   Run run(*this);
   const auto ends_from = [&](std::size_t start) -> const std::vector<std::size_t>& {
@@ -368,7 +387,8 @@ std::optional<Assignment> Chain::any() const {
     }
     if (next.size() > kMaxStates) {  // a beam: the furthest reaches go on
       std::vector<std::size_t> ends;
-      for (const auto& [used, reach] : next) ends.push_back(reach.end);
+      for (const auto& [used, reach] : next)
+        ends.push_back(reach.end);
       std::ranges::nth_element(ends, ends.begin() + kMaxStates, std::ranges::greater{});
       std::erase_if(next, [&](const auto& entry) { return entry.second.end <= ends[kMaxStates]; });
     }
@@ -380,7 +400,8 @@ std::optional<Assignment> Chain::any() const {
       for (std::size_t l = layers.size() - 1; l > 0; --l) {
         const Reach& r = layers[l].at(set);
         const std::size_t begin = layers[l - 1].at(r.before).end;
-        for (std::size_t i = begin; i < r.end; ++i) assignment[nodes_[i]] = static_cast<std::uint8_t>(r.device);
+        for (std::size_t i = begin; i < r.end; ++i)
+          assignment[nodes_[i]] = static_cast<std::uint8_t>(r.device);
         set = r.before;
       }
       return assignment;

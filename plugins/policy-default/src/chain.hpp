@@ -70,14 +70,14 @@ class Chain {
 
   const Task* task_;
   Assignment fixed_;
-  Resident resident_;                   ///< with the fixed nodes
-  std::vector<Index> nodes_;            ///< free nodes in order
-  std::vector<Index> position_;         ///< per local node: place in nodes_, kNone if fixed
-  std::vector<bool> may_cut_;           ///< before position i
-  std::vector<std::uint64_t> crossing_; ///< bytes alive across the cut before position i
-  std::vector<std::size_t> cuts_;       ///< positions, first 0, last nodes_.size()
-  std::vector<Segment> segments_;       ///< from cut × to cut × device
-  std::vector<std::uint64_t> work_;     ///< prefix sums: (cut) × device, ns
+  Resident resident_;                    ///< with the fixed nodes
+  std::vector<Index> nodes_;             ///< free nodes in order
+  std::vector<Index> position_;          ///< per local node: place in nodes_, kNone if fixed
+  std::vector<bool> may_cut_;            ///< before position i
+  std::vector<std::uint64_t> crossing_;  ///< bytes alive across the cut before position i
+  std::vector<std::size_t> cuts_;        ///< positions, first 0, last nodes_.size()
+  std::vector<Segment> segments_;        ///< from cut × to cut × device
+  std::vector<std::uint64_t> work_;      ///< prefix sums: (cut) × device, ns
 };
 
 }  // namespace genie::policy

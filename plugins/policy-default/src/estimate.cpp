@@ -5,8 +5,10 @@
 namespace genie::policy {
 
 Resident nothing_resident(const Problem& problem) {
-  return {std::vector<DeviceSet>(problem.blobs.size(), 0), std::vector<std::uint8_t>(problem.states.size(), kNowhere),
-          std::vector<std::uint64_t>(problem.device_count, 0), std::vector<std::uint64_t>(problem.device_count, 0)};
+  return {std::vector<DeviceSet>(problem.blobs.size(), 0),
+          std::vector<std::uint8_t>(problem.states.size(), kNowhere),
+          std::vector<std::uint64_t>(problem.device_count, 0),
+          std::vector<std::uint64_t>(problem.device_count, 0)};
 }
 
 namespace {
@@ -36,13 +38,16 @@ void replicate(const Problem& problem, Index blob, Resident& resident) {
 
 void make_resident(const Problem& problem, const MethodGraph& method, const Assignment& assignment,
                    const std::vector<std::uint64_t>& live, Resident& resident) {
-  for (Index n = 0; n < method.count; ++n) add_residents(problem, method.global(n), assignment[n], resident);
-  for (std::size_t d = 0; d < live.size(); ++d) resident.most_live[d] = std::max(resident.most_live[d], live[d]);
+  for (Index n = 0; n < method.count; ++n)
+    add_residents(problem, method.global(n), assignment[n], resident);
+  for (std::size_t d = 0; d < live.size(); ++d)
+    resident.most_live[d] = std::max(resident.most_live[d], live[d]);
 }
 
 std::uint64_t Estimate::excess(const std::vector<std::uint64_t>& memory) const {
   std::uint64_t sum = 0;
-  for (std::size_t d = 0; d < memory.size(); ++d) sum += needs(d) > memory[d] ? needs(d) - memory[d] : 0;
+  for (std::size_t d = 0; d < memory.size(); ++d)
+    sum += needs(d) > memory[d] ? needs(d) - memory[d] : 0;
   return sum;
 }
 
@@ -52,7 +57,8 @@ Estimator::Estimator(const Problem& problem, const MethodGraph& method, const Re
 const Estimate& Estimator::of_stages(const std::vector<StageNodes>& stages) {
   ++calls_;
   for (Index s = 0; s < stages.size(); ++s)
-    for (const Index n : stages[s].nodes) stage_of_[n] = s;
+    for (const Index n : stages[s].nodes)
+      stage_of_[n] = s;
   time(stages);
   residents(stages);
   live(stages);
@@ -119,7 +125,8 @@ void Estimator::time(const std::vector<StageNodes>& stages) {
 void Estimator::residents(const std::vector<StageNodes>& stages) {
   Resident after = resident_;
   for (const StageNodes& stage : stages)
-    for (const Index n : stage.nodes) add_residents(problem_, method_.global(n), stage.device, after);
+    for (const Index n : stage.nodes)
+      add_residents(problem_, method_.global(n), stage.device, after);
   result_.resident_bytes = std::move(after.bytes);
 }
 
@@ -131,7 +138,9 @@ void Estimator::live(const std::vector<StageNodes>& stages) {
   std::vector<std::uint64_t> waiting(devices, 0);
   released_.assign(stages.size(), 0);
   last_node_.assign(method_.values.size(), 0);
-  const auto owner = [&](Index v) { return method_.values[v].storage == kNone ? v : method_.values[v].storage; };
+  const auto owner = [&](Index v) {
+    return method_.values[v].storage == kNone ? v : method_.values[v].storage;
+  };
 
   for (Index s = 0; s < stages.size(); ++s) {
     const std::size_t device = stages[s].device;
@@ -150,14 +159,16 @@ void Estimator::live(const std::vector<StageNodes>& stages) {
 
     freed_.assign(nodes.size() + 1, 0);
     for (Index at = 0; at < nodes.size(); ++at) {
-      for (const Index v : method_.makes[nodes[at]]) last_node_[owner(v)] = at;
+      for (const Index v : method_.makes[nodes[at]])
+        last_node_[owner(v)] = at;
       for (const Index v : method_.reads[nodes[at]])
         if (v != kNone) last_node_[owner(v)] = at;
     }
     const auto outlives = [&](Index v) {
       const ValueUse& value = method_.values[v];
-      return value.is_output || (!value.consumers.empty() &&
-                                 std::ranges::any_of(value.consumers, [&](Index c) { return stage_of_[c] != s; }));
+      return value.is_output ||
+             (!value.consumers.empty() &&
+              std::ranges::any_of(value.consumers, [&](Index c) { return stage_of_[c] != s; }));
     };
     std::uint64_t now = 0;
     std::uint64_t most = 0;

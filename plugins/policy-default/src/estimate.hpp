@@ -45,11 +45,14 @@ void make_resident(const Problem& problem, const MethodGraph& method, const Assi
 struct Estimate {
   std::uint64_t time_ns = 0;
   std::uint64_t wire_bytes = 0;
-  Index crossings = 0;  ///< values times devices that they are sent to
-  bool reachable = true;                     ///< false when something must cross where nothing connects
-  std::vector<std::uint64_t> resident_bytes; ///< per device: weights and states, with those of earlier methods
-  std::vector<std::uint64_t> live_bytes;     ///< per device: the most that values need at one time
-  [[nodiscard]] std::uint64_t needs(std::size_t device) const { return resident_bytes[device] + live_bytes[device]; }
+  Index crossings = 0;    ///< values times devices that they are sent to
+  bool reachable = true;  ///< false when something must cross where nothing connects
+  std::vector<std::uint64_t>
+      resident_bytes;                     ///< per device: weights and states, with those of earlier methods
+  std::vector<std::uint64_t> live_bytes;  ///< per device: the most that values need at one time
+  [[nodiscard]] std::uint64_t needs(std::size_t device) const {
+    return resident_bytes[device] + live_bytes[device];
+  }
   /// Bytes beyond the budgets, all devices together.
   [[nodiscard]] std::uint64_t excess(const std::vector<std::uint64_t>& memory) const;
 };
@@ -75,15 +78,15 @@ class Estimator {
   const Resident& resident_;
   Estimate result_;
   std::uint64_t calls_ = 0;
-  std::vector<Index> stage_of_;              // per node
-  std::vector<std::uint64_t> stage_end_;     // per stage
-  std::vector<std::uint64_t> device_free_;   // per device
-  std::vector<std::uint64_t> arrival_;       // value × device, 0: not sent
-  std::vector<std::uint64_t> sent_bytes_;    // stage × device
-  std::vector<Index> last_stage_;            // value × device: last stage there that reads it, plus 1
-  std::vector<Index> last_node_;             // value: last reader inside the stage being looked at
-  std::vector<std::uint64_t> freed_;         // per position in a stage
-  std::vector<std::uint64_t> released_;      // per stage: bytes its device gets back when it ends
+  std::vector<Index> stage_of_;             // per node
+  std::vector<std::uint64_t> stage_end_;    // per stage
+  std::vector<std::uint64_t> device_free_;  // per device
+  std::vector<std::uint64_t> arrival_;      // value × device, 0: not sent
+  std::vector<std::uint64_t> sent_bytes_;   // stage × device
+  std::vector<Index> last_stage_;           // value × device: last stage there that reads it, plus 1
+  std::vector<Index> last_node_;            // value: last reader inside the stage being looked at
+  std::vector<std::uint64_t> freed_;        // per position in a stage
+  std::vector<std::uint64_t> released_;     // per stage: bytes its device gets back when it ends
 };
 
 }  // namespace genie::policy

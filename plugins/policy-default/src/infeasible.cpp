@@ -21,22 +21,25 @@ std::vector<const Rule*> without(const std::vector<const Rule*>& rules, const Ru
   return rest;
 }
 
-Diagnostic nowhere(const Problem& p, const std::vector<const Rule*>& rules, const std::vector<Index>& members) {
+Diagnostic nowhere(const Problem& p, const std::vector<const Rule*>& rules,
+                   const std::vector<Index>& members) {
   Diagnostic d;
   d.code = "GE0552";
   const plan::Node& first = p.node(members.front());
   d.node = first.id;
   d.scope = first.scope;
   if (first.source) d.source = first.source->file + ":" + std::to_string(first.source->line);
-  d.message = members.size() == 1 ? "node " + first.id + " (" + first.op + ") may run on no device:"
-                                  : std::to_string(members.size()) + " nodes that must share a device (" + first.id + ", " +
-                                        p.node(members[1]).id + (members.size() > 2 ? ", …" : "") + ") may share none:";
+  d.message = members.size() == 1
+                  ? "node " + first.id + " (" + first.op + ") may run on no device:"
+                  : std::to_string(members.size()) + " nodes that must share a device (" + first.id + ", " +
+                        p.node(members[1]).id + (members.size() > 2 ? ", …" : "") + ") may share none:";
   bool hints = false;
   for (std::size_t device = 0; device < p.device_count; ++device) {
     std::string why;
     for (const Index g : members)
       if (why = refusal(p, rules, g, device); !why.empty()) {
-        const std::string about = why == "kernels" ? "no kernels for " + p.node(g).op : "hint " + why.substr(5);
+        const std::string about =
+            why == "kernels" ? "no kernels for " + p.node(g).op : "hint " + why.substr(5);
         hints = hints || why != "kernels";
         why = about + (members.size() == 1 ? "" : " (" + p.node(g).id + ")");
         break;
@@ -57,14 +60,17 @@ std::uint64_t needs_alone(const Problem& p) {
     live = std::max(live, estimator.of(Assignment(m.count, 0)).live_bytes[0]);
   }
   std::uint64_t bytes = live;
-  for (const Holding& h : p.blobs) bytes += h.bytes;
-  for (const Holding& h : p.states) bytes += h.bytes;
+  for (const Holding& h : p.blobs)
+    bytes += h.bytes;
+  for (const Holding& h : p.states)
+    bytes += h.bytes;
   return bytes;
 }
 
 /// The least memory of one device, all else equal, with which something fits; nothing when none helps.
 std::optional<std::uint64_t> enough_on(const Problem& p, const std::vector<const Rule*>& rules,
-                                       std::vector<std::uint64_t> memory, std::size_t device, std::uint64_t alone) {
+                                       std::vector<std::uint64_t> memory, std::size_t device,
+                                       std::uint64_t alone) {
   const auto fits = [&](std::uint64_t bytes) {
     memory[device] = bytes;
     return place(p, rules, memory, Objective::latency, false).has_value();
@@ -82,18 +88,21 @@ std::optional<std::uint64_t> enough_on(const Problem& p, const std::vector<const
 Diagnostic too_little_memory(const Problem& p, const std::vector<const Rule*>& rules) {
   const std::vector<std::uint64_t> memory = memory_under(p, rules);
   std::uint64_t fixed = 0;
-  for (const Holding& h : p.blobs) fixed += h.bytes;
-  for (const Holding& h : p.states) fixed += h.bytes;
+  for (const Holding& h : p.blobs)
+    fixed += h.bytes;
+  for (const Holding& h : p.states)
+    fixed += h.bytes;
   const std::uint64_t total = std::accumulate(memory.begin(), memory.end(), std::uint64_t{0});
   Diagnostic d;
   d.code = "GE0553";
-  d.message = "no placement fits the devices' memory: weights and states take " + bytes_text(fixed) + ", the devices have " +
-              bytes_text(total) + (p.device_count == 1 ? "" : " together");
+  d.message = "no placement fits the devices' memory: weights and states take " + bytes_text(fixed) +
+              ", the devices have " + bytes_text(total) + (p.device_count == 1 ? "" : " together");
   std::string devices;
   for (std::size_t i = 0; i < p.device_count && i < 8; ++i)
     devices += (i == 0 ? " (" : ", ") + p.device_id(i) + " " + bytes_text(memory[i]);
   d.message += devices + (p.device_count > 8 ? ", …)" : ")");
-  if (fixed <= total) d.message += ", but what a step computes needs room too, and weights of one operator cannot be divided";
+  if (fixed <= total)
+    d.message += ", but what a step computes needs room too, and weights of one operator cannot be divided";
 
   const std::uint64_t alone = needs_alone(p);
   std::vector<std::string> ways;
@@ -106,18 +115,23 @@ Diagnostic too_little_memory(const Problem& p, const std::vector<const Rule*>& r
     std::vector<Way> more;
     for (std::size_t i = 0; i < p.device_count; ++i)
       if (const auto enough = enough_on(p, rules, memory, i, alone))
-        more.push_back({*enough - memory[i], p.device_id(i) + " needs " + bytes_text(*enough - memory[i]) + " more (memory_bytes " +
-                                                 std::to_string(*enough) + " instead of " + std::to_string(memory[i]) + ")"});
+        more.push_back({*enough - memory[i], p.device_id(i) + " needs " + bytes_text(*enough - memory[i]) +
+                                                 " more (memory_bytes " + std::to_string(*enough) +
+                                                 " instead of " + std::to_string(memory[i]) + ")"});
     std::ranges::stable_sort(more, {}, &Way::more);
-    for (std::size_t i = 0; i < more.size() && i < 3; ++i) ways.push_back(more[i].text);
+    for (std::size_t i = 0; i < more.size() && i < 3; ++i)
+      ways.push_back(more[i].text);
     for (const Rule* rule : rules)
       if (rule->kind != Rule::Kind::other) {
         const auto rest = without(rules, rule);
-        if (place(p, rest, memory_under(p, rest), Objective::latency, false)) ways.push_back("drop the hint " + rule->name());
+        if (place(p, rest, memory_under(p, rest), Objective::latency, false))
+          ways.push_back("drop the hint " + rule->name());
       }
   }
-  if (ways.empty()) ways.push_back("one device with " + bytes_text(alone) + " could hold everything; add a device or memory");
-  for (const std::string& way : ways) d.help += (d.help.empty() ? "" : ", or ") + way;
+  if (ways.empty())
+    ways.push_back("one device with " + bytes_text(alone) + " could hold everything; add a device or memory");
+  for (const std::string& way : ways)
+    d.help += (d.help.empty() ? "" : ", or ") + way;
   return d;
 }
 
@@ -125,13 +139,15 @@ Diagnostic too_little_memory(const Problem& p, const std::vector<const Rule*>& r
 Diagnostic cannot_separate(const Problem& p, const std::vector<const Rule*>& rules) {
   Diagnostic d;
   d.code = "GE0554";
-  const auto rule = *std::ranges::find_if(rules, [](const Rule* r) { return r->kind == Rule::Kind::separate; });
+  const auto rule =
+      *std::ranges::find_if(rules, [](const Rule* r) { return r->kind == Rule::Kind::separate; });
   d.message = rule->name() + ": " + std::to_string(rule->groups.size()) + " groups are to be kept apart on " +
               std::to_string(p.device_count) + (p.device_count == 1 ? " device" : " devices") +
               ", and no placement that does so fits";
   d.pointer = rule->constraint.origin;
   d.help = rule->groups.size() > p.device_count
-               ? "add " + std::to_string(rule->groups.size() - p.device_count) + " devices, select fewer modules, or drop the hint"
+               ? "add " + std::to_string(rule->groups.size() - p.device_count) +
+                     " devices, select fewer modules, or drop the hint"
                : "drop the hint, make it soft, or give the devices more memory";
   return d;
 }
@@ -143,7 +159,8 @@ Diagnostics explain_infeasible(const Problem& problem, const std::vector<const R
   const Units units = make_units(problem, rules);
   for (Index u = 0; u < units.members.size() && out.size() < kMaxNodesNamed; ++u)
     if (units.allowed[u] == 0) out.push_back(nowhere(problem, rules, units.members[u]));
-  if (out.empty() && std::ranges::any_of(rules, [](const Rule* r) { return r->kind == Rule::Kind::separate; }) &&
+  if (out.empty() &&
+      std::ranges::any_of(rules, [](const Rule* r) { return r->kind == Rule::Kind::separate; }) &&
       place(problem, rules, memory_under(problem, rules), Objective::latency, false))
     out.push_back(cannot_separate(problem, rules));
   if (out.empty()) out.push_back(too_little_memory(problem, rules));

@@ -32,7 +32,8 @@ class Merger {
     const MethodGraph& m = *task_.method;
     std::vector<Index> of_node(m.count, 0);
     for (Index s = 0; s < stages.size(); ++s)
-      for (const Index n : stages[s].nodes) of_node[n] = s;
+      for (const Index n : stages[s].nodes)
+        of_node[n] = s;
     std::vector<std::vector<Index>> next(stages.size());
     std::vector<Index> waits(stages.size(), 0);
     for (Index s = 0; s < stages.size(); ++s)
@@ -77,7 +78,8 @@ std::vector<StageNodes> final_stages(const Task& task, const Assignment& assignm
   };
   std::vector<StageNodes> coarse = form_stages(*task.problem, *task.method, assignment, false);
   if (excess != 0)
-    if (const Estimate& e = estimator.of_stages(coarse); e.excess(task.memory) < excess) {  // what fits comes first
+    if (const Estimate& e = estimator.of_stages(coarse);
+        e.excess(task.memory) < excess) {  // what fits comes first
       limit = static_cast<double>(e.time_ns) * kTolerance;
       excess = e.excess(task.memory);
     }
@@ -90,7 +92,8 @@ std::vector<StageNodes> final_stages(const Task& task, const Assignment& assignm
     changed = false;
     for (std::size_t a = 0; a < best.size() && estimator.calls() < calls; ++a) {
       std::size_t b = a + 1;
-      while (b < best.size() && best[b].device != best[a].device) ++b;
+      while (b < best.size() && best[b].device != best[a].device)
+        ++b;
       if (b == best.size() || best[b].kernels != best[a].kernels) continue;
       if (auto merged = Merger(task, best).merged(a, b); merged && good(*merged)) {
         best = *std::move(merged);

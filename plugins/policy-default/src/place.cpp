@@ -16,12 +16,16 @@ std::uint64_t bytes_of(const Problem& p, const std::vector<std::size_t>& methods
   std::vector<bool> blobs(p.blobs.size(), false), states(p.states.size(), false);
   for (const std::size_t i : methods)
     for (Index n = 0; n < p.methods[i].count; ++n) {
-      for (const Index b : p.node_blobs[p.methods[i].global(n)]) blobs[b] = true;
-      for (const Index s : p.node_states[p.methods[i].global(n)]) states[s] = true;
+      for (const Index b : p.node_blobs[p.methods[i].global(n)])
+        blobs[b] = true;
+      for (const Index s : p.node_states[p.methods[i].global(n)])
+        states[s] = true;
     }
   std::uint64_t sum = 0;
-  for (Index b = 0; b < blobs.size(); ++b) sum += blobs[b] ? p.blobs[b].bytes : 0;
-  for (Index s = 0; s < states.size(); ++s) sum += states[s] ? p.states[s].bytes : 0;
+  for (Index b = 0; b < blobs.size(); ++b)
+    sum += blobs[b] ? p.blobs[b].bytes : 0;
+  for (Index s = 0; s < states.size(); ++s)
+    sum += states[s] ? p.states[s].bytes : 0;
   return sum;
 }
 
@@ -30,14 +34,16 @@ std::vector<std::vector<std::size_t>> method_orders(const Problem& p) {
   std::vector<std::size_t> order(p.methods.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::vector<std::uint64_t> bytes;
-  for (const std::size_t i : order) bytes.push_back(bytes_of(p, {i}));
+  for (const std::size_t i : order)
+    bytes.push_back(bytes_of(p, {i}));
   std::ranges::stable_sort(order, std::ranges::greater{}, [&](std::size_t i) { return bytes[i]; });
   std::vector<std::vector<std::size_t>> orders;
   std::vector<std::size_t> places(order.size());
   std::iota(places.begin(), places.end(), std::size_t{0});
   do {
     std::vector<std::size_t> permuted;
-    for (const std::size_t i : places) permuted.push_back(order[i]);
+    for (const std::size_t i : places)
+      permuted.push_back(order[i]);
     orders.push_back(std::move(permuted));
   } while (orders.size() < kMaxMethodOrders && std::ranges::next_permutation(places).found);
   return orders;
@@ -45,7 +51,8 @@ std::vector<std::vector<std::size_t>> method_orders(const Problem& p) {
 
 /// Memory kept back for methods that are placed later: their bytes, spread over the devices by size.
 std::vector<std::uint64_t> keep_back(const Problem& p, const std::vector<std::uint64_t>& memory,
-                                     const std::vector<std::size_t>& placed, const std::vector<std::size_t>& later, double share) {
+                                     const std::vector<std::size_t>& placed,
+                                     const std::vector<std::size_t>& later, double share) {
   std::vector<std::size_t> both = placed;
   both.insert(both.end(), later.begin(), later.end());
   const double extra = static_cast<double>(bytes_of(p, both) - bytes_of(p, placed)) * share;
@@ -56,8 +63,9 @@ std::vector<std::uint64_t> keep_back(const Problem& p, const std::vector<std::ui
   return out;
 }
 
-std::optional<Placed> place_in_order(const Problem& p, const Units& units, const std::vector<std::uint64_t>& memory,
-                                     Objective objective, bool thorough, const std::vector<std::size_t>& order, double share,
+std::optional<Placed> place_in_order(const Problem& p, const Units& units,
+                                     const std::vector<std::uint64_t>& memory, Objective objective,
+                                     bool thorough, const std::vector<std::size_t>& order, double share,
                                      const Resident& replicas) {
   Placed placed;
   placed.assignments.resize(p.methods.size());
@@ -74,12 +82,13 @@ std::optional<Placed> place_in_order(const Problem& p, const Units& units, const
     }
     auto found = search(task, thorough);
     if (!found || !found->score.feasible()) return std::nullopt;
-    std::vector<StageNodes> stages = thorough ? final_stages(task, found->assignment)
-                                              : form_stages(p, m, found->assignment, false);
+    std::vector<StageNodes> stages =
+        thorough ? final_stages(task, found->assignment) : form_stages(p, m, found->assignment, false);
     Estimator estimator(p, m, placed.resident);
     const std::vector<std::uint64_t> live = estimator.of_stages(stages).live_bytes;
     make_resident(p, m, found->assignment, live, placed.resident);
-    for (Index n = 0; n < m.count; ++n) allowed[units.of_node[m.global(n)]] = only(found->assignment[n]);
+    for (Index n = 0; n < m.count; ++n)
+      allowed[units.of_node[m.global(n)]] = only(found->assignment[n]);
     placed.assignments[order[i]] = std::move(found->assignment);
     placed.stages[order[i]] = std::move(stages);
   }
@@ -108,7 +117,8 @@ Resident replicas_under(const Problem& problem, const std::vector<const Rule*>& 
     if (rule->kind != Rule::Kind::replicate) continue;
     for (const std::string& name : rule->weights)
       for (Index b = 0; b < problem.blobs.size(); ++b)
-        if (const auto at = problem.plan->weights.find(name); at != problem.plan->weights.end() && problem.blobs[b].name == at->second.blob)
+        if (const auto at = problem.plan->weights.find(name);
+            at != problem.plan->weights.end() && problem.blobs[b].name == at->second.blob)
           replicate(problem, b, resident);
   }
   return resident;

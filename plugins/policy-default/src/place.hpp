@@ -10,22 +10,24 @@ namespace genie::policy {
 
 /// Where everything runs.
 struct Placed {
-  std::vector<Assignment> assignments;            ///< per method of the problem
-  std::vector<std::vector<StageNodes>> stages;    ///< per method
-  Resident resident;                              ///< weights and states
+  std::vector<Assignment> assignments;          ///< per method of the problem
+  std::vector<std::vector<StageNodes>> stages;  ///< per method
+  Resident resident;                            ///< weights and states
   Units units;
 };
 
 /// One attempt under some rules and budgets. `memory`: what the search may use per device, at most the real budget.
 /// `thorough`: the whole search; otherwise only whether something fits. Nothing when nothing was found.
 [[nodiscard]] std::optional<Placed> place(const Problem& problem, const std::vector<const Rule*>& rules,
-                                          const std::vector<std::uint64_t>& memory, Objective objective, bool thorough);
+                                          const std::vector<std::uint64_t>& memory, Objective objective,
+                                          bool thorough);
 
 /// What replicate rules put on every device.
 [[nodiscard]] Resident replicas_under(const Problem& problem, const std::vector<const Rule*>& rules);
 
 /// Why nothing was found, and the smallest changes that would help: code GE0552 (a node may run nowhere) or GE0553 (memory).
-[[nodiscard]] plan::Diagnostics explain_infeasible(const Problem& problem, const std::vector<const Rule*>& rules);
+[[nodiscard]] plan::Diagnostics explain_infeasible(const Problem& problem,
+                                                   const std::vector<const Rule*>& rules);
 
 /// "12.4 MiB", rounded up to the digit shown.
 [[nodiscard]] std::string bytes_text(std::uint64_t bytes);

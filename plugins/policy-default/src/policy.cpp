@@ -21,7 +21,9 @@ genie::Error error_of(std::uint32_t code, const plan::Diagnostics& diagnostics) 
 }
 
 bool is_infeasible(const plan::Diagnostics& diagnostics) {
-  return std::ranges::all_of(diagnostics, [](const plan::Diagnostic& d) { return d.code == "GE0552" || d.code == "GE0553" || d.code == "GE0554"; });
+  return std::ranges::all_of(diagnostics, [](const plan::Diagnostic& d) {
+    return d.code == "GE0552" || d.code == "GE0553" || d.code == "GE0554";
+  });
 }
 
 struct Solution {
@@ -37,7 +39,8 @@ std::optional<Solution> solve(const Question& question) {
   for (int round = 0; round < kMaxRounds; ++round) {
     auto placed = place(p, question.rules, memory, question.objective, true);
     if (!placed) return std::nullopt;
-    auto joined = plan::join_schedule(*p.plan, make_schedule(question, *placed), *p.topology, *question.costs);
+    auto joined =
+        plan::join_schedule(*p.plan, make_schedule(question, *placed), *p.topology, *question.costs);
     if (!joined) return std::nullopt;
     bool fits = true;
     for (const auto& [name, method] : joined->schedule->methods) {
@@ -56,7 +59,8 @@ std::optional<Solution> solve(const Question& question) {
 
 std::uint64_t total_makespan(const Solution& solution) {
   std::uint64_t sum = 0;
-  for (const auto& [name, method] : solution.joined.schedule->methods) sum += method.predicted ? method.predicted->makespan_ns : 0;
+  for (const auto& [name, method] : solution.joined.schedule->methods)
+    sum += method.predicted ? method.predicted->makespan_ns : 0;
   return sum;
 }
 
@@ -69,8 +73,11 @@ std::optional<Solution> solve_apart(const Question& question) {
   int tried = 0;
   for (const std::vector<Rule>& way : ways) {
     Question narrowed = question;
-    for (const Rule& pin : way) narrowed.rules.push_back(&pin);
-    if (!place(*question.problem, narrowed.rules, memory_under(*question.problem, narrowed.rules), question.objective, false)) continue;
+    for (const Rule& pin : way)
+      narrowed.rules.push_back(&pin);
+    if (!place(*question.problem, narrowed.rules, memory_under(*question.problem, narrowed.rules),
+               question.objective, false))
+      continue;
     auto solution = solve(narrowed);
     if (solution && (!best || total_makespan(*solution) < total_makespan(*best))) best = std::move(solution);
     if (++tried == kThorough) break;
@@ -80,17 +87,21 @@ std::optional<Solution> solve_apart(const Question& question) {
 
 }  // namespace
 
-plan::Result<plan::Schedule> make_schedule(const plan::Plan& plan, const plan::Topology& topology, const plan::Costs& costs,
-                                           const std::vector<plan::Constraint>& hints, const Options& options) {
+plan::Result<plan::Schedule> make_schedule(const plan::Plan& plan, const plan::Topology& topology,
+                                           const plan::Costs& costs,
+                                           const std::vector<plan::Constraint>& hints,
+                                           const Options& options) {
   auto problem = make_problem(plan, topology, costs);
   if (!problem) return std::move(problem).errors();
   auto rules = make_rules(*problem, hints);
   if (!rules) return std::move(rules).errors();
 
   Question question{&*problem, &costs, {}, {}, options.objective};
-  for (const Rule& rule : *rules) question.rules.push_back(&rule);
+  for (const Rule& rule : *rules)
+    question.rules.push_back(&rule);
   for (;;) {
-    if (auto solution = solve_apart(question)) return finish_schedule(question, solution->placed, solution->joined);
+    if (auto solution = solve_apart(question))
+      return finish_schedule(question, solution->placed, solution->joined);
     // The lightest soft rule goes, the later one of two equals.
     auto lightest = question.rules.end();
     for (auto at = question.rules.begin(); at != question.rules.end(); ++at)
@@ -109,7 +120,8 @@ DefaultPolicy::DefaultPolicy(genie::Host host, std::string_view options) : host_
   options_ = *read;
 }
 
-genie::Expected<std::string> DefaultPolicy::schedule(const genie::Call& call, const genie::ScheduleRequest& request) {
+genie::Expected<std::string> DefaultPolicy::schedule(const genie::Call& call,
+                                                     const genie::ScheduleRequest& request) {
   auto plan = plan::decode(request.plan, {}, "plan");
   if (!plan) return error_of(GENIE_INVALID_ARGUMENT, plan.errors());
   auto topology = plan::decode_topology(request.topology, {}, "topology");
@@ -131,7 +143,8 @@ genie::Expected<std::string> DefaultPolicy::schedule(const genie::Call& call, co
   if (call.cancelled()) return genie::cancelled();
   auto schedule = make_schedule(*plan, *topology, costs, hints, options_);
   if (!schedule)
-    return error_of(is_infeasible(schedule.errors()) ? GENIE_FAILED_PRECONDITION : GENIE_INVALID_ARGUMENT, schedule.errors());
+    return error_of(is_infeasible(schedule.errors()) ? GENIE_FAILED_PRECONDITION : GENIE_INVALID_ARGUMENT,
+                    schedule.errors());
   return plan::encode_schedule(*schedule);
 }
 

@@ -30,12 +30,14 @@ void collect(const plan::Method& method, const plan::Node& node, References& int
     if (g == nullptr || !into.graphs.insert(g->name).second) return;
     const auto graph = method.graphs.find(g->name);
     if (graph == method.graphs.end()) return;
-    for (const plan::Node& inner : graph->second.nodes) collect(method, inner, into);
+    for (const plan::Node& inner : graph->second.nodes)
+      collect(method, inner, into);
     for (const plan::Port& out : graph->second.outputs) {
       if (const auto* w = std::get_if<plan::arg::Weight>(&out.value.is)) into.weights.insert(w->name);
       if (const auto* s = std::get_if<plan::arg::State>(&out.value.is)) into.states.insert(s->name);
     }
-    for (const plan::StateWrite& w : graph->second.writes) into.states.insert(w.state);
+    for (const plan::StateWrite& w : graph->second.writes)
+      into.states.insert(w.state);
   };
   plan::for_each_arg(node, from_arg);
   for (const std::string& name : node.mutates)
@@ -48,15 +50,18 @@ bool contains(const std::vector<std::string>& list, std::string_view item) {
 
 /// Whether one kernels plug-in computes these ops with these element types on a device of that kind. A plug-in that the
 /// topology says nothing about is taken at the device's word.
-bool supports(const plan::Topology& topology, const std::string& id, const std::string& device_kind, const References& uses,
-              const std::set<plan::DType>& dtypes) {
+bool supports(const plan::Topology& topology, const std::string& id, const std::string& device_kind,
+              const References& uses, const std::set<plan::DType>& dtypes) {
   const auto at = topology.kernels.find(id);
   if (at == topology.kernels.end()) return true;
   const plan::KernelsInfo& info = at->second;
   if (!info.kinds.empty() && !contains(info.kinds, device_kind)) return false;
-  if (info.ops && !std::ranges::all_of(uses.ops, [&](std::string_view op) { return contains(*info.ops, op); })) return false;
-  return info.dtypes.empty() ||
-         std::ranges::all_of(dtypes, [&](plan::DType d) { return std::ranges::find(info.dtypes, d) != info.dtypes.end(); });
+  if (info.ops &&
+      !std::ranges::all_of(uses.ops, [&](std::string_view op) { return contains(*info.ops, op); }))
+    return false;
+  return info.dtypes.empty() || std::ranges::all_of(dtypes, [&](plan::DType d) {
+           return std::ranges::find(info.dtypes, d) != info.dtypes.end();
+         });
 }
 
 class Builder {
@@ -68,7 +73,8 @@ class Builder {
     p_.plan = &plan_;
     p_.topology = &topology_;
     p_.sizes = costs_.assumes;
-    for (const auto& [id, symbol] : plan_.symbols) p_.sizes.try_emplace(id, symbol.max.value_or(1));
+    for (const auto& [id, symbol] : plan_.symbols)
+      p_.sizes.try_emplace(id, symbol.max.value_or(1));
     if (auto ok = add_devices(); !ok) return std::move(ok).errors();
     add_states();
     for (const auto& [name, method] : plan_.methods)
@@ -89,17 +95,21 @@ class Builder {
       p_.memory.push_back(device.memory_bytes);
       std::vector<std::string> offers = device.kernels;
       if (offers.empty())
-        for (const auto& [id, info] : topology_.kernels) offers.push_back(id);
+        for (const auto& [id, info] : topology_.kernels)
+          offers.push_back(id);
       if (offers.size() >= kNoKernels) offers.resize(kNoKernels - 1);
       p_.offers.push_back(std::move(offers));
     }
     for (std::size_t from = 0; from <= p_.device_count; ++from)
-      for (std::size_t to = 0; to <= p_.device_count; ++to) p_.paths.push_back(path(from, to));
+      for (std::size_t to = 0; to <= p_.device_count; ++to)
+        p_.paths.push_back(path(from, to));
     return plan::Unit{};
   }
 
   Path path(std::size_t from, std::size_t to) const {
-    const auto id = [&](std::size_t d) { return d == p_.device_count ? std::string_view() : std::string_view(p_.device_id(d)); };
+    const auto id = [&](std::size_t d) {
+      return d == p_.device_count ? std::string_view() : std::string_view(p_.device_id(d));
+    };
     if (from == to) return {true, 0, 0};
     const plan::Route route = plan::route(topology_, id(from), id(to));
     const double rate = route.bandwidth_bytes_per_s;
@@ -117,17 +127,20 @@ class Builder {
   Index blob_of(std::string_view weight) {
     const auto at = plan_.weights.find(weight);
     if (at == plan_.weights.end()) return kNone;
-    const auto [number, added] = blob_numbers_.try_emplace(at->second.blob, static_cast<Index>(p_.blobs.size()));
+    const auto [number, added] =
+        blob_numbers_.try_emplace(at->second.blob, static_cast<Index>(p_.blobs.size()));
     if (added) {
       const auto blob = plan_.blobs.find(at->second.blob);
-      p_.blobs.push_back({at->second.blob, blob != plan_.blobs.end() ? blob->second.size_bytes : plan::weight_bytes(at->second)});
+      p_.blobs.push_back({at->second.blob, blob != plan_.blobs.end() ? blob->second.size_bytes
+                                                                     : plan::weight_bytes(at->second)});
     }
     return number->second;
   }
 
   void use_state(std::vector<Index>& into, std::string_view state) const {
     const auto at = state_numbers_.find(root_state(plan_, state));
-    if (at != state_numbers_.end() && std::ranges::find(into, at->second) == into.end()) into.push_back(at->second);
+    if (at != state_numbers_.end() && std::ranges::find(into, at->second) == into.end())
+      into.push_back(at->second);
   }
 
   plan::Status add_method(const std::string& name, const plan::Method& method) {
@@ -156,7 +169,8 @@ class Builder {
         use.bytes = plan::value_bytes(*info.value, p_.sizes).value_or(0);
         const Index root = info.storage;
         const plan::Value* owner = root == kNone ? info.value : m.index->values()[root].value;
-        use.resident = owner != nullptr && (owner->alias_of.starts_with("state:") || owner->alias_of.starts_with("weight:"));
+        use.resident = owner != nullptr &&
+                       (owner->alias_of.starts_with("state:") || owner->alias_of.starts_with("weight:"));
       }
       m.values.push_back(std::move(use));
     }
@@ -174,23 +188,28 @@ class Builder {
     add_symbol_sources(m, n, uses);
     for (const Index b : m.before.back())
       if (b >= n)
-        return Diagnostic{.code = "GE0550",
-                          .message = "node " + node.id + " is listed before " + m.method->nodes[b].id + ", which it needs",
-                          .pointer = "/methods/" + *m.name + "/nodes/" + std::to_string(n),
-                          .node = node.id,
-                          .help = "list nodes in an order that runs (`genie-host plan validate` tells the whole story)"};
-    const auto scratch = node.cost && node.cost->peak_bytes ? node.cost->peak_bytes->evaluate(p_.sizes) : std::nullopt;
+        return Diagnostic{
+            .code = "GE0550",
+            .message = "node " + node.id + " is listed before " + m.method->nodes[b].id + ", which it needs",
+            .pointer = "/methods/" + *m.name + "/nodes/" + std::to_string(n),
+            .node = node.id,
+            .help = "list nodes in an order that runs (`genie-host plan validate` tells the whole story)"};
+    const auto scratch =
+        node.cost && node.cost->peak_bytes ? node.cost->peak_bytes->evaluate(p_.sizes) : std::nullopt;
     m.scratch.push_back(static_cast<std::uint64_t>(std::max<std::int64_t>(0, scratch.value_or(0))));
 
     std::vector<Index> blobs;
     for (const std::string_view w : uses.weights)
-      if (const Index b = blob_of(w); b != kNone && std::ranges::find(blobs, b) == blobs.end()) blobs.push_back(b);
+      if (const Index b = blob_of(w); b != kNone && std::ranges::find(blobs, b) == blobs.end())
+        blobs.push_back(b);
     p_.node_blobs.push_back(std::move(blobs));
     std::vector<Index> states;
-    for (const std::string_view s : uses.states) use_state(states, s);
+    for (const std::string_view s : uses.states)
+      use_state(states, s);
     for (const auto* side : {&m.reads.back(), &m.makes.back()})
       for (const Index v : *side)
-        if (const std::string* state = viewed_state(m, v)) use_state(states, std::string_view(*state).substr(6));
+        if (const std::string* state = viewed_state(m, v))
+          use_state(states, std::string_view(*state).substr(6));
     p_.node_states.push_back(std::move(states));
 
     std::set<plan::DType> dtypes;
@@ -220,11 +239,13 @@ class Builder {
       if (std::ranges::find(m.reads[n], value) != m.reads[n].end()) continue;
       m.reads[n].push_back(value);
       auto& consumers = m.values[value].consumers;
-      if (std::ranges::find(consumers, n) == consumers.end()) consumers.insert(std::ranges::upper_bound(consumers, n), n);
+      if (std::ranges::find(consumers, n) == consumers.end())
+        consumers.insert(std::ranges::upper_bound(consumers, n), n);
     }
   }
 
-  plan::Status add_costs(const MethodGraph& m, Index n, const References& uses, const std::set<plan::DType>& dtypes) {
+  plan::Status add_costs(const MethodGraph& m, Index n, const References& uses,
+                         const std::set<plan::DType>& dtypes) {
     const plan::Node& node = m.method->nodes[n];
     const auto method = costs_.methods.find(*m.name);
     const plan::Costs::Entry* entry = nullptr;
@@ -233,7 +254,8 @@ class Builder {
     for (std::size_t d = 0; d < p_.device_count; ++d) {
       const auto column = std::ranges::find(costs_.devices, p_.device_id(d)) - costs_.devices.begin();
       const bool known = entry != nullptr && static_cast<std::size_t>(column) < entry->ns.size();
-      p_.cost.push_back(known ? entry->ns[static_cast<std::size_t>(column)] : topology_.devices[d].compute.op_overhead_ns);
+      p_.cost.push_back(known ? entry->ns[static_cast<std::size_t>(column)]
+                              : topology_.devices[d].compute.op_overhead_ns);
       std::uint8_t choice = kNoKernels;
       for (std::size_t k = 0; k < p_.offers[d].size() && choice == kNoKernels; ++k)
         if (supports(topology_, p_.offers[d][k], topology_.devices[d].kind, uses, dtypes))
@@ -269,7 +291,8 @@ std::string_view root_state(const plan::Plan& plan, std::string_view state) {
   return state;
 }
 
-plan::Result<Problem> make_problem(const plan::Plan& plan, const plan::Topology& topology, const plan::Costs& costs) {
+plan::Result<Problem> make_problem(const plan::Plan& plan, const plan::Topology& topology,
+                                   const plan::Costs& costs) {
   return Builder(plan, topology, costs).build();
 }
 

@@ -19,8 +19,12 @@ using Index = std::uint32_t;
 
 inline constexpr std::size_t kMaxDevices = 64;  ///< sets of devices are one word
 using DeviceSet = std::uint64_t;
-[[nodiscard]] constexpr DeviceSet only(std::size_t device) { return DeviceSet{1} << device; }
-[[nodiscard]] constexpr bool has(DeviceSet set, std::size_t device) { return ((set >> device) & 1u) != 0; }
+[[nodiscard]] constexpr DeviceSet only(std::size_t device) {
+  return DeviceSet{1} << device;
+}
+[[nodiscard]] constexpr bool has(DeviceSet set, std::size_t device) {
+  return ((set >> device) & 1u) != 0;
+}
 
 /// Time for a message between two devices; the last row and column are the client.
 struct Path {
@@ -37,8 +41,8 @@ struct ValueUse {
   Index producer = kNone;        ///< local node number; kNone for method inputs
   std::vector<Index> consumers;  ///< local node numbers, ascending
   std::uint64_t bytes = 0;
-  Index storage = kNone;         ///< value number at the root of its alias set
-  bool resident = false;         ///< lies in the storage of a weight or a state: needs no memory of its own
+  Index storage = kNone;  ///< value number at the root of its alias set
+  bool resident = false;  ///< lies in the storage of a weight or a state: needs no memory of its own
   bool is_output = false;
 };
 
@@ -50,7 +54,8 @@ struct MethodGraph {
   Index first = 0;  ///< global number of its node 0
   Index count = 0;
   std::vector<ValueUse> values;
-  std::vector<std::vector<Index>> reads;   ///< per node: value numbers, also those whose data a symbol of its needs
+  std::vector<std::vector<Index>>
+      reads;  ///< per node: value numbers, also those whose data a symbol of its needs
   std::vector<std::vector<Index>> makes;
   std::vector<std::vector<Index>> before;  ///< per node: nodes that must run before it
   std::vector<std::uint64_t> scratch;      ///< per node: bytes needed while it runs, beside its results
@@ -74,20 +79,28 @@ struct Problem {
 
   std::vector<MethodGraph> methods;
   Index node_count = 0;
-  std::vector<std::uint64_t> cost;               ///< node × device, ns
-  std::vector<std::uint8_t> kernels;             ///< node × device: place in the device's kernels, kNoKernels if none
+  std::vector<std::uint64_t> cost;    ///< node × device, ns
+  std::vector<std::uint8_t> kernels;  ///< node × device: place in the device's kernels, kNoKernels if none
   std::vector<std::vector<std::string>> offers;  ///< per device: kernels ids, preferred first
 
   std::vector<Holding> blobs;
-  std::vector<std::vector<Index>> node_blobs;  ///< per node, unique
-  std::vector<Holding> states;                 ///< root states
-  std::vector<std::vector<Index>> node_states; ///< per node, unique: roots it reads, writes or views
+  std::vector<std::vector<Index>> node_blobs;   ///< per node, unique
+  std::vector<Holding> states;                  ///< root states
+  std::vector<std::vector<Index>> node_states;  ///< per node, unique: roots it reads, writes or views
 
-  [[nodiscard]] const Path& path(std::size_t from, std::size_t to) const { return paths[from * (device_count + 1) + to]; }
+  [[nodiscard]] const Path& path(std::size_t from, std::size_t to) const {
+    return paths[from * (device_count + 1) + to];
+  }
   [[nodiscard]] std::size_t client() const { return device_count; }
-  [[nodiscard]] std::uint64_t node_cost(Index node, std::size_t device) const { return cost[node * device_count + device]; }
-  [[nodiscard]] std::uint8_t node_kernels(Index node, std::size_t device) const { return kernels[node * device_count + device]; }
-  [[nodiscard]] const std::string& device_id(std::size_t device) const { return topology->devices[device].id; }
+  [[nodiscard]] std::uint64_t node_cost(Index node, std::size_t device) const {
+    return cost[node * device_count + device];
+  }
+  [[nodiscard]] std::uint8_t node_kernels(Index node, std::size_t device) const {
+    return kernels[node * device_count + device];
+  }
+  [[nodiscard]] const std::string& device_id(std::size_t device) const {
+    return topology->devices[device].id;
+  }
   [[nodiscard]] const plan::Node& node(Index global) const;
 };
 

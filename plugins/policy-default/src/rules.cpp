@@ -35,7 +35,8 @@ Diagnostic about(const Rule& rule, std::string code, std::string message, std::s
 /// Turns a selection into global nodes; a state or a weight stands for the nodes that use it.
 void add_selection(const Problem& p, const plan::Selection& selection, Rule& rule) {
   std::map<std::pair<std::string_view, std::string_view>, bool> wanted;
-  for (const auto& [method, node] : selection.nodes) wanted.emplace(std::pair<std::string_view, std::string_view>(method, node), true);
+  for (const auto& [method, node] : selection.nodes)
+    wanted.emplace(std::pair<std::string_view, std::string_view>(method, node), true);
   std::vector<bool> states(p.states.size(), false);
   for (const std::string& name : selection.states)
     for (Index s = 0; s < p.states.size(); ++s)
@@ -66,19 +67,23 @@ void add_groups(const Problem& p, const plan::Selection& selection, Rule& rule) 
   const auto module_of = [&](const plan::Node& node) {
     if (select.find("**") != std::string::npos) return node.scope;
     std::size_t end = 0;
-    for (std::size_t i = 0; i < depth && end != std::string::npos; ++i) end = node.scope.find('.', end + (i == 0 ? 0 : 1));
+    for (std::size_t i = 0; i < depth && end != std::string::npos; ++i)
+      end = node.scope.find('.', end + (i == 0 ? 0 : 1));
     return node.scope.substr(0, end);
   };
   for (const auto& [method, id] : selection.nodes)
     for (const MethodGraph& m : p.methods) {
       if (*m.name != method) continue;
       const Index n = m.index->node(id);
-      if (n != kNone) groups[by_module ? "module " + module_of(m.method->nodes[n]) : "node " + method + "/" + id].push_back(m.global(n));
+      if (n != kNone)
+        groups[by_module ? "module " + module_of(m.method->nodes[n]) : "node " + method + "/" + id].push_back(
+            m.global(n));
     }
   for (const std::string& name : selection.states)
     for (Index g = 0; g < p.node_count; ++g)
       for (const Index s : p.node_states[g])
-        if (p.states[s].name == root_state(*p.plan, name)) groups["state " + std::string(p.states[s].name)].push_back(g);
+        if (p.states[s].name == root_state(*p.plan, name))
+          groups["state " + std::string(p.states[s].name)].push_back(g);
   for (const std::string& name : selection.weights)
     if (const auto at = p.plan->weights.find(name); at != p.plan->weights.end())
       for (Index g = 0; g < p.node_count; ++g)
@@ -94,7 +99,8 @@ class Groups {
  public:
   explicit Groups(Index count) : parent_(count) { std::iota(parent_.begin(), parent_.end(), Index{0}); }
   Index find(Index a) {
-    while (parent_[a] != a) a = parent_[a] = parent_[parent_[a]];
+    while (parent_[a] != a)
+      a = parent_[a] = parent_[parent_[a]];
     return a;
   }
   /// The smaller number leads, so that units are numbered by their first node.
@@ -113,7 +119,8 @@ void join_mutated(const MethodGraph& m, Groups& groups) {
   std::vector<bool> mutated(m.values.size(), false);
   for (Index n = 0; n < m.count; ++n)
     for (const std::string& id : m.method->nodes[n].mutates)
-      if (const Index v = m.index->value(id); v != kNone && m.values[v].storage != kNone) mutated[m.values[v].storage] = true;
+      if (const Index v = m.index->value(id); v != kNone && m.values[v].storage != kNone)
+        mutated[m.values[v].storage] = true;
   std::vector<Index> first(m.values.size(), kNone);
   const auto touch = [&](Index node, Index v) {
     if (v == kNone) return;
@@ -123,8 +130,10 @@ void join_mutated(const MethodGraph& m, Groups& groups) {
     groups.join(m.global(first[root]), m.global(node));
   };
   for (Index n = 0; n < m.count; ++n) {
-    for (const Index v : m.reads[n]) touch(n, v);
-    for (const Index v : m.makes[n]) touch(n, v);
+    for (const Index v : m.reads[n])
+      touch(n, v);
+    for (const Index v : m.makes[n])
+      touch(n, v);
   }
 }
 
@@ -135,7 +144,8 @@ void join_states(const Problem& p, Groups& groups) {
     groups.join(first[state], node);
   };
   for (Index g = 0; g < p.node_count; ++g)
-    for (const Index s : p.node_states[g]) touch(s, g);
+    for (const Index s : p.node_states[g])
+      touch(s, g);
   for (const MethodGraph& m : p.methods)
     for (const plan::StateWrite& write : m.method->writes) {
       const Index v = m.index->value(write.value);
@@ -152,7 +162,8 @@ std::string Rule::name() const {
   return constraint.origin.empty() ? id : id + " (" + constraint.origin + ")";
 }
 
-plan::Result<std::vector<Rule>> make_rules(const Problem& problem, const std::vector<plan::Constraint>& hints) {
+plan::Result<std::vector<Rule>> make_rules(const Problem& problem,
+                                           const std::vector<plan::Constraint>& hints) {
   std::vector<Rule> rules;
   Diagnostics errors;
   const auto add = [&](const plan::Constraint& constraint) {
@@ -162,7 +173,9 @@ plan::Result<std::vector<Rule>> make_rules(const Problem& problem, const std::ve
     rule.soft = constraint.strength == "soft";
     rule.weight = constraint.weight.value_or(1.0);
     for (const Rule& other : rules)
-      if (!constraint.id.empty() && other.constraint.id == constraint.id && other.constraint.origin == constraint.origin) return;
+      if (!constraint.id.empty() && other.constraint.id == constraint.id &&
+          other.constraint.origin == constraint.origin)
+        return;
     if (rule.kind == Rule::Kind::pin || rule.kind == Rule::Kind::forbid || rule.kind == Rule::Kind::budget) {
       rule.device = problem.device_count;
       std::vector<std::string_view> known;
@@ -173,14 +186,17 @@ plan::Result<std::vector<Rule>> make_rules(const Problem& problem, const std::ve
       if (rule.device == problem.device_count) {
         const std::string_view near = plan::json::nearest(constraint.device, known);
         std::string all;
-        for (const std::string_view id : known) all += (all.empty() ? "" : ", ") + std::string(id);
+        for (const std::string_view id : known)
+          all += (all.empty() ? "" : ", ") + std::string(id);
         errors.push_back(about(rule, "GE0551", "the topology has no device `" + constraint.device + "`",
-                               near.empty() ? "its devices are " + all : "did you mean `" + std::string(near) + "`? Devices: " + all));
+                               near.empty() ? "its devices are " + all
+                                            : "did you mean `" + std::string(near) + "`? Devices: " + all));
         return;
       }
     }
     if (rule.kind == Rule::Kind::budget && !constraint.bytes) {
-      errors.push_back(about(rule, "GE0551", "a budget needs `bytes`", "say how many bytes of " + constraint.device + " may be used"));
+      errors.push_back(about(rule, "GE0551", "a budget needs `bytes`",
+                             "say how many bytes of " + constraint.device + " may be used"));
       return;
     }
     if (rule.kind != Rule::Kind::budget && !constraint.select.empty()) {
@@ -200,19 +216,23 @@ plan::Result<std::vector<Rule>> make_rules(const Problem& problem, const std::ve
     }
     rules.push_back(std::move(rule));
   };
-  for (const plan::Constraint& c : problem.plan->constraints) add(c);
-  for (const plan::Constraint& c : hints) add(c);
+  for (const plan::Constraint& c : problem.plan->constraints)
+    add(c);
+  for (const plan::Constraint& c : hints)
+    add(c);
   if (!errors.empty()) return errors;
   return rules;
 }
 
 Units make_units(const Problem& problem, const std::vector<const Rule*>& rules) {
   Groups groups(problem.node_count);
-  for (const MethodGraph& m : problem.methods) join_mutated(m, groups);
+  for (const MethodGraph& m : problem.methods)
+    join_mutated(m, groups);
   join_states(problem, groups);
   for (const Rule* rule : rules)
     if (rule->kind == Rule::Kind::colocate)
-      for (const Index g : rule->nodes) groups.join(rule->nodes.front(), g);
+      for (const Index g : rule->nodes)
+        groups.join(rule->nodes.front(), g);
 
   std::vector<DeviceSet> allowed(problem.node_count, 0);
   for (Index g = 0; g < problem.node_count; ++g)
@@ -241,7 +261,8 @@ Units make_units(const Problem& problem, const std::vector<const Rule*>& rules) 
   return units;
 }
 
-std::string refusal(const Problem& problem, const std::vector<const Rule*>& rules, Index node, std::size_t device) {
+std::string refusal(const Problem& problem, const std::vector<const Rule*>& rules, Index node,
+                    std::size_t device) {
   if (problem.node_kernels(node, device) == kNoKernels) return "kernels";
   for (const Rule* rule : rules) {
     const bool selects = std::ranges::binary_search(rule->nodes, node);
@@ -282,7 +303,8 @@ std::vector<std::vector<Rule>> separations(const Problem& problem, const std::ve
         devices.pop_back();
       }
     };
-    for (const auto& way : ways) extend(extend, way);
+    for (const auto& way : ways)
+      extend(extend, way);
     ways = std::move(longer);
   }
   return ways;
@@ -291,7 +313,8 @@ std::vector<std::vector<Rule>> separations(const Problem& problem, const std::ve
 std::vector<std::uint64_t> memory_under(const Problem& problem, const std::vector<const Rule*>& rules) {
   std::vector<std::uint64_t> memory = problem.memory;
   for (const Rule* rule : rules)
-    if (rule->kind == Rule::Kind::budget) memory[rule->device] = std::min(memory[rule->device], *rule->constraint.bytes);
+    if (rule->kind == Rule::Kind::budget)
+      memory[rule->device] = std::min(memory[rule->device], *rule->constraint.bytes);
   return memory;
 }
 

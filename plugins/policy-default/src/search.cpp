@@ -25,12 +25,14 @@ bool possible(const Task& task) {
 Score judge(const Task& task, Estimator& estimator, const Assignment& assignment) {
   const Score fine = score(task, estimator.of(assignment));
   if (fine.feasible() || fine.unreachable) return fine;
-  return std::min(fine, score(task, estimator.of_stages(form_stages(*task.problem, *task.method, assignment, false))));
+  return std::min(
+      fine, score(task, estimator.of_stages(form_stages(*task.problem, *task.method, assignment, false))));
 }
 
 std::vector<Index> units_of_method(const Task& task) {
   std::vector<Index> units;
-  for (Index n = 0; n < task.method->count; ++n) units.push_back(task.unit(n));
+  for (Index n = 0; n < task.method->count; ++n)
+    units.push_back(task.unit(n));
   std::ranges::sort(units);
   units.erase(std::ranges::unique(units).begin(), units.end());
   return units;
@@ -39,7 +41,8 @@ std::vector<Index> units_of_method(const Task& task) {
 /// Puts a unit's nodes of this method on a device.
 void put(const Task& task, Index unit, std::uint8_t device, Assignment& assignment) {
   for (const Index g : task.units->members[unit])
-    if (g >= task.method->first && g < task.method->first + task.method->count) assignment[g - task.method->first] = device;
+    if (g >= task.method->first && g < task.method->first + task.method->count)
+      assignment[g - task.method->first] = device;
 }
 
 /// Every node where its weights already are, else where its predecessor runs: for methods that share weights with one placed
@@ -81,7 +84,8 @@ std::optional<Assignment> follow_weights(const Task& task) {
     };
     bool taken = std::ranges::any_of(m.before[n], [&](Index b) { return take(assignment[b]); });
     for (const Index v : m.makes[n])
-      for (const Index c : m.values[v].consumers) taken = taken || take(assignment[c]);
+      for (const Index c : m.values[v].consumers)
+        taken = taken || take(assignment[c]);
     put(task, task.unit(n), device, assignment);
   }
   return assignment;
@@ -106,8 +110,10 @@ Assignment earliest_finish(const Task& task, const std::vector<std::uint64_t>& m
       std::ranges::sort(*list);
       list->erase(std::ranges::unique(*list).begin(), list->end());
     }
-    for (const Index b : blobs) bytes += has(resident.blobs[b], d) ? 0 : p.blobs[b].bytes;
-    for (const Index s : states) bytes += resident.states[s] != kNowhere ? 0 : p.states[s].bytes;
+    for (const Index b : blobs)
+      bytes += has(resident.blobs[b], d) ? 0 : p.blobs[b].bytes;
+    for (const Index s : states)
+      bytes += resident.states[s] != kNowhere ? 0 : p.states[s].bytes;
     return bytes;
   };
   const auto end_on = [&](Index n, std::size_t d) {
@@ -119,7 +125,8 @@ Assignment earliest_finish(const Task& task, const std::vector<std::uint64_t>& m
       start = std::max(start, from == kNone ? p.path(p.client(), d).time_ns(bytes)
                                             : ends[from] + p.path(assignment[from], d).time_ns(bytes));
     }
-    for (const Index b : m.before[n]) start = std::max(start, ends[b]);
+    for (const Index b : m.before[n])
+      start = std::max(start, ends[b]);
     return start + p.node_cost(m.global(n), d);
   };
   for (Index n = 0; n < m.count; ++n) {
@@ -141,7 +148,8 @@ Assignment earliest_finish(const Task& task, const std::vector<std::uint64_t>& m
       put(task, unit, static_cast<std::uint8_t>(best), assignment);
       resident.bytes[best] += extra(unit, best);
       for (const Index g : task.units->members[unit]) {
-        for (const Index b : p.node_blobs[g]) resident.blobs[b] |= only(best);
+        for (const Index b : p.node_blobs[g])
+          resident.blobs[b] |= only(best);
         for (const Index s : p.node_states[g])
           if (resident.states[s] == kNowhere) resident.states[s] = static_cast<std::uint8_t>(best);
       }
@@ -184,7 +192,8 @@ class Improver {
       for (std::size_t d = 0; d < task_.problem->device_count; ++d) {
         if (estimator_.calls() >= limit) return better;
         Assignment changed = best.assignment;
-        if (move(stage.nodes, static_cast<std::uint8_t>(d), changed)) better = attempt(best, std::move(changed)) || better;
+        if (move(stage.nodes, static_cast<std::uint8_t>(d), changed))
+          better = attempt(best, std::move(changed)) || better;
       }
     return better;
   }
@@ -197,9 +206,11 @@ class Improver {
       for (Index step = 1; step < task_.method->count; step *= 2) {
         if (estimator_.calls() >= limit) return better;
         std::vector<Index> after, before;
-        for (Index i = n; i < task_.method->count && i < n + step && best.assignment[i] == best.assignment[n]; ++i)
+        for (Index i = n; i < task_.method->count && i < n + step && best.assignment[i] == best.assignment[n];
+             ++i)
           after.push_back(i);
-        for (Index i = n; i-- > 0 && i + step >= n && best.assignment[i] == best.assignment[n - 1];) before.push_back(i);
+        for (Index i = n; i-- > 0 && i + step >= n && best.assignment[i] == best.assignment[n - 1];)
+          before.push_back(i);
         Assignment changed = best.assignment;
         if (move(after, best.assignment[n - 1], changed) && attempt(best, std::move(changed))) {
           better = true;
@@ -219,7 +230,8 @@ class Improver {
   bool move(const std::vector<Index>& nodes, std::uint8_t device, Assignment& assignment) const {
     for (const Index n : nodes)
       if (!has(task_.node_allowed(n), device)) return false;
-    for (const Index n : nodes) put(task_, task_.unit(n), device, assignment);
+    for (const Index n : nodes)
+      put(task_, task_.unit(n), device, assignment);
     return true;
   }
 
@@ -262,7 +274,11 @@ void add_chains(const Task& task, std::vector<Assignment>& candidates, bool thor
       // A unit that may not go there stays on the first device it may use.
       const DeviceSet allowed = task.allowed[u];
       may = may && allowed != 0;
-      if (may) put(task, u, static_cast<std::uint8_t>(has(allowed, d) ? d : static_cast<std::size_t>(std::countr_zero(allowed))), fixed);
+      if (may)
+        put(task, u,
+            static_cast<std::uint8_t>(has(allowed, d) ? d
+                                                      : static_cast<std::size_t>(std::countr_zero(allowed))),
+            fixed);
     }
     if (may) add(Chain(task, std::move(fixed)));
   }
@@ -286,8 +302,9 @@ Score score(const Task& task, const Estimate& estimate) {
       break;
     case Objective::memory:
       for (std::size_t d = 0; d < task.memory.size(); ++d)
-        s.objective = std::max(s.objective, static_cast<double>(estimate.needs(d)) /
-                                                static_cast<double>(std::max<std::uint64_t>(1, task.memory[d])));
+        s.objective =
+            std::max(s.objective, static_cast<double>(estimate.needs(d)) /
+                                      static_cast<double>(std::max<std::uint64_t>(1, task.memory[d])));
       break;
   }
   return s;
@@ -301,7 +318,8 @@ std::optional<Candidate> search(const Task& task, bool thorough) {
   for (std::size_t d = 0; d < p.device_count; ++d) {
     Assignment one(task.method->count, static_cast<std::uint8_t>(d));
     for (const Index u : units_of_method(task))
-      if (!has(task.allowed[u], d)) put(task, u, static_cast<std::uint8_t>(std::countr_zero(task.allowed[u])), one);
+      if (!has(task.allowed[u], d))
+        put(task, u, static_cast<std::uint8_t>(std::countr_zero(task.allowed[u])), one);
     assignments.push_back(std::move(one));
   }
   if (p.device_count > 1) {
@@ -315,7 +333,8 @@ std::optional<Candidate> search(const Task& task, bool thorough) {
       const Estimate& estimate = estimator.of(assignments.back());
       if (estimate.excess(task.memory) == 0) break;
       for (std::size_t d = 0; d < memory.size(); ++d)
-        if (estimate.needs(d) > task.memory[d]) memory[d] -= std::min(memory[d], estimate.needs(d) - task.memory[d]);
+        if (estimate.needs(d) > task.memory[d])
+          memory[d] -= std::min(memory[d], estimate.needs(d) - task.memory[d]);
     }
   }
   std::vector<Candidate> candidates;

@@ -14,7 +14,7 @@ struct Score {
   std::uint64_t excess_bytes = 0;  ///< beyond the budgets
   bool unreachable = false;
   double objective = 0;
-  double tie = 0;                  ///< time, where the objective is another
+  double tie = 0;  ///< time, where the objective is another
   Index crossings = 0;
   std::uint64_t wire_bytes = 0;
   [[nodiscard]] bool feasible() const { return excess_bytes == 0 && !unreachable; }

@@ -17,32 +17,32 @@ typedef struct genie_backend_v1 {
   uint64_t struct_size;
 
   /* As frontend's create. Relative paths among the options were made absolute by the host. [any-thread] [no-block] */
-  genie_status* (*create)(const genie_host* host, genie_str options, genie_backend** out) GENIE_NOEXCEPT;
+  genie_status* (*create)(const genie_host* host, genie_str options, genie_backend** out)GENIE_NOEXCEPT;
   /* After drain, or when no job is under way and everything was released. */
   void (*destroy)(genie_backend* self) GENIE_NOEXCEPT;
 
   /* Writes the topology document (genie.topology); the host fills in what kernels describe. [serial] [may-block] */
-  genie_status* (*topology)(const genie_call* call, genie_backend* self, genie_sink topology) GENIE_NOEXCEPT;
+  genie_status* (*topology)(const genie_call* call, genie_backend* self, genie_sink topology)GENIE_NOEXCEPT;
 
   /* Compiles the stages of a scheduled plan and places its weights. The plan's bytes are its identity: the same bytes may be
    * prepared once. *out is written before the completion signals OK. Not OK returned: completion not taken.
    * [any-thread] [may-block] */
   genie_status* (*prepare)(const genie_call* call, genie_backend* self, genie_str plan, genie_program** out,
-                           genie_completion* completion) GENIE_NOEXCEPT;
+                           genie_completion* completion)GENIE_NOEXCEPT;
   /* All its sessions are closed. [any-thread] [no-block] */
   void (*release_program)(genie_backend* self, genie_program* program) GENIE_NOEXCEPT;
 
   /* One instance of all session states, initialised. seed: of random operators; equals seeding the framework before the
    * first step. [any-thread] [may-block] */
-  genie_status* (*open_session)(const genie_call* call, genie_backend* self, genie_program* program, uint64_t seed,
-                                genie_session** out) GENIE_NOEXCEPT;
+  genie_status* (*open_session)(const genie_call* call, genie_backend* self, genie_program* program,
+                                uint64_t seed, genie_session** out)GENIE_NOEXCEPT;
   /* No step is under way. Values it kept are gone. [any-thread] [no-block] */
   void (*close_session)(genie_backend* self, genie_session* session) GENIE_NOEXCEPT;
 
   /* Runs one step. step and everything it points to stay valid until the completion, which is signalled exactly once, from
    * any thread, possibly before submit returns. Not OK returned: completion not taken. [any-thread] [no-block] */
-  genie_status* (*submit)(const genie_call* call, genie_backend* self, genie_session* session, const genie_step* step,
-                          genie_completion* completion) GENIE_NOEXCEPT;
+  genie_status* (*submit)(const genie_call* call, genie_backend* self, genie_session* session,
+                          const genie_step* step, genie_completion* completion)GENIE_NOEXCEPT;
   /* Asks the job with that id (genie_call.job) to stop; its completion still signals, with CANCELLED or OK.
    * [any-thread] [no-block] */
   void (*cancel)(genie_backend* self, uint64_t job) GENIE_NOEXCEPT;
@@ -50,19 +50,19 @@ typedef struct genie_backend_v1 {
   void (*release_value)(genie_backend* self, genie_value* value) GENIE_NOEXCEPT;
 
   /* A copy of a state's content, owned by the caller. No step of the session is under way. [any-thread] [may-block] */
-  genie_status* (*read_state)(const genie_call* call, genie_backend* self, genie_session* session, genie_str name,
-                              genie_tensor** out) GENIE_NOEXCEPT;
+  genie_status* (*read_state)(const genie_call* call, genie_backend* self, genie_session* session,
+                              genie_str name, genie_tensor** out)GENIE_NOEXCEPT;
   /* Replaces it; dtype and shape must match. Writing every state makes a lost session usable again.
    * [any-thread] [may-block] */
-  genie_status* (*write_state)(const genie_call* call, genie_backend* self, genie_session* session, genie_str name,
-                               const genie_tensor_view* tensor) GENIE_NOEXCEPT;
+  genie_status* (*write_state)(const genie_call* call, genie_backend* self, genie_session* session,
+                               genie_str name, const genie_tensor_view* tensor)GENIE_NOEXCEPT;
 
   /* Writes a JSON object since create, the `devices`, `links`, `counters` and `steps` parts of the run report
    * (docs/run-config.md). [any-thread] [may-block] */
-  genie_status* (*stats)(const genie_call* call, genie_backend* self, genie_sink json) GENIE_NOEXCEPT;
+  genie_status* (*stats)(const genie_call* call, genie_backend* self, genie_sink json)GENIE_NOEXCEPT;
 
   /* Accepts no more work and waits for what is under way. [serial] [may-block] */
-  genie_status* (*drain)(const genie_call* call, genie_backend* self) GENIE_NOEXCEPT;
+  genie_status* (*drain)(const genie_call* call, genie_backend* self)GENIE_NOEXCEPT;
 } genie_backend_v1;
 
 GENIE_EXTERN_C_END

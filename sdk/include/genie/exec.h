@@ -40,13 +40,16 @@ typedef struct genie_step {
 
 /* --- one stage, for kernels --- */
 
-#define GENIE_OUTPUT_PLACED UINT32_C(0)      /* written into the memory that `place` gave */
-#define GENIE_OUTPUT_OWNED UINT32_C(1)       /* memory the executable allocated; `tensor` is the caller's to delete */
-#define GENIE_OUTPUT_VIEW_INPUT UINT32_C(2)  /* shares storage with inputs[source] */
-#define GENIE_OUTPUT_VIEW_STATE UINT32_C(3)  /* shares storage with states[source] */
-#define GENIE_OUTPUT_VIEW_WEIGHT UINT32_C(4) /* shares storage with a weight; source is its place in the stage's weights */
-#define GENIE_OUTPUT_VIEW_OUTPUT UINT32_C(5) /* shares storage with outputs[source], which says what that one is */
-#define GENIE_OUTPUT_ABSENT UINT32_C(6)      /* the operator returned None */
+#define GENIE_OUTPUT_PLACED UINT32_C(0) /* written into the memory that `place` gave */
+#define GENIE_OUTPUT_OWNED \
+  UINT32_C(1) /* memory the executable allocated; `tensor` is the caller's to delete */
+#define GENIE_OUTPUT_VIEW_INPUT UINT32_C(2) /* shares storage with inputs[source] */
+#define GENIE_OUTPUT_VIEW_STATE UINT32_C(3) /* shares storage with states[source] */
+#define GENIE_OUTPUT_VIEW_WEIGHT \
+  UINT32_C(4) /* shares storage with a weight; source is its place in the stage's weights */
+#define GENIE_OUTPUT_VIEW_OUTPUT \
+  UINT32_C(5)                           /* shares storage with outputs[source], which says what that one is */
+#define GENIE_OUTPUT_ABSENT UINT32_C(6) /* the operator returned None */
 
 /* A result of a stage. `tensor` is always filled (unless absent) and the caller deletes it; for views and placed outputs
  * that frees only the description: the caller keeps the storage alive. */
@@ -58,8 +61,8 @@ typedef struct genie_stage_output {
 
 /* Asks the caller for memory of one output, once its shape is known: the start of at least the bytes that shape and strides
  * span, 64-byte aligned, or null, and then the executable allocates. [callback] on the executing thread, [no-block] */
-typedef void* (*genie_place_fn)(void* ctx, uint64_t output, genie_dtype dtype, int32_t rank, const int64_t* shape,
-                                const int64_t* strides) GENIE_NOEXCEPT;
+typedef void* (*genie_place_fn)(void* ctx, uint64_t output, genie_dtype dtype, int32_t rank,
+                                const int64_t* shape, const int64_t* strides)GENIE_NOEXCEPT;
 
 /* Arguments of one run of an executable. Arrays have the order of the stage document: inputs and outputs as the method
  * lists them, states and symbols as their tables list them (sorted by key). A number crosses as a 0-d i64, f64 or bool

@@ -48,9 +48,9 @@ typedef struct genie_plugin_in {
 /* Where a failing entry says why. Host-owned. */
 typedef struct genie_plugin_out {
   uint64_t struct_size;
-  uint32_t code;   /* GENIE_* of status.h */
+  uint32_t code; /* GENIE_* of status.h */
   uint32_t reserved;
-  char text[256];  /* terminated, UTF-8 */
+  char text[256]; /* terminated, UTF-8 */
 } genie_plugin_out;
 
 typedef struct genie_plugin_desc {
@@ -65,10 +65,11 @@ typedef struct genie_plugin_desc {
   genie_str build;   /* compiler, libraries: one line for a person */
   /* The immutable table of an interface id ("genie.policy/1"), or null for an id it does not know. Borrowed, for ever.
    * [any-thread] [no-block] */
-  const void* (*get_interface)(genie_str id) GENIE_NOEXCEPT;
+  const void* (*get_interface)(genie_str id)GENIE_NOEXCEPT;
 } genie_plugin_desc;
 
-typedef const genie_plugin_desc* (*genie_plugin_entry)(const genie_plugin_in* in, genie_plugin_out* out) GENIE_NOEXCEPT;
+typedef const genie_plugin_desc* (*genie_plugin_entry)(const genie_plugin_in* in,
+                                                       genie_plugin_out* out)GENIE_NOEXCEPT;
 
 #define GENIE_PLUGIN_ENTRY "genie_plugin_v1"
 

@@ -21,14 +21,14 @@ typedef struct genie_policy_v1 {
   uint64_t struct_size;
 
   /* As frontend's create. [any-thread] [no-block] */
-  genie_status* (*create)(const genie_host* host, genie_str options, genie_policy** out) GENIE_NOEXCEPT;
+  genie_status* (*create)(const genie_host* host, genie_str options, genie_policy** out)GENIE_NOEXCEPT;
   void (*destroy)(genie_policy* self) GENIE_NOEXCEPT;
 
   /* Writes the `schedule` object of an ExecutionPlan to the sink: stages, residence, decisions; transfers only if it cares.
    * The host adds what is missing and judges. FAILED_PRECONDITION when nothing feasible was found, with diagnostics that say
    * what would make it so. The same request gives the same bytes. [serial] [may-block] */
   genie_status* (*schedule)(const genie_call* call, genie_policy* self, const genie_schedule_request* request,
-                            genie_sink schedule) GENIE_NOEXCEPT;
+                            genie_sink schedule)GENIE_NOEXCEPT;
 } genie_policy_v1;
 
 GENIE_EXTERN_C_END

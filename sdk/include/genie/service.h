@@ -18,12 +18,12 @@ typedef struct genie_service_v1 {
   uint64_t struct_size;
 
   /* As frontend's create. [any-thread] [no-block] */
-  genie_status* (*create)(const genie_host* host, genie_str options, genie_service** out) GENIE_NOEXCEPT;
+  genie_status* (*create)(const genie_host* host, genie_str options, genie_service** out)GENIE_NOEXCEPT;
   void (*destroy)(genie_service* self) GENIE_NOEXCEPT;
 
   /* Serves until stop, or until the call is cancelled. devices: the JSON array of the worker config. [serial] [may-block] */
   genie_status* (*serve)(const genie_call* call, genie_service* self, genie_str devices, genie_ready_fn ready,
-                         void* ready_ctx) GENIE_NOEXCEPT;
+                         void* ready_ctx)GENIE_NOEXCEPT;
   /* Refuses new work, finishes what is under way until deadline_ns (CLOCK_MONOTONIC), then makes serve return.
    * [any-thread] [no-block] */
   void (*stop)(genie_service* self, uint64_t deadline_ns) GENIE_NOEXCEPT;

@@ -35,7 +35,7 @@ typedef struct genie_status genie_status;
  * concatenated. A status it returns is passed on by the callee. [callback] on the calling thread. */
 typedef struct genie_sink {
   void* ctx;
-  genie_status* (*write)(void* ctx, const void* data, uint64_t size) GENIE_NOEXCEPT;
+  genie_status* (*write)(void* ctx, const void* data, uint64_t size)GENIE_NOEXCEPT;
 } genie_sink;
 
 /* Plug-in instances: one opaque type per kind, made by the create of its table. */

@@ -46,7 +46,8 @@ void write_from(json::Writer& writer, const SymbolFrom& from) {
 }
 
 constexpr std::string_view kStorageKinds[] = {"parameter", "buffer", "constant"};
-constexpr std::string_view kWeightKeys[] = {"kind", "dtype", "shape", "strides", "blob", "offset_bytes", "requires_grad"};
+constexpr std::string_view kWeightKeys[] = {"kind", "dtype",        "shape",        "strides",
+                                            "blob", "offset_bytes", "requires_grad"};
 constexpr std::string_view kStateKeys[] = {"dtype", "shape", "strides",  "init",
                                            "role",  "scope", "alias_of", "offset_bytes"};
 constexpr std::string_view kScopes[] = {"session", "program"};
@@ -217,7 +218,8 @@ Weight read_weight(Problems& problems, const View& view) {
   weight.strides = read_strides(problems, fields.find("strides"), weight.shape);
   if (const View* blob = fields.need("blob")) weight.blob = read_digest(problems, *blob);
   if (const View* offset = fields.find("offset_bytes")) weight.offset_bytes = read_count(problems, *offset);
-  if (const View* tracked = fields.find("requires_grad")) weight.requires_grad = read_boolean(problems, *tracked);
+  if (const View* tracked = fields.find("requires_grad"))
+    weight.requires_grad = read_boolean(problems, *tracked);
   fields.keep_unknown(weight.extra);
   return weight;
 }

@@ -14,11 +14,11 @@ namespace genie::plan::detail {
 [[nodiscard]] std::span<const CodeInfo> plan_structure_codes();  ///< GE0340…GE0399 structure (V2)
 [[nodiscard]] std::span<const CodeInfo> type_codes();            ///< GE04xx types (V3)
 [[nodiscard]] std::span<const CodeInfo> schedule_codes();        ///< GE05xx schedules (V4, V5) and policies
-[[nodiscard]] std::span<const CodeInfo> scheduler_codes();       ///< GE0580…GE0599 the host's half of scheduling
-[[nodiscard]] std::span<const CodeInfo> execution_codes();       ///< GE0600…GE0629 execution by backends
-[[nodiscard]] std::span<const CodeInfo> kernel_codes();          ///< GE0630…GE0649 kernels
-[[nodiscard]] std::span<const CodeInfo> runtime_codes();         ///< GE0650…GE0699 steps, sessions and blobs
-[[nodiscard]] std::span<const CodeInfo> verify_codes();          ///< GE07xx verification and tensors
-[[nodiscard]] std::span<const CodeInfo> bug_codes();             ///< GE09xx bugs in Genie
+[[nodiscard]] std::span<const CodeInfo> scheduler_codes();  ///< GE0580…GE0599 the host's half of scheduling
+[[nodiscard]] std::span<const CodeInfo> execution_codes();  ///< GE0600…GE0629 execution by backends
+[[nodiscard]] std::span<const CodeInfo> kernel_codes();     ///< GE0630…GE0649 kernels
+[[nodiscard]] std::span<const CodeInfo> runtime_codes();    ///< GE0650…GE0699 steps, sessions and blobs
+[[nodiscard]] std::span<const CodeInfo> verify_codes();     ///< GE07xx verification and tensors
+[[nodiscard]] std::span<const CodeInfo> bug_codes();        ///< GE09xx bugs in Genie
 
 }  // namespace genie::plan::detail

@@ -15,14 +15,18 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual Expected<std::string> topology(const Call& call) = 0;
-  virtual Outcome prepare(const Call& call, std::string_view plan, genie_program** out, genie_completion* completion) = 0;
+  virtual Outcome prepare(const Call& call, std::string_view plan, genie_program** out,
+                          genie_completion* completion) = 0;
   virtual void release_program(genie_program* program) noexcept = 0;
-  virtual Expected<genie_session*> open_session(const Call& call, genie_program* program, std::uint64_t seed) = 0;
+  virtual Expected<genie_session*> open_session(const Call& call, genie_program* program,
+                                                std::uint64_t seed) = 0;
   virtual void close_session(genie_session* session) noexcept = 0;
-  virtual Outcome submit(const Call& call, genie_session* session, const genie_step& step, genie_completion* completion) = 0;
+  virtual Outcome submit(const Call& call, genie_session* session, const genie_step& step,
+                         genie_completion* completion) = 0;
   virtual void cancel(std::uint64_t job) noexcept = 0;
   virtual void release_value(genie_value* value) noexcept = 0;
-  virtual Expected<genie_tensor*> read_state(const Call& call, genie_session* session, std::string_view name) = 0;
+  virtual Expected<genie_tensor*> read_state(const Call& call, genie_session* session,
+                                             std::string_view name) = 0;
   virtual Outcome write_state(const Call& call, genie_session* session, std::string_view name,
                               const genie_tensor_view& tensor) = 0;
   virtual Expected<std::string> stats(const Call& call) = 0;
@@ -51,7 +55,9 @@ const genie_backend_v1* backend_table() {
         auto& me = instance<T>(self);
         return guarded(me.host, [&] { return me.object->prepare(Call(call), view(plan), out, completion); });
       },
-      [](genie_backend* self, genie_program* program) noexcept { instance<T>(self).object->release_program(program); },
+      [](genie_backend* self, genie_program* program) noexcept {
+        instance<T>(self).object->release_program(program);
+      },
       [](const genie_call* call, genie_backend* self, genie_program* program, std::uint64_t seed,
          genie_session** out) noexcept -> genie_status* {
         auto& me = instance<T>(self);
@@ -62,14 +68,18 @@ const genie_backend_v1* backend_table() {
           return Done{};
         });
       },
-      [](genie_backend* self, genie_session* session) noexcept { instance<T>(self).object->close_session(session); },
+      [](genie_backend* self, genie_session* session) noexcept {
+        instance<T>(self).object->close_session(session);
+      },
       [](const genie_call* call, genie_backend* self, genie_session* session, const genie_step* step,
          genie_completion* completion) noexcept -> genie_status* {
         auto& me = instance<T>(self);
         return guarded(me.host, [&] { return me.object->submit(Call(call), session, *step, completion); });
       },
       [](genie_backend* self, std::uint64_t job) noexcept { instance<T>(self).object->cancel(job); },
-      [](genie_backend* self, genie_value* value) noexcept { instance<T>(self).object->release_value(value); },
+      [](genie_backend* self, genie_value* value) noexcept {
+        instance<T>(self).object->release_value(value);
+      },
       [](const genie_call* call, genie_backend* self, genie_session* session, genie_str name,
          genie_tensor** out) noexcept -> genie_status* {
         auto& me = instance<T>(self);
@@ -83,7 +93,8 @@ const genie_backend_v1* backend_table() {
       [](const genie_call* call, genie_backend* self, genie_session* session, genie_str name,
          const genie_tensor_view* tensor) noexcept -> genie_status* {
         auto& me = instance<T>(self);
-        return guarded(me.host, [&] { return me.object->write_state(Call(call), session, view(name), *tensor); });
+        return guarded(me.host,
+                       [&] { return me.object->write_state(Call(call), session, view(name), *tensor); });
       },
       [](const genie_call* call, genie_backend* self, genie_sink sink) noexcept -> genie_status* {
         auto& me = instance<T>(self);

@@ -22,8 +22,12 @@
 namespace genie {
 inline namespace v1 {
 
-inline std::string_view view(genie_str text) { return {text.data, static_cast<std::size_t>(text.size)}; }
-inline genie_str str(std::string_view text) { return {text.data(), text.size()}; }
+inline std::string_view view(genie_str text) {
+  return {text.data, static_cast<std::size_t>(text.size)};
+}
+inline genie_str str(std::string_view text) {
+  return {text.data(), text.size()};
+}
 
 /// What went wrong, as a value. `code` is one of GENIE_* in status.h.
 struct Error {
@@ -36,12 +40,24 @@ struct Error {
   std::string diagnostics = {};  ///< JSON array, or empty
 };
 
-inline Error invalid_argument(std::string message) { return {GENIE_INVALID_ARGUMENT, std::move(message)}; }
-inline Error failed_precondition(std::string message) { return {GENIE_FAILED_PRECONDITION, std::move(message)}; }
-inline Error unimplemented(std::string message) { return {GENIE_UNIMPLEMENTED, std::move(message)}; }
-inline Error not_found(std::string message) { return {GENIE_NOT_FOUND, std::move(message)}; }
-inline Error internal(std::string message) { return {GENIE_INTERNAL, std::move(message)}; }
-inline Error cancelled() { return {GENIE_CANCELLED, "cancelled by the caller"}; }
+inline Error invalid_argument(std::string message) {
+  return {GENIE_INVALID_ARGUMENT, std::move(message)};
+}
+inline Error failed_precondition(std::string message) {
+  return {GENIE_FAILED_PRECONDITION, std::move(message)};
+}
+inline Error unimplemented(std::string message) {
+  return {GENIE_UNIMPLEMENTED, std::move(message)};
+}
+inline Error not_found(std::string message) {
+  return {GENIE_NOT_FOUND, std::move(message)};
+}
+inline Error internal(std::string message) {
+  return {GENIE_INTERNAL, std::move(message)};
+}
+inline Error cancelled() {
+  return {GENIE_CANCELLED, "cancelled by the caller"};
+}
 
 /// A value or an Error.
 template <class T>
@@ -130,8 +146,12 @@ class Host {
   /// Takes a status apart and releases it. Call only with a non-null status.
   [[nodiscard]] Error take(genie_status* status) const {
     const genie_status_info* info = host_->status_get(host_, status);
-    Error error{info->code, std::string(view(info->message)), std::string(view(info->domain)), info->native_code,
-                (info->flags & GENIE_STATUS_RETRYABLE) != 0, std::string(view(info->node)),
+    Error error{info->code,
+                std::string(view(info->message)),
+                std::string(view(info->domain)),
+                info->native_code,
+                (info->flags & GENIE_STATUS_RETRYABLE) != 0,
+                std::string(view(info->node)),
                 std::string(view(info->diagnostics))};
     host_->status_release(host_, status);
     return error;
@@ -147,8 +167,12 @@ class Host {
     host_->log(host_, nullptr, level, str(component), str(text), values.data(), values.size());
   }
   [[nodiscard]] bool logs(std::uint32_t level) const { return level >= host_->log_level(host_); }
-  void trace(const Call& call, const genie_trace_event& event) const { host_->trace(host_, call.get(), &event); }
-  void signal(genie_completion* completion, genie_status* status) const { host_->completion_signal(host_, completion, status); }
+  void trace(const Call& call, const genie_trace_event& event) const {
+    host_->trace(host_, call.get(), &event);
+  }
+  void signal(genie_completion* completion, genie_status* status) const {
+    host_->completion_signal(host_, completion, status);
+  }
 
   [[nodiscard]] Expected<genie_kernels_ref> kernels(const Call& call, std::string_view plugin_id) const {
     genie_kernels_ref ref{};

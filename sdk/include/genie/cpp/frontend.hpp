@@ -24,28 +24,27 @@ class Frontend {
 /// The table of a frontend class.
 template <class T>
 const genie_frontend_v1* frontend_table() {
-  static const genie_frontend_v1 table = {
-      sizeof(genie_frontend_v1),
-      &detail::create<T, genie_frontend>,
-      &detail::destroy<T, genie_frontend>,
-      [](const genie_call* call, genie_frontend* self, genie_str source, std::uint32_t* score,
-         genie_sink why) noexcept -> genie_status* {
-        auto& instance = detail::instance<T>(self);
-        return detail::guarded(instance.host, [&]() -> Outcome {
-          auto probe = instance.object->probe(Call(call), view(source));
-          if (!probe) return std::move(probe).error();
-          *score = probe->score;
-          return detail::write(instance.host, why, probe->why);
-        });
-      },
-      [](const genie_call* call, genie_frontend* self, genie_str source, genie_sink sink) noexcept -> genie_status* {
-        auto& instance = detail::instance<T>(self);
-        return detail::guarded(instance.host, [&]() -> Outcome {
-          auto plan = instance.object->capture(Call(call), view(source));
-          if (!plan) return std::move(plan).error();
-          return detail::write(instance.host, sink, *plan);
-        });
-      }};
+  static const genie_frontend_v1 table = {sizeof(genie_frontend_v1), &detail::create<T, genie_frontend>,
+                                          &detail::destroy<T, genie_frontend>,
+                                          [](const genie_call* call, genie_frontend* self, genie_str source,
+                                             std::uint32_t* score, genie_sink why) noexcept -> genie_status* {
+                                            auto& instance = detail::instance<T>(self);
+                                            return detail::guarded(instance.host, [&]() -> Outcome {
+                                              auto probe = instance.object->probe(Call(call), view(source));
+                                              if (!probe) return std::move(probe).error();
+                                              *score = probe->score;
+                                              return detail::write(instance.host, why, probe->why);
+                                            });
+                                          },
+                                          [](const genie_call* call, genie_frontend* self, genie_str source,
+                                             genie_sink sink) noexcept -> genie_status* {
+                                            auto& instance = detail::instance<T>(self);
+                                            return detail::guarded(instance.host, [&]() -> Outcome {
+                                              auto plan = instance.object->capture(Call(call), view(source));
+                                              if (!plan) return std::move(plan).error();
+                                              return detail::write(instance.host, sink, *plan);
+                                            });
+                                          }};
   return &table;
 }
 

@@ -31,8 +31,11 @@ class Device {
   virtual ~Device() = default;
   virtual Expected<Allocation> alloc(std::uint64_t size, std::uint64_t align) = 0;
   virtual void free(genie_memory* memory) noexcept = 0;
-  virtual Outcome copy(const Call& call, const genie_tensor_view& to, const genie_tensor_view& from, genie_stream* stream) = 0;
-  virtual Expected<std::int32_t> share(genie_memory*) { return unimplemented("this device's memory cannot be shared"); }
+  virtual Outcome copy(const Call& call, const genie_tensor_view& to, const genie_tensor_view& from,
+                       genie_stream* stream) = 0;
+  virtual Expected<std::int32_t> share(genie_memory*) {
+    return unimplemented("this device's memory cannot be shared");
+  }
   virtual Expected<genie_stream*> stream_create() { return unimplemented("this device has no streams"); }
   virtual void stream_destroy(genie_stream*) noexcept {}
   virtual Expected<Weight> put_weight(const Call& call, std::string_view digest, genie_bytes bytes) = 0;
@@ -62,8 +65,12 @@ struct ExecutableBox {
   Host host;
   std::unique_ptr<Executable> object;
 };
-inline DeviceBox& box(genie_device* device) { return *reinterpret_cast<DeviceBox*>(device); }
-inline ExecutableBox& box(genie_executable* executable) { return *reinterpret_cast<ExecutableBox*>(executable); }
+inline DeviceBox& box(genie_device* device) {
+  return *reinterpret_cast<DeviceBox*>(device);
+}
+inline ExecutableBox& box(genie_executable* executable) {
+  return *reinterpret_cast<ExecutableBox*>(executable);
+}
 
 }  // namespace detail
 
@@ -107,9 +114,10 @@ const genie_kernels_v1* kernels_table() {
         });
       },
       [](genie_device* device, genie_memory* memory) noexcept { box(device).object->free(memory); },
-      [](const genie_call* call, genie_device* device, const genie_tensor_view* to, const genie_tensor_view* from,
-         genie_stream* stream) noexcept -> genie_status* {
-        return guarded(box(device).host, [&] { return box(device).object->copy(Call(call), *to, *from, stream); });
+      [](const genie_call* call, genie_device* device, const genie_tensor_view* to,
+         const genie_tensor_view* from, genie_stream* stream) noexcept -> genie_status* {
+        return guarded(box(device).host,
+                       [&] { return box(device).object->copy(Call(call), *to, *from, stream); });
       },
       [](genie_device* device, genie_memory* memory, std::int32_t* fd) noexcept -> genie_status* {
         return guarded(box(device).host, [&]() -> Outcome {
@@ -128,8 +136,8 @@ const genie_kernels_v1* kernels_table() {
         });
       },
       [](genie_device* device, genie_stream* stream) noexcept { box(device).object->stream_destroy(stream); },
-      [](const genie_call* call, genie_device* device, genie_str digest, genie_bytes bytes, genie_weight** out,
-         std::uint64_t* copied) noexcept -> genie_status* {
+      [](const genie_call* call, genie_device* device, genie_str digest, genie_bytes bytes,
+         genie_weight** out, std::uint64_t* copied) noexcept -> genie_status* {
         return guarded(box(device).host, [&]() -> Outcome {
           auto weight = box(device).object->put_weight(Call(call), view(digest), bytes);
           if (!weight) return std::move(weight).error();
@@ -142,10 +150,11 @@ const genie_kernels_v1* kernels_table() {
       [](const genie_call* call, genie_device* device, genie_str plan, const genie_named_weight* weights,
          std::uint64_t count, genie_str options, genie_executable** out) noexcept -> genie_status* {
         return guarded(box(device).host, [&]() -> Outcome {
-          auto made = box(device).object->compile(Call(call), view(plan), {weights, static_cast<std::size_t>(count)},
-                                                  view(options));
+          auto made = box(device).object->compile(Call(call), view(plan),
+                                                  {weights, static_cast<std::size_t>(count)}, view(options));
           if (!made) return std::move(made).error();
-          *out = reinterpret_cast<genie_executable*>(new detail::ExecutableBox{box(device).host, *std::move(made)});
+          *out = reinterpret_cast<genie_executable*>(
+              new detail::ExecutableBox{box(device).host, *std::move(made)});
           return Done{};
         });
       },

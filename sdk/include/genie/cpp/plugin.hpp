@@ -55,27 +55,28 @@ inline const genie_plugin_desc* refuse(genie_plugin_out* out, std::uint32_t code
 #define GENIE_BUILD_LINE "C++ " __VERSION__
 
 /// id, version, then one or more {interface id, table}.
-#define GENIE_PLUGIN(plugin_id, plugin_version, ...)                                                                  \
-  extern "C" GENIE_EXPORT const genie_plugin_desc* genie_plugin_v1(const genie_plugin_in* in,                         \
-                                                                   genie_plugin_out* out) noexcept {                 \
-    if (!in || in->struct_size < sizeof(genie_plugin_in) || in->abi_major != GENIE_ABI_MAJOR)                         \
-      return genie::detail::refuse(out, GENIE_INCOMPATIBLE,                                                           \
-                                   "this plug-in and the host have different ABI majors: rebuild the plug-in with "   \
-                                   "the host's SDK");                                                                 \
-    static const genie_plugin_desc description = {                                                                    \
-        GENIE_PLUGIN_MAGIC,                                                                                           \
-        sizeof(genie_plugin_desc),                                                                                    \
-        GENIE_ABI_MAJOR,                                                                                              \
-        GENIE_ABI_TARGET_MINOR,                                                                                       \
-        GENIE_ABI_TARGET_MINOR,                                                                                       \
-        genie::detail::sanitizer(),                                                                                   \
-        genie::str(plugin_id),                                                                                        \
-        genie::str(plugin_version),                                                                                   \
-        genie::str(GENIE_BUILD_LINE),                                                                                 \
-        [](genie_str wanted) noexcept -> const void* {                                                                \
-          for (const genie::Interface& interface : std::initializer_list<genie::Interface>{__VA_ARGS__})              \
-            if (interface.id == genie::view(wanted)) return interface.table;                                          \
-          return nullptr;                                                                                             \
-        }};                                                                                                           \
-    return &description;                                                                                              \
+#define GENIE_PLUGIN(plugin_id, plugin_version, ...)                                                     \
+  extern "C" GENIE_EXPORT const genie_plugin_desc* genie_plugin_v1(const genie_plugin_in* in,            \
+                                                                   genie_plugin_out* out) noexcept {     \
+    if (!in || in->struct_size < sizeof(genie_plugin_in) || in->abi_major != GENIE_ABI_MAJOR)            \
+      return genie::detail::refuse(                                                                      \
+          out, GENIE_INCOMPATIBLE,                                                                       \
+          "this plug-in and the host have different ABI majors: rebuild the plug-in with "               \
+          "the host's SDK");                                                                             \
+    static const genie_plugin_desc description = {                                                       \
+        GENIE_PLUGIN_MAGIC,                                                                              \
+        sizeof(genie_plugin_desc),                                                                       \
+        GENIE_ABI_MAJOR,                                                                                 \
+        GENIE_ABI_TARGET_MINOR,                                                                          \
+        GENIE_ABI_TARGET_MINOR,                                                                          \
+        genie::detail::sanitizer(),                                                                      \
+        genie::str(plugin_id),                                                                           \
+        genie::str(plugin_version),                                                                      \
+        genie::str(GENIE_BUILD_LINE),                                                                    \
+        [](genie_str wanted) noexcept -> const void* {                                                   \
+          for (const genie::Interface& interface : std::initializer_list<genie::Interface>{__VA_ARGS__}) \
+            if (interface.id == genie::view(wanted)) return interface.table;                             \
+          return nullptr;                                                                                \
+        }};                                                                                              \
+    return &description;                                                                                 \
   }

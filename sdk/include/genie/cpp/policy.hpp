@@ -26,15 +26,13 @@ class Policy {
 template <class T>
 const genie_policy_v1* policy_table() {
   static const genie_policy_v1 table = {
-      sizeof(genie_policy_v1),
-      &detail::create<T, genie_policy>,
-      &detail::destroy<T, genie_policy>,
+      sizeof(genie_policy_v1), &detail::create<T, genie_policy>, &detail::destroy<T, genie_policy>,
       [](const genie_call* call, genie_policy* self, const genie_schedule_request* request,
          genie_sink sink) noexcept -> genie_status* {
         auto& instance = detail::instance<T>(self);
         return detail::guarded(instance.host, [&]() -> Outcome {
-          auto schedule = instance.object->schedule(
-              Call(call), {view(request->plan), view(request->topology), view(request->costs), view(request->hints)});
+          auto schedule = instance.object->schedule(Call(call), {view(request->plan), view(request->topology),
+                                                                 view(request->costs), view(request->hints)});
           if (!schedule) return std::move(schedule).error();
           return detail::write(instance.host, sink, *schedule);
         });

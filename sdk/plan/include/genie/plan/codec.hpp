@@ -12,7 +12,8 @@ namespace genie::plan {
 
 /// V0 and V1: bytes to model. All errors of the level that fails, each with its JSON pointer.
 /// `file` only names the document in diagnostics.
-[[nodiscard]] Result<Plan> decode(std::string_view bytes, const json::Limits& limits = {}, std::string_view file = {});
+[[nodiscard]] Result<Plan> decode(std::string_view bytes, const json::Limits& limits = {},
+                                  std::string_view file = {});
 
 struct EncodeOptions {
   bool locations = false;  ///< include `locations` (never in canonical bytes that are hashed)

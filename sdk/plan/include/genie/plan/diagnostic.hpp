@@ -21,9 +21,9 @@ struct Diagnostic {
   std::string file;                     ///< the document's name as the user wrote it; empty when in memory
   std::string pointer;                  ///< RFC 6901 JSON pointer into that document
   std::string node;                     ///< plan node (or stage, transfer) id
-  std::string scope;                    ///< the user's module path, e.g. "encoder.layer.0.attention.self.query"
-  std::string source;                   ///< the user's source, "modeling_bert.py:184"
-  std::string help;                     ///< the remedy: what to do next
+  std::string scope;   ///< the user's module path, e.g. "encoder.layer.0.attention.self.query"
+  std::string source;  ///< the user's source, "modeling_bert.py:184"
+  std::string help;    ///< the remedy: what to do next
 };
 
 using Diagnostics = std::vector<Diagnostic>;

@@ -13,7 +13,7 @@ struct Change {
   std::string subject;  ///< JSON pointer or id
   std::string before;
   std::string after;
-  std::string text;     ///< "n4 aten.linear.default moved from w0 to w1"
+  std::string text;  ///< "n4 aten.linear.default moved from w0 to w1"
 };
 
 /// Empty exactly when the canonical bytes are equal. Ordered by method, then document order.

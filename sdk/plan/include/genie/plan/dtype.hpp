@@ -8,9 +8,27 @@
 namespace genie::plan {
 
 enum class DType : std::uint8_t {
-  boolean, u8, i8, u16, i16, u32, i32, u64, i64,
-  f8e4m3fn, f8e5m2, f8e4m3fnuz, f8e5m2fnuz, f8e8m0fnu,
-  f16, bf16, f32, f64, c32, c64, c128,
+  boolean,
+  u8,
+  i8,
+  u16,
+  i16,
+  u32,
+  i32,
+  u64,
+  i64,
+  f8e4m3fn,
+  f8e5m2,
+  f8e4m3fnuz,
+  f8e5m2fnuz,
+  f8e8m0fnu,
+  f16,
+  bf16,
+  f32,
+  f64,
+  c32,
+  c64,
+  c128,
 };
 
 /// "f32", "i64", "bool", "bf16", …: the plan's spelling.
@@ -31,6 +49,7 @@ struct DlpackType {
 };
 [[nodiscard]] DlpackType dlpack_type(DType dtype);
 /// The inverse; nothing for a type the plan has no name for, or lanes != 1.
-[[nodiscard]] std::optional<DType> dtype_from_dlpack(std::uint8_t code, std::uint8_t bits, std::uint16_t lanes);
+[[nodiscard]] std::optional<DType> dtype_from_dlpack(std::uint8_t code, std::uint8_t bits,
+                                                     std::uint16_t lanes);
 
 }  // namespace genie::plan

@@ -79,7 +79,8 @@ using Shape = std::vector<Expr>;
 /// The product of all dimensions (1 for rank 0).
 [[nodiscard]] Expr element_count(const Shape& shape);
 /// Every dimension evaluated; nothing if one cannot be.
-[[nodiscard]] std::optional<std::vector<std::int64_t>> evaluate(std::span<const Expr> shape, const Bindings& bindings);
+[[nodiscard]] std::optional<std::vector<std::int64_t>> evaluate(std::span<const Expr> shape,
+                                                                const Bindings& bindings);
 [[nodiscard]] std::string to_text(std::span<const Expr> shape);
 
 }  // namespace genie::plan

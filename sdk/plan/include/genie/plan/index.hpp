@@ -20,13 +20,13 @@ class GraphIndex {
 
   struct ValueInfo {
     const std::string* id = nullptr;
-    const Value* value = nullptr;         ///< declaration, or null
-    std::uint32_t producer = kNone;       ///< node number; kNone for inputs
-    std::uint32_t input = kNone;          ///< input number
-    std::vector<std::uint32_t> consumers; ///< node numbers, ascending, unique (arguments of any depth)
+    const Value* value = nullptr;          ///< declaration, or null
+    std::uint32_t producer = kNone;        ///< node number; kNone for inputs
+    std::uint32_t input = kNone;           ///< input number
+    std::vector<std::uint32_t> consumers;  ///< node numbers, ascending, unique (arguments of any depth)
     bool is_output = false;
-    bool is_write = false;                ///< becomes a state's content
-    std::uint32_t storage = kNone;        ///< alias set: the value number at its root (own number when none)
+    bool is_write = false;          ///< becomes a state's content
+    std::uint32_t storage = kNone;  ///< alias set: the value number at its root (own number when none)
   };
 
   [[nodiscard]] const std::vector<ValueInfo>& values() const { return values_; }
@@ -36,8 +36,12 @@ class GraphIndex {
   [[nodiscard]] const std::vector<std::uint32_t>& reads(std::uint32_t node) const { return reads_[node]; }
   [[nodiscard]] const std::vector<std::uint32_t>& makes(std::uint32_t node) const { return makes_[node]; }
   /// Node numbers that must run before: producers of what it reads, and `after`.
-  [[nodiscard]] const std::vector<std::uint32_t>& predecessors(std::uint32_t node) const { return predecessors_[node]; }
-  [[nodiscard]] const std::vector<std::uint32_t>& successors(std::uint32_t node) const { return successors_[node]; }
+  [[nodiscard]] const std::vector<std::uint32_t>& predecessors(std::uint32_t node) const {
+    return predecessors_[node];
+  }
+  [[nodiscard]] const std::vector<std::uint32_t>& successors(std::uint32_t node) const {
+    return successors_[node];
+  }
   [[nodiscard]] const Graph& graph() const { return *graph_; }
 
  private:
@@ -56,13 +60,16 @@ template <class F>
 void for_each_arg(const Arg& arg, F&& f) {
   f(arg);
   if (const auto* list = std::get_if<arg::List>(&arg.is))
-    for (const Arg& item : list->items) for_each_arg(item, f);
+    for (const Arg& item : list->items)
+      for_each_arg(item, f);
 }
 /// The same over all arguments of a node, positional first.
 template <class F>
 void for_each_arg(const Node& node, F&& f) {
-  for (const Arg& a : node.args) for_each_arg(a, f);
-  for (const auto& [name, a] : node.kwargs) for_each_arg(a, f);
+  for (const Arg& a : node.args)
+    for_each_arg(a, f);
+  for (const auto& [name, a] : node.kwargs)
+    for_each_arg(a, f);
 }
 
 /// Bytes of a tensor value at the given sizes: the extent its strides span (an expanded dimension counts once);

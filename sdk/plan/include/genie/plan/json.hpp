@@ -85,7 +85,8 @@ class View::Iterator {
  private:
   friend class View;
   friend struct Range;
-  Iterator(const DocumentData* data, std::uint32_t index, bool object) : data_(data), index_(index), object_(object) {}
+  Iterator(const DocumentData* data, std::uint32_t index, bool object)
+      : data_(data), index_(index), object_(object) {}
   const DocumentData* data_;
   std::uint32_t index_;
   bool object_;

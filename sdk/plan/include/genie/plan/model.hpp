@@ -47,9 +47,9 @@ struct Producer {
 
 /// Where a symbol gets its value: an input's dimension, or the node whose data decides it.
 struct SymbolFrom {
-  std::string input;      ///< input name, or empty
-  std::int64_t dim = 0;   ///< with `input`
-  std::string node;       ///< node id, or empty: the symbol is known once this node has run
+  std::string input;     ///< input name, or empty
+  std::int64_t dim = 0;  ///< with `input`
+  std::string node;      ///< node id, or empty: the symbol is known once this node has run
   Extra extra = {};
   friend bool operator==(const SymbolFrom&, const SymbolFrom&) = default;
 };
@@ -58,7 +58,7 @@ struct Symbol {
   std::optional<std::string> name;  ///< the user's name for it (torch.export.Dim)
   std::optional<std::int64_t> min;
   std::optional<std::int64_t> max;
-  std::optional<SymbolFrom> from;   ///< absent when no single place binds it (solved from expressions)
+  std::optional<SymbolFrom> from;  ///< absent when no single place binds it (solved from expressions)
   Extra extra;
 };
 
@@ -99,54 +99,97 @@ struct StateInit {
 struct State {
   DType dtype = DType::f32;
   std::vector<std::int64_t> shape;
-  std::vector<std::int64_t> strides;  ///< in elements; empty in the document means contiguous, always filled in memory
+  std::vector<std::int64_t>
+      strides;  ///< in elements; empty in the document means contiguous, always filled in memory
   StateInit init;
-  std::string role;              ///< kv_cache, running_mean, …; may be empty
-  std::string scope = "session"; ///< session or program
-  std::string alias_of;          ///< the state whose storage this one views, or empty
-  std::uint64_t offset_bytes = 0;///< into that storage, with alias_of
+  std::string role;                ///< kv_cache, running_mean, …; may be empty
+  std::string scope = "session";   ///< session or program
+  std::string alias_of;            ///< the state whose storage this one views, or empty
+  std::uint64_t offset_bytes = 0;  ///< into that storage, with alias_of
   Extra extra;
 };
 
 struct Arg;
 
 namespace arg {
-struct Null { friend bool operator==(const Null&, const Null&) = default; };
-struct Value { std::string id; friend bool operator==(const Value&, const Value&) = default; };
-struct Weight { std::string name; friend bool operator==(const Weight&, const Weight&) = default; };
-struct State { std::string name; friend bool operator==(const State&, const State&) = default; };
-struct Complex { double real; double imag; friend bool operator==(const Complex&, const Complex&) = default; };
-struct Str { std::string text; friend bool operator==(const Str&, const Str&) = default; };
-struct Layout { std::string name; friend bool operator==(const Layout&, const Layout&) = default; };  ///< "strided"
-struct MemoryFormat { std::string name; friend bool operator==(const MemoryFormat&, const MemoryFormat&) = default; };  ///< contiguous channels_last channels_last_3d preserve
-struct Device { friend bool operator==(const Device&, const Device&) = default; };  ///< always "local": the stage's own
-struct Dim { Expr expr; friend bool operator==(const Dim&, const Dim&) = default; };  ///< a symbolic integer
-struct Graph { std::string name; friend bool operator==(const Graph&, const Graph&) = default; };
-struct List { std::vector<Arg> items; friend bool operator==(const List& a, const List& b); };
+struct Null {
+  friend bool operator==(const Null&, const Null&) = default;
+};
+struct Value {
+  std::string id;
+  friend bool operator==(const Value&, const Value&) = default;
+};
+struct Weight {
+  std::string name;
+  friend bool operator==(const Weight&, const Weight&) = default;
+};
+struct State {
+  std::string name;
+  friend bool operator==(const State&, const State&) = default;
+};
+struct Complex {
+  double real;
+  double imag;
+  friend bool operator==(const Complex&, const Complex&) = default;
+};
+struct Str {
+  std::string text;
+  friend bool operator==(const Str&, const Str&) = default;
+};
+struct Layout {
+  std::string name;
+  friend bool operator==(const Layout&, const Layout&) = default;
+};  ///< "strided"
+struct MemoryFormat {
+  std::string name;
+  friend bool operator==(const MemoryFormat&, const MemoryFormat&) = default;
+};  ///< contiguous channels_last channels_last_3d preserve
+struct Device {
+  friend bool operator==(const Device&, const Device&) = default;
+};  ///< always "local": the stage's own
+struct Dim {
+  Expr expr;
+  friend bool operator==(const Dim&, const Dim&) = default;
+};  ///< a symbolic integer
+struct Graph {
+  std::string name;
+  friend bool operator==(const Graph&, const Graph&) = default;
+};
+struct List {
+  std::vector<Arg> items;
+  friend bool operator==(const List& a, const List& b);
+};
 }  // namespace arg
 
 /// One argument of a node: null, or exactly one tagged value. std::int64_t and double are the tags `int` and `float`.
 struct Arg {
-  std::variant<arg::Null, arg::Value, arg::Weight, arg::State, std::int64_t, double, bool, arg::Complex, arg::Str, DType,
-               arg::Layout, arg::MemoryFormat, arg::Device, arg::Dim, arg::Graph, arg::List>
+  std::variant<arg::Null, arg::Value, arg::Weight, arg::State, std::int64_t, double, bool, arg::Complex,
+               arg::Str, DType, arg::Layout, arg::MemoryFormat, arg::Device, arg::Dim, arg::Graph, arg::List>
       is;
   friend bool operator==(const Arg& a, const Arg& b);
 };
 namespace arg {
-inline bool operator==(const List& a, const List& b) { return a.items == b.items; }
+inline bool operator==(const List& a, const List& b) {
+  return a.items == b.items;
+}
 }  // namespace arg
-inline bool operator==(const Arg& a, const Arg& b) { return a.is == b.is; }
+inline bool operator==(const Arg& a, const Arg& b) {
+  return a.is == b.is;
+}
 
 enum class ScalarKind : std::uint8_t { integer, floating, boolean };  ///< "int", "float", "bool"
 
 /// What flows between nodes: a tensor, or a number. A number crosses stages and the ABI as a 0-d i64, f64 or bool tensor.
 struct Value {
-  std::optional<ScalarKind> scalar;  ///< set: a number, and dtype/shape/strides say the 0-d tensor it crosses as
+  std::optional<ScalarKind>
+      scalar;  ///< set: a number, and dtype/shape/strides say the 0-d tensor it crosses as
   DType dtype = DType::f32;
   Shape shape;
-  std::vector<Expr> strides;  ///< in elements; absent in the document means contiguous, always filled in memory
-  std::string alias_of;       ///< the value (or "state:NAME", "weight:NAME") whose storage this one shares, or empty
-  std::string residency;      ///< ephemeral_activation, stateful_kv_cache, external_output, …; may be empty
+  std::vector<Expr>
+      strides;  ///< in elements; absent in the document means contiguous, always filled in memory
+  std::string
+      alias_of;  ///< the value (or "state:NAME", "weight:NAME") whose storage this one shares, or empty
+  std::string residency;  ///< ephemeral_activation, stateful_kv_cache, external_output, …; may be empty
   Extra extra;
 };
 
@@ -229,14 +272,14 @@ struct Method : Graph {
 
 struct Constraint {
   std::string id;
-  std::string kind;              ///< pin forbid colocate separate replicate phase role modality priority budget recompute
-  std::string select;            ///< selector, see run config
-  std::string device;            ///< pin, forbid, budget
-  std::string value;             ///< phase, role, modality, priority, recompute
+  std::string kind;  ///< pin forbid colocate separate replicate phase role modality priority budget recompute
+  std::string select;                  ///< selector, see run config
+  std::string device;                  ///< pin, forbid, budget
+  std::string value;                   ///< phase, role, modality, priority, recompute
   std::optional<std::uint64_t> bytes;  ///< budget
-  std::string strength = "hard"; ///< hard or soft
-  std::optional<double> weight;  ///< with soft
-  std::string origin;            ///< "run.json#/hints/0"
+  std::string strength = "hard";       ///< hard or soft
+  std::optional<double> weight;        ///< with soft
+  std::string origin;                  ///< "run.json#/hints/0"
   Extra extra;
 };
 
@@ -260,10 +303,10 @@ struct Stage {
 struct Transfer {
   std::string id;
   std::string value;
-  std::string from;  ///< stage id, or "input:NAME"
-  std::string to;    ///< stage id, or "output:NAME"
-  std::string klass = "bulk";      ///< key "class": control, bulk
-  std::uint64_t size_bytes = 0;    ///< at `assumes`
+  std::string from;              ///< stage id, or "input:NAME"
+  std::string to;                ///< stage id, or "output:NAME"
+  std::string klass = "bulk";    ///< key "class": control, bulk
+  std::uint64_t size_bytes = 0;  ///< at `assumes`
   std::optional<std::uint64_t> slack_ns;
   Extra extra;
 };
@@ -285,8 +328,8 @@ struct MethodSchedule {
 
 struct Alternative {
   std::string device;
-  std::string refused;                      ///< reason ("capacity", "kernels", "hint:h1"), or empty when merely worse
-  std::optional<std::uint64_t> makespan_ns; ///< predicted, had it been chosen
+  std::string refused;  ///< reason ("capacity", "kernels", "hint:h1"), or empty when merely worse
+  std::optional<std::uint64_t> makespan_ns;  ///< predicted, had it been chosen
   std::string detail;
   Extra extra;
 };
@@ -339,8 +382,8 @@ struct Plan {
   Table<Method> methods;
   std::vector<Constraint> constraints;
   std::optional<Schedule> schedule;
-  Table<Location> locations;        ///< outside the id
-  std::string extensions;           ///< canonical JSON object text, or empty
+  Table<Location> locations;  ///< outside the id
+  std::string extensions;     ///< canonical JSON object text, or empty
   Extra extra;
 };
 

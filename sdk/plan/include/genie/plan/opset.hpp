@@ -17,10 +17,11 @@ namespace genie::plan {
 /// One argument of an operator's schema.
 struct OpArgument {
   std::string name;
-  std::string type;              ///< torch's spelling without alias marks: "Tensor", "Tensor?[]", "int[2]", "SymInt", "ScalarType?", …
+  std::string
+      type;  ///< torch's spelling without alias marks: "Tensor", "Tensor?[]", "int[2]", "SymInt", "ScalarType?", …
   bool kwarg_only = false;
   std::optional<Arg> default_value;
-  std::string alias;             ///< alias set letter, or empty
+  std::string alias;  ///< alias set letter, or empty
   bool is_write = false;
 };
 
@@ -39,7 +40,8 @@ struct OpSchema {
   std::string shape_rule;       ///< name of the rule in this library, or empty: not checked
   std::string cost_rule;        ///< name, or empty: bytes moved only
   bool data_dependent = false;  ///< result shape (or number) depends on data
-  bool may_mutate = false;      ///< may write to or return its arguments without its schema saying so (batch_norm, dropout)
+  bool may_mutate =
+      false;  ///< may write to or return its arguments without its schema saying so (batch_norm, dropout)
 
   /// Writes to any argument.
   [[nodiscard]] bool mutates() const;
@@ -72,7 +74,8 @@ struct TypeScope {
   std::function<const Value*(std::string_view)> value;
   std::function<const Weight*(std::string_view)> weight;
   std::function<const State*(std::string_view)> state;
-  const Plan* plan = nullptr;  ///< for symbol bounds and guards; may be null: then sizes are compared by form only
+  const Plan* plan =
+      nullptr;  ///< for symbol bounds and guards; may be null: then sizes are compared by form only
 };
 
 /// Result types by the op's rule, one per result, symbolic dimensions propagated. Nothing when the op has no rule here or

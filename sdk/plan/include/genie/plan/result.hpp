@@ -15,8 +15,12 @@ template <class T>
 class [[nodiscard]] Result {
  public:
   Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-  Result(Diagnostic error) : state_(std::in_place_index<1>) { std::get<1>(state_).push_back(std::move(error)); }
-  Result(Diagnostics errors) : state_(std::in_place_index<1>, std::move(errors)) { assert(!std::get<1>(state_).empty()); }
+  Result(Diagnostic error) : state_(std::in_place_index<1>) {
+    std::get<1>(state_).push_back(std::move(error));
+  }
+  Result(Diagnostics errors) : state_(std::in_place_index<1>, std::move(errors)) {
+    assert(!std::get<1>(state_).empty());
+  }
 
   [[nodiscard]] bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }

@@ -20,8 +20,8 @@ struct Costs {
     bool measured = false;
   };
   Bindings assumes;
-  std::vector<std::string> devices;   ///< topology order
-  Table<Table<Entry>> methods;        ///< method → node id → entry
+  std::vector<std::string> devices;  ///< topology order
+  Table<Table<Entry>> methods;       ///< method → node id → entry
 };
 
 /// The analytic roofline: op_overhead + max(flops / flops_per_s, (read + written) / memory_bytes_per_s) / speed. Nodes
@@ -38,8 +38,10 @@ struct Costs {
 /// A symbol that a node's data decides travels with that node's result: a stage that only names the symbol in its
 /// arguments takes the value as one more input.
 struct StageInterface {
-  std::vector<std::string> inputs;   ///< value ids made elsewhere (other stages or the method's inputs), first use order
-  std::vector<std::string> outputs;  ///< value ids its own nodes make that another stage takes or that the method returns
+  std::vector<std::string>
+      inputs;  ///< value ids made elsewhere (other stages or the method's inputs), first use order
+  std::vector<std::string>
+      outputs;  ///< value ids its own nodes make that another stage takes or that the method returns
   std::vector<std::string> weights;  ///< names, first use order
   std::vector<std::string> states;   ///< names, first use order (read or written)
   std::vector<std::string> symbols;  ///< ids used by its dims, sorted
@@ -61,22 +63,23 @@ struct StageInterface {
 /// stage there that needs it (later ones find it there); from inputs ("input:NAME") and to outputs ("output:NAME", one for
 /// all outputs that are the same value) too. A state that the method returns goes from "state:NAME" after the last write.
 /// Weights, numbers and inputs that are outputs do not move: the caller has them.
-[[nodiscard]] std::vector<Transfer> derive_transfers(const Plan& plan, std::string_view method, const MethodSchedule& schedule,
-                                                     const Bindings& assumes);
+[[nodiscard]] std::vector<Transfer> derive_transfers(const Plan& plan, std::string_view method,
+                                                     const MethodSchedule& schedule, const Bindings& assumes);
 
 /// Joins a policy's schedule to a captured plan: checks references, adds missing transfers, fills `predicted`, slack, the
 /// topology id and `assumes`. Does not judge: validate() at V4/V5 does.
-[[nodiscard]] Result<Plan> join_schedule(const Plan& captured, Schedule schedule, const Topology& topology, const Costs& costs);
+[[nodiscard]] Result<Plan> join_schedule(const Plan& captured, Schedule schedule, const Topology& topology,
+                                         const Costs& costs);
 
 /// One thing that happened (or will) on the virtual clock.
 struct Event {
   enum class Kind : std::uint8_t { stage, transfer };
   Kind kind = Kind::stage;
-  std::string id;            ///< stage or transfer id
-  std::string place;         ///< device id, or link id ("bus:HOST" for a shared memory bus; first link of a route)
+  std::string id;     ///< stage or transfer id
+  std::string place;  ///< device id, or link id ("bus:HOST" for a shared memory bus; first link of a route)
   std::uint64_t start_ns = 0;
   std::uint64_t end_ns = 0;
-  std::uint64_t bytes = 0;   ///< of a transfer
+  std::uint64_t bytes = 0;  ///< of a transfer
 };
 
 struct Timeline {
@@ -85,7 +88,8 @@ struct Timeline {
   Table<std::uint64_t> link_bytes;     ///< link id → bytes carried
   Table<std::uint64_t> link_messages;  ///< link id → messages
   Table<std::uint64_t> link_busy_ns;   ///< link id → time with at least one message under way
-  Table<std::uint64_t> slack_ns;       ///< transfer id → how much later it could have arrived without a longer makespan
+  Table<std::uint64_t>
+      slack_ns;  ///< transfer id → how much later it could have arrived without a longer makespan
 };
 
 /// Duration of a stage on its device; the default sums its nodes' costs. The emulator passes measured times.
@@ -100,13 +104,15 @@ using StageTime = std::function<std::uint64_t(std::string_view method, const Sta
 /// leave unbound takes its maximum, else 1. Peak bytes per device: the blobs of resident weights and the states; a running
 /// stage's own values (stage_peak_bytes); what other stages or transfers still want, from its stage's end or its transfer's
 /// start to the end of the last stage or transfer that wants it. wire_bytes counts what crosses links.
-[[nodiscard]] Result<Timeline> simulate(const Plan& scheduled, std::string_view method, const Topology& topology,
-                                        const Bindings& sizes, const StageTime& stage_time);
+[[nodiscard]] Result<Timeline> simulate(const Plan& scheduled, std::string_view method,
+                                        const Topology& topology, const Bindings& sizes,
+                                        const StageTime& stage_time);
 /// With the node costs.
-[[nodiscard]] Result<Timeline> simulate(const Plan& scheduled, std::string_view method, const Topology& topology,
-                                        const Costs& costs);
+[[nodiscard]] Result<Timeline> simulate(const Plan& scheduled, std::string_view method,
+                                        const Topology& topology, const Costs& costs);
 
 /// Peak bytes a stage's own values need beside resident weights and states, by the plan's lifetimes (freed at last use).
-[[nodiscard]] std::uint64_t stage_peak_bytes(const Plan& plan, std::string_view method, const Stage& stage, const Bindings& sizes);
+[[nodiscard]] std::uint64_t stage_peak_bytes(const Plan& plan, std::string_view method, const Stage& stage,
+                                             const Bindings& sizes);
 
 }  // namespace genie::plan

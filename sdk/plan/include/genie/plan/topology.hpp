@@ -20,11 +20,11 @@ struct Device {
     std::uint64_t op_overhead_ns = 0;
   };
   std::string id;
-  std::string kind;                   ///< "cpu", "cuda", …
+  std::string kind;  ///< "cpu", "cuda", …
   std::uint64_t memory_bytes = 0;
-  double speed = 1.0;                 ///< relative factor on flops and memory rates
-  std::string host;                   ///< devices of one host share memory bus; defaults to the id
-  std::vector<std::string> kernels;   ///< ids of kernels plug-ins it offers, preferred first
+  double speed = 1.0;                ///< relative factor on flops and memory rates
+  std::string host;                  ///< devices of one host share memory bus; defaults to the id
+  std::vector<std::string> kernels;  ///< ids of kernels plug-ins it offers, preferred first
   Compute compute;
   Extra extra;
 };
@@ -34,7 +34,7 @@ struct Link {
   std::string ends[2];  ///< host or device ids
   double bandwidth_bytes_per_s = 0;
   std::uint64_t latency_ns = 0;
-  std::string shared;   ///< links naming the same resource contend; may be empty
+  std::string shared;  ///< links naming the same resource contend; may be empty
   Extra extra;
 };
 
@@ -50,7 +50,7 @@ struct Topology {
   Version version;
   std::vector<Device> devices;
   std::vector<Link> links;
-  std::string client_host;      ///< key client.host: where inputs come from and outputs go
+  std::string client_host;  ///< key client.host: where inputs come from and outputs go
   Table<KernelsInfo> kernels;
   Extra extra;
 

@@ -22,8 +22,8 @@ struct Unchecked {
 };
 
 struct Validation {
-  Diagnostics diagnostics;  ///< errors of the first level that has any, and warnings of all levels passed
-  Level reached = Level::v1;///< the highest level without errors
+  Diagnostics diagnostics;    ///< errors of the first level that has any, and warnings of all levels passed
+  Level reached = Level::v1;  ///< the highest level without errors
   Unchecked unchecked;
   [[nodiscard]] bool ok() const { return !has_errors(diagnostics); }
 };
@@ -38,10 +38,12 @@ struct InputShape {
   std::optional<double> number;  ///< a scalar input's value, where a symbol needs it
 };
 /// The error names the input, the dimension, the bound or the guard's own text, and the user's name of the symbol.
-[[nodiscard]] Result<Bindings> bind_symbols(const Plan& plan, const Method& method, const std::vector<InputShape>& inputs);
+[[nodiscard]] Result<Bindings> bind_symbols(const Plan& plan, const Method& method,
+                                            const std::vector<InputShape>& inputs);
 
 /// V4's memory check at other sizes, before a step: device → bytes needed, an error naming the symbol when it does not fit.
-[[nodiscard]] Status check_memory(const Plan& plan, const Topology& topology, std::string_view method, const Bindings& sizes);
+[[nodiscard]] Status check_memory(const Plan& plan, const Topology& topology, std::string_view method,
+                                  const Bindings& sizes);
 
 /// Selector matching (run-config): module scopes with * and **, node:, op:, role:, phase:, state:, weight:.
 struct Selection {
