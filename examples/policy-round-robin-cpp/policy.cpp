@@ -50,8 +50,7 @@ class RoundRobin : public genie::Policy {
       }
       methods[name] = {{"stages", stages}};
     }
-    const json self = {
-        {"plugin", "com.example.policy-round-robin"}, {"version", "1.0.0"}, {"objective", "fair"}};
+    const json self = {{"plugin", "com.example.policy-round-robin"}, {"version", "1.0.0"}};
     return json{{"policy", self}, {"methods", methods}, {"decisions", decisions}}.dump();
   }
 
