@@ -43,9 +43,10 @@ TEST_CASE("GE0102: every wrong member is named") {
       {without("0123456789abcdef0123", "0123456789ABCDEF0123"), "/sha256"},
       {without("{\"OMP_WAIT_POLICY\": \"PASSIVE\"}", "{\"OMP=WAIT\": \"PASSIVE\"}"), "/env"},
   };
-  for (const auto& [text, pointer] : cases) {
+  for (const auto& broken : cases) {
+    const std::string& pointer = broken.second;
     CAPTURE(pointer);
-    const auto manifest = decode_manifest(text, "x.genie.json");
+    const auto manifest = decode_manifest(broken.first, "x.genie.json");
     REQUIRE_FALSE(manifest.ok());
     CHECK(manifest.errors().front().code == "GE0102");
     CHECK(manifest.errors().front().pointer == pointer);

@@ -43,7 +43,7 @@ class Layout {
  public:
   Layout(const plan::Plan& plan, const std::string& name, const std::vector<plan::Plan>& documents,
          const std::vector<Index>& stage_devices)
-      : plan_(plan), documents_(documents), devices_(stage_devices) {
+      : documents_(documents), devices_(stage_devices) {
     const auto method = plan.methods.find(name);
     out_.name = &method->first;
     out_.method = &method->second;
@@ -239,7 +239,6 @@ class Layout {
     }
   }
 
-  const plan::Plan& plan_;
   const std::vector<plan::Plan>& documents_;
   const std::vector<Index>& devices_;
   const plan::MethodSchedule* schedule_ = nullptr;

@@ -299,7 +299,7 @@ std::vector<std::vector<std::size_t>> Chain::orders() const {
   const auto add_rotations = [&](std::vector<std::size_t> base) {
     for (std::size_t i = 0; i < base.size() && out.size() < kMaxOrders; ++i) {
       out.push_back(base);
-      std::ranges::rotate(base, base.begin() + 1);
+      std::rotate(base.begin(), base.begin() + 1, base.end());
     }
   };
   add_rotations(order);

@@ -34,7 +34,7 @@ std::vector<Index> units_of_method(const Task& task) {
   for (Index n = 0; n < task.method->count; ++n)
     units.push_back(task.unit(n));
   std::ranges::sort(units);
-  units.erase(std::ranges::unique(units).begin(), units.end());
+  units.erase(std::unique(units.begin(), units.end()), units.end());
   return units;
 }
 
@@ -108,7 +108,7 @@ Assignment earliest_finish(const Task& task, const std::vector<std::uint64_t>& m
     }
     for (auto* list : {&blobs, &states}) {
       std::ranges::sort(*list);
-      list->erase(std::ranges::unique(*list).begin(), list->end());
+      list->erase(std::unique(list->begin(), list->end()), list->end());
     }
     for (const Index b : blobs)
       bytes += has(resident.blobs[b], d) ? 0 : p.blobs[b].bytes;
