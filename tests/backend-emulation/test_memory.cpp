@@ -1,0 +1,121 @@
+// GE0610: what a device has no room for, what it holds, in words.
+#include <doctest/doctest.h>
+
+#include "budget.hpp"
+#include "plans.hpp"
+
+using namespace emulation_test;
+using genie::emulation::Budget;
+
+TEST_CASE("GE0610 names what was asked for, what is free and what is alive, the largest first") {
+  Budget budget("w0", 4096);
+  auto small = budget.take("state k0", 32);
+  auto large = budget.take("weight emb", 3000);
+  REQUIRE(small);
+  REQUIRE(large);
+  const auto refused = budget.take("value v7 of layer.0", 2000);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == GENIE_RESOURCE_EXHAUSTED);
+  CHECK(contains(refused.error().message,
+                 "device w0 has no room for value v7 of layer.0: 2.0 KiB asked, 1.1 KiB of 4.0 KiB free; "
+                 "alive: weight emb "
+                 "(3.0 KiB), state k0 (32 bytes)"));
+  CHECK(contains(refused.error().diagnostics, "GE0610"));
+  CHECK(contains(refused.error().diagnostics, "5032 bytes of memory"));  // what would be enough
+  CHECK(budget.used() == 3032);                                          // nothing was taken
+}
+
+TEST_CASE("a claim that goes makes room, and the peak remains") {
+  Budget budget("w0", 100);
+  {
+    auto claim = budget.take("a", 100);
+    CHECK(claim);
+    CHECK_FALSE(budget.take("b", 1));
+  }
+  CHECK(budget.used() == 0);
+  CHECK(budget.peak() == 100);
+  CHECK(budget.take("b", 100));
+}
+
+TEST_CASE("GE0610: weights that a device cannot hold are refused by prepare") {
+  const plan::Topology topology = cluster(48);  // the blob takes 64 bytes
+  Rig rig(topology);
+  genie_program* program = nullptr;
+  const auto failed = rig.try_prepare(placed(kModel, topology, kSplit), &program);
+  REQUIRE(failed);
+  CHECK(failed->code == GENIE_RESOURCE_EXHAUSTED);
+  CHECK(contains(
+      failed->message,
+      "device w1 has no room for weight bias: 64 bytes asked, 48 bytes of 48 bytes free; alive: nothing"));
+  CHECK(contains(failed->diagnostics, "GE0610"));
+  CHECK(rig.host.mapped() == 0);
+}
+
+TEST_CASE("GE0610: sessions share a device; the one too many is told what the others hold") {
+  const plan::Topology topology =
+      cluster(64 + 2 * 64 + 32);  // weights, two sessions' states, half of a third's
+  Rig rig(topology);
+  genie_program* program = rig.prepare(placed(kModel, topology, kSplit, {{"s0", 1}}));
+  genie_session* first = rig.open(program);
+  rig.open(program);
+  TestCall call;
+  genie_session* third = nullptr;
+  const auto failed = rig.error(rig.table->open_session(&call.raw, rig.backend, program, 0, &third));
+  REQUIRE(failed);
+  CHECK(failed->code == GENIE_RESOURCE_EXHAUSTED);
+  CHECK(contains(failed->message,
+                 "device w1 has no room for state k1: 32 bytes asked, 0 bytes of 224 bytes free"));
+  CHECK(contains(failed->message, "weight bias (64 bytes)"));
+  CHECK(contains(failed->message, "state k0 (32 bytes)"));
+  // What a closed session held is free again, once a step has passed behind it.
+  rig.close(first);
+  const auto behind = rig.submit(
+      rig.open(rig.prepare(placed(kModel, topology, {{"w0", {"n0", "n1", "n2", "n3"}}}, {{"s0", 1}}))), 0,
+      {{"x", rows(1)}}, {});
+  (void)behind->wait();
+  CHECK_FALSE(rig.error(rig.table->open_session(&call.raw, rig.backend, program, 0, &third)));
+  rig.table->close_session(rig.backend, third);
+}
+
+TEST_CASE("a step larger than a device is refused before it runs, naming the symbol") {
+  const plan::Topology topology = cluster(1024);
+  Rig rig(topology);
+  genie_session* session = rig.open(rig.prepare(placed(kModel, topology, kSplit)));
+  const auto failed = rig.submit(session, 0, {{"x", rows(64)}}, {{"y"}})->wait();
+  REQUIRE(failed);
+  CHECK(failed->code == GENIE_RESOURCE_EXHAUSTED);
+  CHECK(contains(failed->message, "batch (s0) = 64"));
+  CHECK(contains(failed->diagnostics, "GE0511"));
+  // No state was touched: the session goes on.
+  CHECK_FALSE(rig.submit(session, 1, {{"x", rows(2)}}, {{"y"}})->wait());
+  CHECK(rig.state(session, "k0") == bias(1));
+}
+
+TEST_CASE("GE0610: a step finds its room taken by kept values, says so, and runs once they are given back") {
+  const plan::Topology topology = cluster(1024);
+  Rig rig(topology);
+  genie_session* session = rig.open(rig.prepare(placed(kModel, topology, kSplit)));
+  std::vector<genie_value*> kept;
+  std::optional<genie::Error> failed;
+  for (std::uint64_t i = 0; i < 10 && !failed; ++i) {
+    auto step = rig.submit(session, i, {{"x", rows(8)}}, {{"y", GENIE_OUTPUT_KEEP}});
+    failed = step->wait();
+    if (!failed) kept.push_back(step->outputs[0].kept);
+  }
+  REQUIRE(failed);
+  REQUIRE_FALSE(kept.empty());
+  CHECK(failed->code == GENIE_RESOURCE_EXHAUSTED);
+  CHECK(contains(failed->message, "device w1 has no room for"));
+  CHECK(contains(failed->message, "value v2 of lin (256 bytes)"));
+  for (genie_value* value : kept)
+    rig.table->release_value(rig.backend, value);
+  genie_session* other = session;
+  if (auto again = rig.submit(session, 20, {{"x", rows(8)}}, {{"y"}})->wait()) {
+    REQUIRE(again->code == GENIE_DATA_LOSS);  // the refusal came after the stage that writes had begun
+    rig.close(session);
+    other = rig.open(rig.prepare(placed(kModel, topology, kSplit, {{"s0", 2}})));
+    again = rig.submit(other, 0, {{"x", rows(8)}}, {{"y"}})->wait();
+    CHECK_FALSE(again);
+  }
+  CHECK(rig.stat({"devices", "w1", "peak_bytes"}) <= 1024);
+}
