@@ -23,7 +23,9 @@ inline std::filesystem::path from_environment(const char* name) {
   return value;
 }
 inline std::filesystem::path built_plugin(const std::string& name) {
-  return from_environment("GENIE_TEST_PLUGINS") / (name + ".so");
+  const std::filesystem::path folder = from_environment("GENIE_TEST_PLUGINS");
+  const std::filesystem::path library = folder / (name + ".so");
+  return std::filesystem::exists(library) ? library : folder / "parts" / (name + ".so");
 }
 
 struct ManifestText {

@@ -210,6 +210,8 @@ genie_status* guarded(const Host& host, F&& f) noexcept {
   try {
     if (Outcome outcome = f(); !outcome) return host.status(outcome.error());
     return nullptr;
+  } catch (const Error& error) {
+    return host.status(error);
   } catch (const std::bad_alloc&) {
     return host.status({GENIE_RESOURCE_EXHAUSTED, "out of memory"});
   } catch (const std::exception& e) {
