@@ -60,14 +60,16 @@ static const struct {
 static const genie_policy_v1 table = {sizeof table, create, destroy, schedule};
 #endif
 
-static const void* get_interface(genie_str id) {
+/* The only interface id that this variant answers. */
 #ifdef VARIANT_NO_INTERFACE
-  (void)id;
-  return NULL;
+#define OFFERED "test.interface-nobody-asks-for/v1"
 #else
-  const genie_str known = text(GENIE_POLICY_V1);
-  return id.size == known.size && memcmp(id.data, known.data, id.size) == 0 ? &table : NULL;
+#define OFFERED GENIE_POLICY_V1
 #endif
+
+static const void* get_interface(genie_str id) {
+  const genie_str known = text(OFFERED);
+  return id.size == known.size && memcmp(id.data, known.data, id.size) == 0 ? &table : NULL;
 }
 
 #ifdef VARIANT_MISSING_SYMBOL
