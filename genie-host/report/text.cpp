@@ -27,12 +27,12 @@ std::string file_name(const std::string& path) {
   return std::filesystem::path(path).filename().string();
 }
 
-/// A path as one would type it here.
+/// A path as one would type it here: the shorter of its two spellings.
 std::string nearby_path(const std::string& path) {
   std::error_code ignored;
   const std::string nearby =
       std::filesystem::path(path).lexically_proximate(std::filesystem::current_path(ignored)).string();
-  return nearby.starts_with("../../..") ? path : nearby;
+  return nearby.empty() || nearby.size() > path.size() ? path : nearby;
 }
 
 /// The first digits of a digest, enough to recognise it.
