@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 namespace genie::config {
 
 using plan::json::Kind;
@@ -89,6 +91,18 @@ std::optional<std::string> read_text(Findings& findings, View view) {
 }
 
 std::optional<std::int64_t> read_integer(Findings& findings, View view, IntegerRange range) {
+  constexpr double kLargestExact = 9007199254740991;  // 2^53 - 1
+  if (view.is(Kind::real) && view.real() == std::floor(view.real())) {
+    if (std::abs(view.real()) > kLargestExact)
+      findings.report(
+          "GE0304", view.pointer(),
+          fmt::format("the integer {} is beyond 2^53, where readers of JSON lose digits", shown(view)),
+          "write a smaller integer");
+    else
+      findings.report("GE0309", view.pointer(), "an integer is written with a fraction or an exponent",
+                      fmt::format("write {}", shown(view)));
+    return std::nullopt;
+  }
   if (!expect_kind(findings, view, Kind::integer)) return std::nullopt;
   const std::int64_t value = view.integer();
   if (value >= range.min && value <= range.max) return value;

@@ -143,6 +143,15 @@ TEST_CASE("GE0010 an unknown key suggests the nearest known one") {
         "   = help: known here: `file` or `only`\n");
 }
 
+TEST_CASE("GE0309 GE0304 an integer is written in digits, and below 2^53") {
+  CHECK(complaints(R"({"run": {"repeat": 2.0}})") ==
+        "error[GE0309]: an integer is written with a fraction or an exponent\n"
+        "  --> run.json at /run/repeat\n"
+        "   = help: write 2\n");
+  CHECK(codes(R"({"run": {"seed": 1e300}})") == "GE0304 /run/seed\n");
+  CHECK(codes(R"({"run": {"seed": 1.5}})") == "GE0012 /run/seed\n");
+}
+
 TEST_CASE("GE0012 a value of the wrong kind is shown") {
   CHECK(complaints(R"({"run": {"repeat": "twice"}})") ==
         "error[GE0012]: expected an integer, found a string: \"twice\"\n"
