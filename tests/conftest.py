@@ -1,13 +1,14 @@
-"""Shared by all pytest suites: where the build and the corpus are, and the marks."""
+"""Shared by all pytest suites: the build, the host and the corpora, the marks, and the figures shown at the end."""
 
 import os
 import pathlib
+import subprocess
 import sys
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "python"))
+sys.path[:0] = [str(ROOT / "python"), str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "corpus")]
 
 
 def pytest_configure(config):
@@ -25,3 +26,41 @@ def root():
 def build():
     """The build folder under test: GENIE_BUILD, else build/."""
     return pathlib.Path(os.environ.get("GENIE_BUILD", ROOT / "build")).resolve()
+
+
+@pytest.fixture(scope="session")
+def host(build):
+    import harness
+
+    built = harness.Host(build)
+    if not built.binary.exists():
+        pytest.fail(f"{built.binary} is not built; run scripts/test, or set GENIE_BUILD to a build folder")
+    return built
+
+
+def corpus_folder(build, name, *options):
+    """A corpus folder of the build, written first if it is missing or out of date."""
+    import harness
+
+    folder = build / name
+    subprocess.run([sys.executable, str(ROOT / "tests/corpus/make.py"), str(folder), *options], check=True)
+    return harness.Corpus(folder)
+
+
+@pytest.fixture(scope="session")
+def corpus(build):
+    return corpus_folder(build, "corpus")
+
+
+@pytest.fixture(scope="session")
+def families(build):
+    """The corpus of model families."""
+    return corpus_folder(build, "corpus-families", "--families")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Shows what tests have recorded as their summary: figures that a reader of the log looks for."""
+    lines = [value for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+             if report.when == "call" for name, value in report.user_properties if name == "summary"]
+    for line in lines:
+        terminalreporter.write_line(line)

@@ -9,6 +9,7 @@ import pytest
 import genie.export
 
 SCHEMAS = {"genie.run": "run-config", "genie.topology": "topology", "genie.plan": "execution-plan"}
+JUDGES = {"genie.run": "run", "genie.topology": "topology", "genie.plan": "plan"}
 
 
 def load(path):
@@ -39,7 +40,7 @@ def examples(root):
     return [path for path in sorted((root / "examples").rglob("*.json")) if "out" not in path.parts]
 
 
-def test_examples_follow_their_schemas(root):
+def test_examples_follow_their_schemas(root, judge):
     checked = 0
     for path in examples(root):
         document = load(path)
@@ -47,6 +48,7 @@ def test_examples_follow_their_schemas(root):
             errors = [f"{path.name} {error.instance_path}: {error.message}"
                       for error in validator(schema_of(root, document["schema"])).iter_errors(document)]
             assert not errors, "\n".join(errors)
+            assert judge(JUDGES[document["schema"]], [json.dumps(document)]) == ["ok"], path.name
             checked += 1
     assert checked >= 2
 
