@@ -21,22 +21,23 @@ struct HintKind {
   std::string_view name;
   bool needs_device;
   bool needs_bytes;
+  bool needs_select;
   std::string_view value_help;  ///< empty: takes no value
 };
 
 constexpr std::string_view kOpenValue = "the value to use in place of the inferred one";
 constexpr std::array kHintKinds = {
-    HintKind{"pin", true, false, ""},
-    HintKind{"forbid", true, false, ""},
-    HintKind{"colocate", false, false, ""},
-    HintKind{"separate", false, false, ""},
-    HintKind{"replicate", true, false, ""},
-    HintKind{"phase", false, false, kOpenValue},
-    HintKind{"role", false, false, kOpenValue},
-    HintKind{"modality", false, false, kOpenValue},
-    HintKind{"priority", false, false, "a transfer class"},
-    HintKind{"budget", true, true, ""},
-    HintKind{"recompute", false, false, "`allow` or `never`"},
+    HintKind{"pin", true, false, true, ""},
+    HintKind{"forbid", true, false, true, ""},
+    HintKind{"colocate", false, false, true, ""},
+    HintKind{"separate", false, false, true, ""},
+    HintKind{"replicate", true, false, true, ""},
+    HintKind{"phase", false, false, true, kOpenValue},
+    HintKind{"role", false, false, true, kOpenValue},
+    HintKind{"modality", false, false, true, kOpenValue},
+    HintKind{"priority", false, false, true, "a transfer class"},
+    HintKind{"budget", true, true, false, ""},
+    HintKind{"recompute", false, false, true, "`allow` or `never`"},
 };
 
 /// One line for the several keys that a kind of hint has or has not.
@@ -167,6 +168,10 @@ void decode_hint_kind(Context& context, const ObjectReader& reader, plan::Constr
   check_presence(context, reader, known.name, "bytes", known.needs_bytes,
                  "the bytes it may use on the device");
   check_presence(context, reader, known.name, "value", !known.value_help.empty(), known.value_help);
+  if (known.needs_select)
+    (void)reader.required(
+        "select",
+        "what it is about: a module path with `*` and `**`, or op:, role:, phase:, weight:, state:, node:");
   if (const auto value = reader.member("value"); value && known.name == "recompute") {
     constexpr std::array<std::string_view, 2> kWords = {"allow", "never"};
     (void)read_word(context.findings, *value, kWords);
@@ -181,10 +186,7 @@ plan::Constraint decode_hint(Context& context, View view, std::size_t number) {
   hint.origin = fmt::format("{}#{}", context.file, view.pointer());
   reader.text("id", hint.id);
   decode_hint_kind(context, reader, hint);
-  if (reader.required(
-          "select",
-          "what it is about: a module path with `*` and `**`, or op:, role:, phase:, weight:, state:, node:"))
-    reader.text("select", hint.select);
+  reader.text("select", hint.select);
   reader.text("device", hint.device);
   if (hint.kind != "recompute") reader.text("value", hint.value);
   if (const auto value = reader.member("value"); value && hint.kind == "recompute" && value->is(Kind::string))

@@ -303,6 +303,8 @@ class Text {
       const std::string head = subject(*decision);
       std::string reason = decision->because;
       if (!decision->detail.empty()) reason += (reason.empty() ? "" : ": ") + decision->detail;
+      if (const std::string modules = modules_of(*decision); !modules.empty())
+        reason = modules + " · " + reason;
       std::string begin =
           kIndent.data() + paint(Paint::cyan, head) + std::string(widest - columns(head) + 2, ' ');
       for (const std::string& line : wrapped(reason, style_.width - indent)) {
@@ -316,6 +318,16 @@ class Text {
           paint(Paint::dim, fmt::format("and {} more: genie-host plan show {} --decisions",
                                         counted(schedule_->decisions.size() - shown.size(), "decision"),
                                         written_plan("plan.json"))));
+  }
+
+  /// The modules of the stage that a decision is about; empty when it is about something else.
+  [[nodiscard]] std::string modules_of(const plan::Decision& decision) const {
+    for (const auto& [name, method] : schedule_->methods)
+      for (const plan::Stage& stage : method.stages)
+        if (stage.id == decision.subject)
+          if (const auto graph = report_.plan->methods.find(name); graph != report_.plan->methods.end())
+            return Scopes(graph->second).describe(stage.nodes);
+    return {};
   }
 
   static std::string subject(const plan::Decision& decision) {

@@ -122,8 +122,8 @@ what it cost
   wall: load 1.00 µs, capture 2.00 ms, check 3.00 ms, schedule 4.00 ms, prepare 5.00 ms, run 12.0 ms
 
 why
-  s0 on w0  makespan: 1 node
-  s1 on w1  memory: w0 has no room
+  s0 on w0  first · makespan: 1 node
+  s1 on w1  second · memory: w0 has no room
 
 how to change it
   pin a module    --set '/hints/-={"kind":"pin","select":"net.first.**","device":"w1"}'

@@ -215,6 +215,29 @@ TEST_CASE("GE0507: stages that wait for each other never start") {
   CHECK(t.errors().front().message == "stage sc on w0 never starts: it waits for stages that wait for it");
 }
 
+TEST_CASE("GE0507: a state's new content that is made behind the state's last user is named") {
+  Sketch s;
+  s.device("w0").device("w1").link("l", "w0", "w1", 1e9);
+  State state;
+  state.dtype = DType::u8;
+  state.shape = {8};
+  state.strides = {1};
+  s.plan.states["k0"] = state;
+  s.node("a", {}, "w0", 1, 8).node("b", {"a"}, "w1", 1, 8).output("b");
+  s.method().nodes[0].args.push_back({arg::State{"k0"}});
+  s.method().writes.push_back({"k0", "b", false, {}});
+  s.plan.schedule->residence.states["k0"] = "w0";
+  const Result<Timeline> t = s.run();
+  REQUIRE_FALSE(t.ok());
+  CHECK(t.errors().front().code == "GE0507");
+  CHECK(t.errors().front().message ==
+        "stage sa on w0 never starts: as the last user of state k0 there it must store its new content b, "
+        "which is made "
+        "by a stage that waits for it");
+  CHECK(t.errors().front().help ==
+        "place the node that makes b on w0, where the state lives, in this stage or a later one");
+}
+
 TEST_CASE("GE0510: a transfer needs a way") {
   Sketch s;
   s.device("w0").device("w1");

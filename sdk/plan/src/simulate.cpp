@@ -264,14 +264,36 @@ class Simulator {
 
   Diagnostics stuck() const {
     Diagnostics out;
-    for (const auto& [device, queue] : queues_)
-      if (!queue.empty())
-        out.push_back(
-            problem("GE0507",
-                    "stage " + placement_.schedule().stages[queue.front()].id + " on " + device +
-                        " never starts: it waits for stages that wait for it",
-                    "order the stages of each device so that what a stage needs is computed before it"));
+    for (const auto& [device, queue] : queues_) {
+      if (queue.empty()) continue;
+      const std::string id = placement_.schedule().stages[queue.front()].id;
+      const StateWrite* write = awaited_write(queue.front());
+      out.push_back(
+          write == nullptr
+              ? problem("GE0507",
+                        "stage " + id + " on " + std::string(device) +
+                            " never starts: it waits for stages that wait for it",
+                        "order the stages of each device so that what a stage needs is computed before it")
+              : problem("GE0507",
+                        "stage " + id + " on " + std::string(device) +
+                            " never starts: as the last user of state " + write->state +
+                            " there it must store its new content " + write->value +
+                            ", which is made by a stage that waits for it",
+                        "place the node that makes " + write->value + " on " + std::string(device) +
+                            ", where the state lives, in this stage or a later one"));
+    }
     return out;
+  }
+
+  /// The state write for whose value this stage waits.
+  const StateWrite* awaited_write(std::uint32_t stage) const {
+    for (const StateWrite* write : placement_.stages()[stage].writes) {
+      const std::uint32_t value = placement_.index().value(write->value);
+      const std::uint32_t maker = value == kNone ? kNone : placement_.maker(value);
+      if (maker != kNone && maker != stage && stages_[maker].end_ns == 0 && !stages_[maker].running)
+        return write;
+    }
+    return nullptr;
   }
 
   /// How much later each transfer could have arrived, everything else lasting as long as it did.
