@@ -234,6 +234,11 @@ class Summarizer {
 
 }  // namespace
 
+std::string headline(const plan::Decision& decision) {
+  return decision.chose.empty() ? decision.subject
+                                : fmt::format("{} on {}", decision.subject, decision.chose);
+}
+
 plan::Result<PlanSummary> summarize(const plan::Plan& plan, const PlanView& view) {
   return Summarizer(plan, view).summarize();
 }

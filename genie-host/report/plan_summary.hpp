@@ -77,6 +77,9 @@ struct PlanSummary {
   std::vector<NodeSummary> nodes;  ///< those that were asked for
 };
 
+/// "s0 on w0"; only "h1" where there was nothing to choose.
+[[nodiscard]] std::string headline(const plan::Decision& decision);
+
 [[nodiscard]] plan::Result<PlanSummary> summarize(const plan::Plan& plan, const PlanView& view);
 
 }  // namespace genie::report

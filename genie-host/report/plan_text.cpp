@@ -242,7 +242,7 @@ class PlanText {
         view_.decisions || view_.limit == 0 ? all.size() : std::min(all.size(), kShownDecisions);
     for (std::size_t i = 0; i < count; ++i) {
       const plan::Decision& decision = all[i];
-      const std::string head = fmt::format("{} on {}", decision.subject, decision.chose);
+      const std::string head = headline(decision);
       std::string reason = decision.because;
       if (!decision.detail.empty()) reason += (reason.empty() ? "" : ": ") + decision.detail;
       if (!decision.honours.empty())

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "genie/plan/json.hpp"
+#include "plan_summary.hpp"
 #include "scopes.hpp"
 #include "stage_weights.hpp"
 
@@ -297,10 +298,10 @@ class Text {
     const std::vector<const plan::Decision*> shown = telling_decisions();
     std::size_t widest = 0;
     for (const plan::Decision* decision : shown)
-      widest = std::max(widest, columns(subject(*decision)));
+      widest = std::max(widest, columns(headline(*decision)));
     const std::size_t indent = kIndent.size() + widest + 2;
     for (const plan::Decision* decision : shown) {
-      const std::string head = subject(*decision);
+      const std::string head = headline(*decision);
       std::string reason = decision->because;
       if (!decision->detail.empty()) reason += (reason.empty() ? "" : ": ") + decision->detail;
       if (const std::string modules = modules_of(*decision); !modules.empty())
@@ -328,10 +329,6 @@ class Text {
           if (const auto graph = report_.plan->methods.find(name); graph != report_.plan->methods.end())
             return Scopes(graph->second).describe(stage.nodes);
     return {};
-  }
-
-  static std::string subject(const plan::Decision& decision) {
-    return fmt::format("{} on {}", decision.subject, decision.chose);
   }
 
   void warnings() {

@@ -152,7 +152,9 @@ struct Drawn {
   [[nodiscard]] plan::Plan placed() const {
     auto made = schedule();
     REQUIRE_MESSAGE(made.ok(), (made.ok() ? "" : plan::to_text(made.errors().front())));
-    auto joined = plan::join_schedule(plan, *made, topology, costs);
+    auto answer = plan::decode_schedule(plan::encode_schedule(*made));  // what the host gets to see
+    REQUIRE_MESSAGE(answer.ok(), (answer.ok() ? "" : plan::to_text(answer.errors().front())));
+    auto joined = plan::join_schedule(plan, *answer, topology, costs);
     REQUIRE_MESSAGE(joined.ok(), (joined.ok() ? "" : plan::to_text(joined.errors().front())));
     const plan::Validation judged = plan::validate(*joined, {plan::Level::v5, &topology, &hints});
     for (const plan::Diagnostic& d : judged.diagnostics)

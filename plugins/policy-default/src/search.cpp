@@ -9,6 +9,8 @@ namespace {
 
 /// Nodes looked at by all estimates of one local search: bounds its work, not its time, so that results are reproducible.
 constexpr std::uint64_t kImproveWork = 3'000'000;
+/// How often chains are made anew for less memory.
+constexpr int kTighterRounds = 6;
 /// What a value sent to another device must save at least, as a share of the time, up to a limit for all together: simple
 /// placements are worth something to whoever reads them, and a message costs more than the model knows.
 constexpr double kCrossingWorth = 0.01;
@@ -284,6 +286,37 @@ void add_chains(const Task& task, std::vector<Assignment>& candidates, bool thor
   }
 }
 
+/// The assignments with their scores, best first.
+std::vector<Candidate> judged(const Task& task, Estimator& estimator, std::vector<Assignment> assignments) {
+  std::vector<Candidate> candidates;
+  for (Assignment& assignment : assignments) {
+    const Score s = judge(task, estimator, assignment);
+    candidates.push_back({std::move(assignment), s});
+  }
+  std::ranges::stable_sort(candidates, {}, &Candidate::score);
+  return candidates;
+}
+
+/// A chain fills devices to the brim by its own count, which leaves out what a device holds while values travel. Where that is
+/// too much, chains are made anew for less memory: by the excess, then by twice as much, and so on.
+void add_tighter_chains(const Task& task, Estimator& estimator, bool thorough,
+                        std::vector<Candidate>& candidates) {
+  Task tighter = task;
+  for (int round = 0; round < kTighterRounds && !candidates.front().score.feasible(); ++round) {
+    const Estimate& estimate =
+        estimator.of_stages(form_stages(*task.problem, *task.method, candidates.front().assignment, false));
+    for (std::size_t d = 0; d < task.memory.size(); ++d)
+      if (estimate.needs(d) > task.memory[d])
+        tighter.memory[d] -= std::min(tighter.memory[d], (estimate.needs(d) - task.memory[d]) << round);
+    std::vector<Assignment> assignments;
+    add_chains(tighter, assignments, thorough);
+    if (assignments.empty()) return;
+    for (Candidate& candidate : judged(task, estimator, std::move(assignments)))
+      candidates.push_back(std::move(candidate));
+    std::ranges::stable_sort(candidates, {}, &Candidate::score);
+  }
+}
+
 }  // namespace
 
 Score score(const Task& task, const Estimate& estimate) {
@@ -337,12 +370,9 @@ std::optional<Candidate> search(const Task& task, bool thorough) {
           memory[d] -= std::min(memory[d], estimate.needs(d) - task.memory[d]);
     }
   }
-  std::vector<Candidate> candidates;
-  for (Assignment& assignment : assignments) {
-    const Score s = judge(task, estimator, assignment);
-    candidates.push_back({std::move(assignment), s});
-  }
-  std::ranges::stable_sort(candidates, {}, &Candidate::score);
+  std::vector<Candidate> candidates = judged(task, estimator, std::move(assignments));
+  if (p.device_count > 1 && !candidates.front().score.feasible())
+    add_tighter_chains(task, estimator, thorough, candidates);
   Candidate best = candidates.front();
   if (!thorough) return best;
   // Two starting points: the best, and the best of another kind, for the case that the best is a dead end.

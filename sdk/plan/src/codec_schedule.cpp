@@ -213,7 +213,7 @@ Decision read_decision(Problems& problems, const View& view) {
   const Fields fields(problems, view, kDecisionKeys);
   Decision decision;
   if (const View* subject = fields.need("subject")) decision.subject = read_id(problems, *subject);
-  if (const View* chose = fields.need("chose")) decision.chose = read_id(problems, *chose);
+  if (const View* chose = fields.find("chose")) decision.chose = read_id(problems, *chose);
   decision.because = text_or_empty(fields, "because");
   decision.detail = text_or_empty(fields, "detail");
   if (const View* alternatives = fields.find("alternatives"))
@@ -233,7 +233,7 @@ void write_decision(json::Writer& writer, const Decision& decision) {
     writer.end_array();
   }
   object.text_unless_empty("because", decision.because);
-  object.key("chose").value(decision.chose);
+  object.text_unless_empty("chose", decision.chose);
   object.text_unless_empty("detail", decision.detail);
   if (!decision.honours.empty()) write_ids(object.key("honours"), decision.honours);
   object.key("subject").value(decision.subject);

@@ -336,7 +336,7 @@ struct Alternative {
 
 struct Decision {
   std::string subject;  ///< stage, weight or state id
-  std::string chose;    ///< device
+  std::string chose;    ///< device; empty where there was none to choose
   std::string because;  ///< memory, makespan, colocation, hint, …
   std::string detail;   ///< one sentence with the numbers
   std::vector<Alternative> alternatives;
