@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "genie/plan/codec.hpp"
+#include "kept_for_ever.hpp"
 #include "plugin_folder.hpp"
 #include "runtime/engine.hpp"
 #include "services/status.hpp"
@@ -413,6 +414,7 @@ TEST_CASE(
   run.options.log = {GENIE_LOG_ERROR, [&](const services::LogLine& line) { lines.emplace_back(line.text); }};
   run.backend_fault("never");
   {
+    const test::KeptForEver engine_and_job;
     Engine engine = run.loaded();
     auto session = engine.open_session(0);
     // Lent for ever: the plug-in may write there at any time.
