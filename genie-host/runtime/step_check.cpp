@@ -1,10 +1,12 @@
 #include "runtime/step_check.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "genie/plan/dtype.hpp"
 #include "genie/plan/json.hpp"
+#include "genie/plan/optional_members.hpp"
 
 namespace genie::runtime {
 namespace {
@@ -78,6 +80,38 @@ Status check_tensor(const std::string& method, const std::string& name, const ge
   return Unit{};
 }
 
+/// An input that the export fixed takes that number alone: the graph has it inside. Equal bits; any NaN is NaN.
+Status check_constant(const std::string& method, const plan::Port& port, const genie_tensor_view& view) {
+  const auto fixed = plan::constant(port);
+  if (!fixed || view.rank != 0 || view.data == nullptr) return Unit{};
+  const auto* at = static_cast<const char*>(view.data) + view.byte_offset;
+  const auto differs = [&](auto wanted, const auto& text) -> Status {
+    auto given = wanted;
+    std::memcpy(&given, at, sizeof given);
+    if (std::memcmp(&given, &wanted, sizeof given) == 0 || (given != given && wanted != wanted))
+      return Unit{};
+    return wrong(
+        "GE0664",
+        "input '" + port.name + "' of '" + method + "' was fixed at " + text(wanted) +
+            " when the model was exported, and is given as " + text(given),
+        "leave the input out, or export the model with that number (or with the number as a tensor)");
+  };
+  if (const auto* whole = std::get_if<std::int64_t>(&fixed->is))
+    return differs(*whole, [](std::int64_t n) { return std::to_string(n); });
+  if (const auto* real = std::get_if<double>(&fixed->is))
+    return differs(*real, [](double n) {
+      plan::json::Writer writer;
+      if (std::isfinite(n))
+        writer.value(n);
+      else
+        writer.value(std::isnan(n) ? "NaN" : n > 0 ? "Infinity" : "-Infinity");
+      return writer.take();
+    });
+  if (const auto* flag = std::get_if<bool>(&fixed->is))
+    return differs(*flag, [](bool b) { return std::string(b ? "true" : "false"); });
+  return Unit{};
+}
+
 }  // namespace
 
 std::optional<std::vector<plan::InputShape>> complete_shapes(const plan::Method& method,
@@ -136,6 +170,8 @@ Result<plan::Bindings> check_step(const plan::Plan& plan, const plan::Topology& 
     plan::InputShape shape{input.name, {}, std::nullopt};
     if (input.tensor) {
       if (auto fits = check_tensor(request.method, input.name, *input.tensor, *value); !fits)
+        return std::move(fits).failure();
+      if (auto fits = check_constant(request.method, *port, *input.tensor); !fits)
         return std::move(fits).failure();
       shape.shape.assign(input.tensor->shape, input.tensor->shape + input.tensor->rank);
       if (value->scalar) shape.number = number(*input.tensor);

@@ -21,8 +21,8 @@ struct KnownShape {
   std::optional<std::vector<std::int64_t>> kept_shape;
 };
 
-/// GE0651 unknown method, GE0652 unknown or missing input, GE0654 wrong element type or device, GE0655 unknown output; bounds,
-/// guards and memory by the plan library. All of Category::config but memory, which is Category::execution. The bindings are
+/// GE0651 unknown method, GE0652 unknown or missing input, GE0654 wrong element type or device, GE0655 unknown output,
+/// GE0664 another number than the one that the export fixed; bounds, guards and memory by the plan library. All of Category::config but memory, which is Category::execution. The bindings are
 /// as complete as the inputs allow.
 [[nodiscard]] Result<plan::Bindings> check_step(const plan::Plan& plan, const plan::Topology& topology,
                                                 const StepRequest& request,

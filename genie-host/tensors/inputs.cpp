@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cstring>
+#include <type_traits>
+
 #include "element.hpp"
 #include "genie/plan/json.hpp"
+#include "genie/plan/optional_members.hpp"
 #include "literal.hpp"
 #include "npy.hpp"
 #include "random.hpp"
@@ -80,9 +84,16 @@ class Loader {
     plan::Result<Tensor> tensor = Diagnostic{};
     if (!inputs_.file.empty()) {
       tensor = files_.tensor(inputs_.file, port.name, port.name);
+      // A number that the export fixed need not be in the file.
+      if (!tensor && is_absent(tensor.errors()))
+        if (auto recorded = constant_tensor(port, *type)) tensor = std::move(*recorded);
     } else {
       const auto input = inputs_.by_name.find(port.name);
       if (input == inputs_.by_name.end()) {
+        if (auto recorded = constant_tensor(port, *type)) {
+          result_.tensors.emplace(port.name, std::move(*recorded));
+          return;
+        }
         Diagnostic missing = problem(
             "GE0711",
             fmt::format("the method's input `{}`, {}, is given no value", port.name,
@@ -108,6 +119,27 @@ class Loader {
     } else {
       result_.tensors.emplace(port.name, std::move(*tensor));
     }
+  }
+
+  static bool is_absent(const Diagnostics& errors) {
+    return errors.size() == 1 && errors.front().code == "GE0704";
+  }
+
+  /// The number that the input was fixed at when the model was exported.
+  static std::optional<Tensor> constant_tensor(const plan::Port& port, const plan::Value& type) {
+    const auto number = plan::constant(port);
+    if (!number) return std::nullopt;
+    auto tensor = Tensor::make(type.dtype, {}, [&](std::span<std::byte> bytes) {
+      std::visit(
+          [&](const auto& value) {
+            using T = std::decay_t<decltype(value)>;
+            if constexpr (std::is_arithmetic_v<T>)
+              if (bytes.size() == sizeof value) std::memcpy(bytes.data(), &value, sizeof value);
+          },
+          number->is);
+    });
+    if (!tensor) return std::nullopt;
+    return std::move(*tensor);
   }
 
   plan::Result<Tensor> make(const config::Input& input, const std::string& name, const plan::Value& type) {

@@ -270,7 +270,7 @@ TEST_CASE("the seed of a run is torch.manual_seed's, and a run leaves no trace i
   document.outputs = R"({"name": "y", "value": "y"})";
   document.values = R"("y": {"dtype": "f32", "shape": [3]})";
   document.nodes =
-      R"({"id": "n0", "op": "aten.rand.default", "args": [{"list": [{"int": 3}]}], "results": ["y"], "effects": "rng"})";
+      R"({"id": "n0", "op": "aten.rand.default", "args": [{"list": [{"int": 3}]}], "results": ["y"], "effects": "rng", "rng_stream": 0})";
   const auto stage = device.compile(document.text());
   RunOptions options;
   options.seed = 7;
@@ -283,4 +283,37 @@ TEST_CASE("the seed of a run is torch.manual_seed's, and a run leaves no trace i
   // torch.manual_seed(7); torch.rand(3)
   CHECK(elements<float>(first[0].tensor->view) ==
         std::vector<float>{0.5349225401878357f, 0.19880318641662598f, 0.6592116951942444f});
+}
+
+TEST_CASE(
+    "a node that draws gives the same numbers alone and beside others, and another sequence other numbers") {
+  const TestHost host;
+  const OpenDevice device(host, plugin());
+  const auto draw = [](const std::string& id, const std::string& stream) {
+    return R"({"id": ")" + id +
+           R"(", "op": "aten.rand.default", "args": [{"list": [{"int": 3}]}], "results": [")" + id +
+           R"("], "effects": "rng")" + (stream.empty() ? "" : R"(, "rng_stream": )" + stream) + "}";
+  };
+  const auto numbers = [&](const std::string& nodes, const std::string& id, std::uint64_t seed) {
+    Document document;
+    document.outputs = R"({"name": "y", "value": ")" + id + R"("})";
+    document.nodes = nodes;
+    for (const std::string name : {"a", "b"})
+      if (nodes.find("\"id\": \"" + name) != std::string::npos)
+        document.values +=
+            (document.values.empty() ? "" : ", ") + ("\"" + name) + R"(": {"dtype": "f32", "shape": [3]})";
+    const auto stage = device.compile(document.text());
+    RunOptions options;
+    options.seed = seed;
+    return elements<float>(run(device, stage.get(), {}, 1, options)[0].tensor->view);
+  };
+  const std::string a = draw("a", "1");
+  const std::string b = draw("b", "2");
+  CHECK(numbers(a + ", " + b, "b", 7) == numbers(b, "b", 7));
+  CHECK(numbers(b + ", " + a, "a", 7) == numbers(a, "a", 7));
+  CHECK(numbers(a, "a", 7) != numbers(b, "b", 7));
+  CHECK(numbers(a, "a", 7) != numbers(a, "a", 8));
+  // Without a number, the node's id tells the sequence.
+  CHECK(numbers(draw("a", ""), "a", 7) == numbers(draw("a", "") + ", " + draw("b", ""), "a", 7));
+  CHECK(numbers(draw("a", ""), "a", 7) != numbers(draw("b", ""), "b", 7));
 }

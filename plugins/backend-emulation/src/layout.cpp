@@ -193,8 +193,6 @@ class Layout {
                    return id.starts_with("state:") || (v != kNone && in_state(v));
                  });
         });
-    compiled.random =
-        std::ranges::any_of(document.nodes, [](const plan::Node& n) { return n.effects == "rng"; });
     out_.stages.push_back(std::move(compiled));
   }
 

@@ -69,7 +69,6 @@ struct CompiledStage {
   std::vector<std::string> symbols;  ///< in the document's order
   std::vector<Index> frees;          ///< slots nobody reads once it is done
   bool writes_state = false;
-  bool random = false;  ///< has random operators
 };
 
 /// What depends on a step's sizes; computed once per set of sizes.

@@ -36,7 +36,6 @@ class Session {
   void lose(std::uint64_t step, std::string_view method, const genie::Error& why);
 
   std::atomic<std::uint64_t> under_way{0};  ///< steps accepted and not yet signalled
-  std::uint64_t rng_stages = 0;             ///< stages with random operators run so far; the worker's
 
  private:
   Session(std::shared_ptr<Program> program, std::uint64_t seed) : program_(std::move(program)), seed_(seed) {}

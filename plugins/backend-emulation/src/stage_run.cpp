@@ -7,11 +7,12 @@ namespace genie::emulation {
 
 namespace {
 
-/// One random sequence per session: its seed for the first stage that draws, then well-mixed ones (SplitMix64, Steele et al.,
-/// "Fast splittable pseudorandom number generators", 2014).
-std::uint64_t seed_for(std::uint64_t seed, std::uint64_t draw) {
-  if (draw == 0) return seed;
-  std::uint64_t z = seed + draw * 0x9e3779b97f4a7c15u;
+/// The seed of a step: the session's for the first one, then well-mixed ones (SplitMix64, Steele et al., "Fast splittable
+/// pseudorandom number generators", 2014). All stages of a step have it, so placement decides nothing; the kernels give every
+/// node that draws a sequence of its own.
+std::uint64_t step_seed(std::uint64_t seed, std::uint64_t step) {
+  if (step == 0) return seed;
+  std::uint64_t z = seed + step * 0x9e3779b97f4a7c15u;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
   return z ^ (z >> 31);
@@ -106,7 +107,7 @@ genie::Outcome StageRun::execute() {
   args.state_count = states.size();
   args.dims = dims.data();
   args.dim_count = dims.size();
-  args.seed = stage.random ? seed_for(session.seed(), session.rng_stages++) : session.seed();
+  args.seed = step_seed(session.seed(), step);
   args.outputs = results.data();
   args.output_count = results.size();
   args.place = &StageRun::place;

@@ -24,6 +24,7 @@ struct StageRun {
   plan::Bindings& sizes;          ///< known so far; what the stage's data decides is added
   const plan::Bindings& planned;  ///< every symbol bound, as far as planning goes
   Budget& room;
+  std::uint64_t step = 0;     ///< its number in the session, from 0
   std::uint64_t claimed = 0;  ///< bytes taken from the budget for what the stage computes
   Counters& counters;
 

@@ -296,6 +296,7 @@ class Step {
                  .sizes = bound_,
                  .planned = sized_->sizes,
                  .room = device.budget(),
+                 .step = step_.index,
                  .claimed = sized_->stage_peak[stage.number],
                  .counters = *c_.counters};
     if (imagined()) {

@@ -8,7 +8,9 @@
 #include "exchange.hpp"
 #include "failure.hpp"
 #include "genie/plan/index.hpp"
+#include "genie/plan/optional_members.hpp"
 #include "operators.hpp"
+#include "random.hpp"
 
 namespace genie::kernels_aten {
 
@@ -127,7 +129,10 @@ void BlockCompiler::operator_node(Frame& frame, const plan::Node& node, const c1
   if (!why.empty())
     fail(place, code::kArgument, node.op + ": " + why, "The operator is " + c10::toString(schema));
   mark_read_only(frame, node, schema, actuals);
-  program_.random = program_.random || is_random(op);
+  if (is_random(op)) {
+    program_.random = true;
+    if (node.effects == "rng") instruction.rng_stream = plan::rng_stream(node).value_or(stream_of(node.id));
+  }
   program_.longest_stack =
       std::max(program_.longest_stack, static_cast<std::uint32_t>(instruction.stack.size()));
   results(frame, node, instruction);

@@ -4,6 +4,7 @@
 #include "exchange.hpp"
 #include "failure.hpp"
 #include "lists.hpp"
+#include "random.hpp"
 #include "run.hpp"
 
 namespace genie::kernels_aten {
@@ -156,6 +157,7 @@ void StageExecutable::fill(const Instruction& instruction, std::vector<IValue>& 
 
 void StageExecutable::call_operator(const Instruction& instruction, std::vector<IValue>& slots) {
   fill(instruction, slots, stack_);
+  if (instruction.rng_stream) RandomRun::begin(stream_seed(seed_, *instruction.rng_stream));
   instruction.op->callBoxed(&stack_);
   ++kernel_calls_;
   std::size_t made = 0;

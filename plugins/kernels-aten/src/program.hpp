@@ -81,7 +81,8 @@ struct Instruction {
   std::vector<std::uint32_t> results;  ///< slots, flattened; kNone where nobody reads it
   std::vector<std::uint32_t> drops;    ///< slots whose content is dead afterwards
   std::vector<Decides> decides;
-  std::uint32_t place = 0;  ///< into Program::places
+  std::optional<std::uint64_t> rng_stream;  ///< draws from this sequence of the run
+  std::uint32_t place = 0;                  ///< into Program::places
 };
 
 /// What a block gives back.

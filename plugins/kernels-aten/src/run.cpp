@@ -1,49 +1,20 @@
 #include "run.hpp"
 
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <limits>
-#include <mutex>
 
 #include "exchange.hpp"
 #include "failure.hpp"
+#include "random.hpp"
 
 namespace genie::kernels_aten {
 
 namespace {
 
 constexpr std::int64_t kUndecided = std::numeric_limits<std::int64_t>::min();
-
-/// Seeds torch's default generator for one run and puts it back as it was. Operators without a generator argument draw
-/// from that one generator of the process, so runs that draw take turns.
-class RandomRun {
- public:
-  explicit RandomRun(std::uint64_t seed) : turn_(turns()), generator_(at::detail::getDefaultCPUGenerator()) {
-    saved_ = generator_.get_state();
-    generator_.set_current_seed(seed);
-  }
-  RandomRun(const RandomRun&) = delete;
-  RandomRun& operator=(const RandomRun&) = delete;
-  ~RandomRun() {
-    try {
-      generator_.set_state(saved_);
-    } catch (const c10::Error&) {
-      // The state came from this very generator: it cannot be refused, and a destructor has nobody to tell.
-    }
-  }
-
- private:
-  static std::mutex& turns() {
-    static std::mutex mutex;
-    return mutex;
-  }
-  std::lock_guard<std::mutex> turn_;
-  at::Generator generator_;
-  at::Tensor saved_;
-};
 
 /// torch's warnings as lines of the host's log.
 class LogWarnings final : public c10::WarningHandler {
@@ -141,6 +112,7 @@ Outcome StageExecutable::run_now(const Call& call, genie_run_args& args) {
   if (Outcome bound = bind_inputs(args); !bound) return bound;
   if (Outcome bound = bind_states(args); !bound) return bound;
   std::optional<RandomRun> random;
+  seed_ = args.seed;
   if (program_.random) random.emplace(args.seed);
   if (Outcome done = execute(call, 0); !done) return done;
   random.reset();

@@ -57,6 +57,7 @@ class StageExecutable final : public Executable {
   plan::Bindings bindings_;
   std::vector<std::optional<std::int64_t>> dims_;
   std::uint64_t kernel_calls_ = 0;
+  std::uint64_t seed_ = 0;
 };
 
 }  // namespace genie::kernels_aten

@@ -1,6 +1,7 @@
 // Values, ports and graphs.
 #include "codec_parts.hpp"
 #include "messages.hpp"
+#include "optional_keys.hpp"
 
 namespace genie::plan::detail {
 namespace {
@@ -93,6 +94,8 @@ Port read_port(Problems& problems, const View& view, bool output) {
     else
       port.value = {arg::Value{read_id(problems, *value)}};
   }
+  if (!output)
+    check_member(view, kConstant, [&](const View& number) { (void)read_number(problems, number); });
   fields.keep_unknown(port.extra);
   return port;
 }

@@ -1,5 +1,6 @@
 // Nodes: the operation, its annotations and its place in the user's model.
 #include "codec_parts.hpp"
+#include "optional_keys.hpp"
 
 namespace genie::plan::detail {
 namespace {
@@ -111,6 +112,7 @@ Node read_node(Problems& problems, const View& view) {
   if (const View* source = fields.find("source")) node.source = read_source(problems, *source);
   if (const View* semantics = fields.find("semantics")) node.semantics = read_semantics(problems, *semantics);
   if (const View* cost = fields.find("cost")) node.cost = read_cost(problems, *cost);
+  check_member(view, kRngStream, [&](const View& stream) { (void)read_integer(problems, stream, 0); });
   fields.keep_unknown(node.extra);
   problems.locate(before, node);
   return node;

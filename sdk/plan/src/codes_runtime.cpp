@@ -67,6 +67,14 @@ std::span<const CodeInfo> runtime_codes() {
       {"GE0662", "Out of memory", "This process has no memory left.\n"},
       {"GE0663", "A wrong argument of the embedding API",
        "A null pointer where something is needed, or a struct whose `struct_size` was not set.\n"},
+      {"GE0664", "Another number than the model was exported with",
+       "torch.export keeps Python numbers among the arguments as constants: the program holds for that one "
+       "number, and it is\n"
+       "part of the graph. A call with another number would not do what it says.\n"
+       "\n"
+       "What to do: leave the input out, which takes the recorded number, or export the model anew. A number "
+       "that is to change\n"
+       "from call to call is passed as a tensor, or declared in dynamic_shapes (Dim.DYNAMIC for an int).\n"},
       {"GE0670", "A file with weights changed",
        "Weights are used where they lie, so the file must not change while a plan of it is in use. It did.\n"
        "\n"

@@ -168,11 +168,14 @@ What to do: export the recommended way, which leaves no in-place operators:
     program = genie.export.export(model, args)        or: program = program.run_decompositions()
 )"},
       {"GE0241", "A higher-order operator",
-       R"(The program calls an operator that takes parts of the program as arguments (a loop, a map, autocast), of a kind that Genie
-does not capture. torch.cond and switching gradients off are captured.
+       R"(The program calls an operator that takes parts of the program as arguments (a loop, a scan, a map), of a kind that Genie
+does not capture. torch.cond, torch.autocast and switching gradients on or off are captured.
 
-What to do: for wrap_with_autocast, export the recommended way (genie.export), which writes the conversions out. For loops,
-unroll them in the module or express them with tensor operations.
+The same is said of an operator that runs under torch.autocast in a plain export and is made of others which convert in its
+inside (a recurrent layer, a pseudo-inverse): what goes in and comes out does not tell where.
+
+What to do: unroll loops in the module, or express them with tensor operations. Under autocast, export the recommended way
+(genie.export), which takes such operators apart.
 )"},
       {"GE0242", "The program changes its input",
        R"(The module works in place on a tensor that its caller passes in. Over a network there is no such tensor to change, and
