@@ -96,6 +96,7 @@ class Translator {
     if (std::holds_alternative<argument::Device>(is)) return plan::Arg{plan::arg::Device{}};
     if (const auto* other = std::get_if<argument::Unsupported>(&is)) why_ = other->kind;
     if (std::holds_alternative<argument::SubGraph>(is)) why_ = "a sub-graph";
+    if (std::holds_alternative<argument::Operator>(is)) why_ = "an operator";
     return std::nullopt;
   }
 

@@ -4,14 +4,18 @@
 #include <unordered_set>
 #include <utility>
 
+#include "capture/autocast.hpp"
 #include "capture/op_effects.hpp"
+#include "genie/plan/opset.hpp"
 
 namespace genie::pytorch {
 namespace {
 
+constexpr int kAtenVersion = 1;
+
 using Renaming = std::unordered_map<std::string, Argument>;
 
-/// The wrapped graph and the position of its first operand; null when the node is not to be inlined.
+/// The wrapped graph and the position of its first operand; null when the node wraps none.
 struct Wrapped {
   std::shared_ptr<const Graph> graph;
   std::size_t first_operand = 0;
@@ -19,16 +23,7 @@ struct Wrapped {
 
 Wrapped wrapped(const Node& node) {
   const std::string_view op = higher_order(node.target);
-  const bool grad = op == "wrap_with_set_grad_enabled";
-  const bool autocast = op == "wrap_with_autocast";
-  if (!grad && !autocast) return {};
-  // wrap_with_autocast(device, dtype, enabled, cache_enabled, graph, …): an enabled one changes element types.
-  constexpr std::size_t kEnabled = 2;
-  if (autocast) {
-    const bool* enabled =
-        node.inputs.size() > kEnabled ? std::get_if<bool>(&node.inputs[kEnabled].arg.is) : nullptr;
-    if (enabled == nullptr || *enabled) return {};
-  }
+  if (op != "wrap_with_set_grad_enabled" && op != "wrap_with_autocast") return {};
   for (std::size_t i = 0; i < node.inputs.size(); ++i)
     if (const auto* sub = std::get_if<argument::SubGraph>(&node.inputs[i].arg.is)) return {sub->graph, i + 1};
   return {};
@@ -161,8 +156,30 @@ class Inliner {
   std::unordered_set<std::string> nodes_;
 };
 
+/// with_effects(token, operator, arguments…) returns a new token and the operator's results. Operators with effects keep
+/// their order in a plan as they are, so the tokens go.
+void unwrap_effects(Graph& graph) {
+  for (Node& node : graph.nodes) {
+    if (higher_order(node.target) != "with_effects" || node.inputs.size() < 2 || node.outputs.empty())
+      continue;
+    const auto* wrapped_op = std::get_if<argument::Operator>(&node.inputs[1].arg.is);
+    if (wrapped_op == nullptr) continue;
+    const std::string target = wrapped_op->target;
+    const std::string op = plan_op(target);
+    const plan::OpTable* table = plan::OpTable::find("aten", kAtenVersion);
+    const plan::OpSchema* schema = table == nullptr ? nullptr : table->op(op);
+    node.target = target;
+    node.inputs.erase(node.inputs.begin(), node.inputs.begin() + 2);
+    node.outputs.erase(node.outputs.begin());
+    if (schema != nullptr && schema->returns.empty()) node.outputs.clear();  // they say None
+    for (std::size_t i = 0; schema != nullptr && i < node.inputs.size() && i < schema->arguments.size(); ++i)
+      if (node.inputs[i].name.empty()) node.inputs[i].name = schema->arguments[i].name;
+  }
+}
+
 /// Graphs inside first: what is inlined then has nothing left to inline.
 void inline_graph(Graph& graph, std::vector<OutputSpec>& specs) {
+  unwrap_effects(graph);
   bool any = false;
   for (Node& node : graph.nodes) {
     for (NamedArgument& input : node.inputs)
@@ -170,6 +187,7 @@ void inline_graph(Graph& graph, std::vector<OutputSpec>& specs) {
         auto copy = std::make_shared<Graph>(*sub->graph);
         std::vector<OutputSpec> none;
         inline_graph(*copy, none);
+        mark_autocast(*copy, autocast_mode(node));
         sub->graph = std::move(copy);
       }
     any = any || wrapped(node).graph;
@@ -181,6 +199,7 @@ void inline_graph(Graph& graph, std::vector<OutputSpec>& specs) {
 
 void inline_modes(Program& program) {
   inline_graph(program.graph, program.outputs);
+  expand_autocast(program.graph);
 }
 
 }  // namespace genie::pytorch

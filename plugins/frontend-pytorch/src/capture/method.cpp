@@ -6,9 +6,8 @@
 #include <utility>
 
 #include "capture/op_effects.hpp"
-#include "genie/plan/codec.hpp"
 #include "genie/plan/index.hpp"
-#include "genie/plan/json.hpp"
+#include "genie/plan/optional_members.hpp"
 #include "torch/tree.hpp"
 
 namespace genie::pytorch {
@@ -22,16 +21,6 @@ constexpr std::array<std::string_view, 16> kUpdates = {
     "aten.scatter_add.default",      "aten.scatter_reduce.two",    "aten.masked_scatter.default",
     "aten.masked_fill.Scalar",       "aten.masked_fill.Tensor",    "aten.copy.default",
     "aten.index_fill.int_Tensor"};
-
-std::string json_constant(const Argument& value) {
-  plan::json::Writer writer;
-  writer.begin_object();
-  if (const auto* number = std::get_if<std::int64_t>(&value.is)) writer.key("int").value(*number);
-  if (const auto* number = std::get_if<double>(&value.is)) writer.key("float").value(*number);
-  if (const auto* flag = std::get_if<bool>(&value.is)) writer.key("bool").value(*flag);
-  writer.end_object();
-  return writer.take();
-}
 
 class MethodBuilder {
  public:
@@ -68,8 +57,9 @@ class MethodBuilder {
         case InputSpec::Kind::constant:
           bind_constant(spec);
           break;
-        case InputSpec::Kind::custom_object:
         case InputSpec::Kind::token:
+          break;  // orders effects; inline_modes took its users away
+        case InputSpec::Kind::custom_object:
           refuse("GE0245", "the program uses a custom object ('" + spec.target + "')",
                  "replace it by tensors before exporting");
           break;
@@ -83,7 +73,7 @@ class MethodBuilder {
       if (meta->second.layout != "strided")
         refuse("GE0246", "input '" + spec.arg + "' has layout " + meta->second.layout + ", which no plan has",
                "export with a dense tensor as this input");
-      declare_input(spec.arg, tensor_value(meta->second), {});
+      declare_input(spec.arg, tensor_value(meta->second));
       check_sizes(spec.arg, meta->second);
       const auto roots = aliases_.values.find(spec.arg);
       // A surely changed input: the one root of an input is its own.
@@ -94,11 +84,11 @@ class MethodBuilder {
       return;
     }
     if (std::holds_alternative<argument::SymInt>(spec.value.is))
-      return declare_input(spec.arg, scalar_value(plan::ScalarKind::integer), {});
+      return declare_input(spec.arg, scalar_value(plan::ScalarKind::integer));
     if (std::holds_alternative<argument::SymFloat>(spec.value.is))
-      return declare_input(spec.arg, scalar_value(plan::ScalarKind::floating), {});
+      return declare_input(spec.arg, scalar_value(plan::ScalarKind::floating));
     if (std::holds_alternative<argument::SymBool>(spec.value.is))
-      return declare_input(spec.arg, scalar_value(plan::ScalarKind::boolean), {});
+      return declare_input(spec.arg, scalar_value(plan::ScalarKind::boolean));
     // A plain constant among the inputs has no name here, and no node reads it.
   }
 
@@ -118,19 +108,28 @@ class MethodBuilder {
   /// A number the program was exported for: an input that no node reads. Only that value may be passed; it may be left out.
   void bind_constant(const InputSpec& spec) {
     std::optional<plan::ScalarKind> kind;
-    if (std::holds_alternative<std::int64_t>(spec.value.is)) kind = plan::ScalarKind::integer;
-    if (std::holds_alternative<double>(spec.value.is)) kind = plan::ScalarKind::floating;
-    if (std::holds_alternative<bool>(spec.value.is)) kind = plan::ScalarKind::boolean;
+    plan::Arg number;
+    if (const auto* whole = std::get_if<std::int64_t>(&spec.value.is)) {
+      kind = plan::ScalarKind::integer;
+      number = {*whole};
+      context_.constants[spec.arg] = *whole;
+    } else if (const auto* real = std::get_if<double>(&spec.value.is)) {
+      kind = plan::ScalarKind::floating;
+      number = {*real};
+    } else if (const auto* flag = std::get_if<bool>(&spec.value.is)) {
+      kind = plan::ScalarKind::boolean;
+      number = {*flag};
+      context_.constants[spec.arg] = *flag ? 1 : 0;
+    }
     if (!kind) return;  // None and text cannot be passed as tensors
-    if (const auto* whole = std::get_if<std::int64_t>(&spec.value.is)) context_.constants[spec.arg] = *whole;
-    if (const auto* flag = std::get_if<bool>(&spec.value.is)) context_.constants[spec.arg] = *flag ? 1 : 0;
-    declare_input(spec.arg, scalar_value(*kind), {{"constant", json_constant(spec.value)}});
+    declare_input(spec.arg, scalar_value(*kind));
+    plan::set_constant(method_.inputs.back(), number);
   }
 
-  void declare_input(const std::string& name, plan::Value value, plan::Extra extra) {
+  void declare_input(const std::string& name, plan::Value value) {
     method_.values.insert_or_assign(name, std::move(value));
     environment_.names[name] = {plan::arg::Value{name}};
-    method_.inputs.push_back({name, {plan::arg::Value{name}}, std::move(extra)});
+    method_.inputs.push_back({name, {plan::arg::Value{name}}, {}});
   }
 
   [[nodiscard]] std::string where_changed(std::uint32_t root) const {
@@ -252,8 +251,8 @@ class MethodBuilder {
     std::set<std::string> taken;
     std::size_t leaf = 0;
     for (const OutputSpec& spec : program_.outputs) {
-      if (spec.kind == OutputSpec::Kind::gradient || spec.kind == OutputSpec::Kind::token) {
-        refuse("GE0247", "the program returns gradients or tokens: it was exported for training",
+      if (spec.kind == OutputSpec::Kind::gradient) {
+        refuse("GE0247", "the program returns gradients: it was exported for training",
                "export the module for inference: model.eval(), then torch.export.export");
         continue;
       }

@@ -8,6 +8,7 @@
 #include "capture/ordering.hpp"
 #include "genie/plan/index.hpp"
 #include "genie/plan/opset.hpp"
+#include "genie/plan/optional_members.hpp"
 
 namespace genie::pytorch {
 namespace {
@@ -85,6 +86,13 @@ class GraphTranslator {
              "operators, or replace this one in the module");
       return;
     }
+    if (node.autocast && node.autocast->to) {
+      refuse(node, "GE0241",
+             "operator '" + op + "' runs under torch.autocast and converts element types in its inside",
+             "export the module the recommended way (genie.export, or program.run_decompositions()), which "
+             "takes the operator apart and writes the conversions out");
+      return;
+    }
     plan::Node out = begin(node, op);
     if (const std::string error = translate_arguments(node, schema, environment_, out); !error.empty()) {
       refuse(node, "GE0244", "operator '" + op + "' cannot be captured: " + error,
@@ -108,6 +116,7 @@ class GraphTranslator {
       add_result(node, node.outputs[i], shared, 0, out);
     }
     out.effects = effect_word(node, schema, number, out);
+    if (out.effects == "rng") plan::set_rng_stream(out, context_.rng_streams++);
     into_.nodes.push_back(std::move(out));
   }
 
@@ -252,12 +261,8 @@ class GraphTranslator {
 
   void nested(const Node& node, std::string_view op) {
     if (op != "cond") {
-      refuse(
-          node, "GE0241", "the higher-order operator '" + std::string(op) + "' cannot be captured yet",
-          op == "wrap_with_autocast"
-              ? "export the module the recommended way (genie.export, or program.run_decompositions()), "
-                "which writes the conversions of autocast out"
-              : "rewrite this part of the module with tensor operations or torch.cond, or unroll the loop");
+      refuse(node, "GE0241", "the higher-order operator '" + std::string(op) + "' cannot be captured yet",
+             "rewrite this part of the module with tensor operations or torch.cond, or unroll the loop");
       return;
     }
     plan::Node out = begin(node, "higher_order.cond");

@@ -24,8 +24,9 @@ struct MethodContext {
   plan::Table<int> domains;         ///< op sets used
   std::vector<plan::Guard> guards;  ///< from assertions over bound sizes
   std::map<std::string, std::int64_t>
-      constants;       ///< whole numbers the program was exported for, by input name
-  Diagnostics errors;  ///< every node that cannot be captured
+      constants;                  ///< whole numbers the program was exported for, by input name
+  std::uint64_t rng_streams = 0;  ///< nodes so far that draw random numbers
+  Diagnostics errors;             ///< every node that cannot be captured
 };
 
 /// Translates the nodes of `graph` into `into`. `environment` names the inputs and receives every result; `aliases` is of this

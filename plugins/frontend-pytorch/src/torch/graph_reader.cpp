@@ -157,7 +157,7 @@ Argument GraphReader::argument(const View& view) {
     return {argument::SubGraph{name(value), std::make_shared<const Graph>(graph(*nested))}};
   }
   if (key == "as_custom_obj") return {argument::Unsupported{"a custom object"}};
-  if (key == "as_operator") return {argument::Unsupported{"an operator"}};
+  if (key == "as_operator") return {argument::Operator{string(value)}};
   if (key == "as_string_to_argument") return {argument::Unsupported{"a dictionary"}};
   cursor_.fail(view, "'" + std::string(key) + "' is no kind of argument that is known here", "GE0233");
   return {};

@@ -53,7 +53,11 @@ struct SubGraph {
   std::string name;
   std::shared_ptr<const Graph> graph;
 };
-/// Custom objects, operators, tokens: what no plan can carry, by the schema's word for it.
+/// An operator as an argument of another: "torch.ops.aten._linalg_check_errors.default".
+struct Operator {
+  std::string target;
+};
+/// Custom objects and the like: what no plan can carry, by the schema's word for it.
 struct Unsupported {
   std::string kind;
 };
@@ -66,8 +70,8 @@ struct List {
 struct Argument {
   std::variant<argument::None, argument::Tensor, argument::SymInt, argument::SymFloat, argument::SymBool,
                std::int64_t, double, bool, std::string, argument::Complex, plan::DType, argument::Layout,
-               argument::MemoryFormat, argument::Device, argument::SubGraph, argument::Unsupported,
-               argument::List>
+               argument::MemoryFormat, argument::Device, argument::SubGraph, argument::Operator,
+               argument::Unsupported, argument::List>
       is;
 };
 
@@ -77,6 +81,11 @@ struct NamedArgument {
   bool keyword = false;
 };
 
+/// The autocast mode that a node runs under; no type: it is switched off.
+struct Autocast {
+  std::optional<plan::DType> to;
+};
+
 struct Node {
   std::string name;
   std::string target;  ///< "torch.ops.aten.linear.default"
@@ -84,6 +93,7 @@ struct Node {
   std::vector<Argument> outputs;
   std::string scope;  ///< the user's module path
   std::optional<plan::SourceLine> source;
+  std::optional<Autocast> autocast;  ///< set while modes are inlined; what stays could not be written out
 };
 
 struct TensorMeta {
