@@ -64,12 +64,20 @@ def run_steps(program, steps):
     ``steps`` is a list of ``(args, kwargs)``. One step gives plain names. Several run one after the other on the same
     module, so that mutated buffers carry over, and their outputs are named ``<step>/<output>``, counted from 0.
     """
-    module = program.module()
+    return run_modules({"": program.module()}, [(args, kwargs, "") for args, kwargs in steps])
+
+
+def run_modules(modules, steps):
+    """Run the programs of one session as PyTorch does and name their outputs as :func:`run_steps` does.
+
+    ``modules`` maps the name of a method to a module; ``steps`` is a list of ``(args, kwargs, method)``.
+    """
     results = []
     with torch.no_grad():
-        for args, kwargs in steps:
+        for args, kwargs, method in steps:
             # Later steps may change a buffer that this step returned: keep the values of this moment.
-            results.append({k: v.clone() for k, v in output_tensors(module(*args, **(kwargs or {}))).items()})
+            outputs = output_tensors(modules[method](*args, **(kwargs or {})))
+            results.append({name: tensor.clone() for name, tensor in outputs.items()})
     if len(results) == 1:
         return results[0]
     return {f"{index}/{name}": tensor for index, result in enumerate(results) for name, tensor in result.items()}

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.export import Dim
 
-from case import Case, call
+from case import FORWARD, Case, Variant, call, call_of
 from genie.huggingface import make_exportable
 
 VOCABULARY = 300
@@ -282,11 +282,11 @@ def cached(name):
     return CachedDecoder(models[name](), length=32)
 
 
-def decode_steps(prompt):
-    """A prompt at once, then three tokens one by one, in one session."""
-    steps = [call(torch.randint(3, VOCABULARY, (1, prompt)), torch.arange(prompt))]
-    for index in range(3):
-        steps.append(call(torch.randint(3, VOCABULARY, (1, 1)), torch.tensor([prompt + index])))
+def decode_steps(prompt, prefill=FORWARD, decode=FORWARD):
+    """A prompt at once, then four tokens one by one, in one session."""
+    steps = [call_of(prefill, torch.randint(3, VOCABULARY, (1, prompt)), torch.arange(prompt))]
+    for index in range(4):
+        steps.append(call_of(decode, torch.randint(3, VOCABULARY, (1, 1)), torch.tensor([prompt + index])))
     return steps
 
 
@@ -316,8 +316,10 @@ def cases():
     yield Case("whisper-static", whisper, lambda: speech([(2, 5)]), tags=tags)
     yield Case("whisper-dynamic", whisper, lambda: speech([(2, 5), (3, 9), (1, 4)]),
                {"input_features": {0: batch}, "decoder_input_ids": {0: batch, 1: target}}, tags=tags)
-    both = lambda: {"2x9": [call(*text([(2, 9)])["2x9"][0][0], torch.randn(2, 3, 32, 32))]}
-    yield Case("clip-static", clip, both, tags=tags)
+    both = lambda sizes: {f"{b}x{n}": [call(*text([(b, n)])[f"{b}x{n}"][0].args, torch.randn(b, 3, 32, 32))] for b, n in sizes}
+    yield Case("clip-static", clip, lambda: both([(2, 9)]), tags=tags)
+    yield Case("clip-dynamic", clip, lambda: both([(2, 9), (3, 17), (5, 4)]), {**text_dims(), "pixel_values": {0: Dim("images", max=16)}},
+               tags=tags)
     unet = lambda sizes: {f"{b}x{s}": [call(torch.randn(b, 4, s, s), torch.randint(0, 1000, (b,)))] for b, s in sizes}
     yield Case("unet-block-static", UNetBlock, lambda: unet([(2, 16)]), tags=tags)
     yield Case("unet-block-dynamic", UNetBlock, lambda: unet([(2, 16), (3, 16), (5, 16)]),
@@ -333,8 +335,16 @@ def cases():
         yield Case(f"{name}-static", lambda kind=kind: Recurrent(kind), lambda: tokens([(2, 7)]), tags=tags)
         yield Case(f"{name}-dynamic", lambda kind=kind: Recurrent(kind), lambda: tokens([(2, 7), (4, 7), (3, 7)]),
                    {"tokens": {0: batch}}, tags=tags)
+        # PyTorch exports a recurrent layer for one length.
+        yield Case(f"{name}-dynamic-sequence", lambda kind=kind: Recurrent(kind), lambda: tokens([(2, 7), (4, 11), (3, 5)]),
+                   {"tokens": {0: batch, 1: Dim("seq", min=2, max=48)}}, tags=tags, torch_refuses="UserError")
+    sequence = Dim("seq", max=31)
+    cache_dims = {"input_ids": {1: sequence}, "cache_position": {0: sequence}}
     for name in ("llama", "mistral", "qwen2", "gemma3", "gpt2"):
-        sequence = Dim("seq", max=31)
+        # One program for both, and two programs in one archive that share weights and cache.
         yield Case(f"{name}-cached", lambda name=name: cached(name),
-                   lambda: {"prompt-5": decode_steps(5), "prompt-9": decode_steps(9)},
-                   {"input_ids": {1: sequence}, "cache_position": {0: sequence}}, tags=(*tags, "stateful"))
+                   lambda: {f"prompt-{n}": decode_steps(n) for n in (5, 9, 2)}, cache_dims, tags=(*tags, "stateful"))
+        yield Case(f"{name}-prefill-decode", lambda name=name: cached(name),
+                   lambda: {f"prompt-{n}": decode_steps(n, "prefill", "decode") for n in (5, 9, 2)},
+                   variants=lambda: {"prefill": Variant(decode_steps(5)[0], cache_dims), "decode": Variant(decode_steps(5)[1])},
+                   tags=(*tags, "stateful"))

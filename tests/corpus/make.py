@@ -6,10 +6,10 @@ Everything that reads exports or runs them is tested against this folder. ``mani
     {"schema": "genie.corpus", "version": 1, "torch": "2.13.0+cpu", "threads": 1,
      "archives": [{"name": "bert-dynamic.plain", "case": "bert-dynamic", "form": "plain", "dynamic": true,
                    "tags": ["model"], "archive": "bert-dynamic.plain.pt2", "weight_bytes": 1234,
-                   "runs": [{"name": "2x9", "inputs": ["bert-dynamic.2x9.0.safetensors"],
+                   "runs": [{"name": "2x9", "inputs": ["bert-dynamic.2x9.0.safetensors"], "methods": ["forward"],
                              "expected": "bert-dynamic.plain.2x9.expected.safetensors"}]}]}
 
-``inputs`` has one file for each step of a session; with several steps the expected outputs are named ``<step>/<output>``.
+``inputs`` has one file for each step of a session and ``methods`` what it calls; with several steps the expected outputs are named ``<step>/<output>``.
 Random numbers are seeded by the name of the case. A second run with nothing changed does nothing.
 """
 
@@ -32,6 +32,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path[:0] = [str(HERE), str(ROOT / "python")]
 
+from case import FORWARD, PLAIN, Variant
+
 
 def stamp(options):
     """A digest of everything that decides what the corpus holds."""
@@ -43,6 +45,52 @@ def stamp(options):
     return digest.hexdigest()
 
 
+def programs_of(case, form):
+    """The case's programs by method, and the steps of its runs by name."""
+    import torch
+    from genie import export
+
+    torch.manual_seed(zlib.crc32(case.name.encode()))
+    module = case.build().eval()
+    runs = case.runs()
+    if case.variants is None:
+        variants = {FORWARD: Variant(next(iter(runs.values()))[0], case.dynamic_shapes)}
+    else:
+        variants = case.variants()
+    plain = form == PLAIN
+    programs = {}
+    for method, variant in variants.items():
+        args, kwargs = variant.example.args, variant.example.kwargs
+        chosen = variant.module(module)
+        if case.gradients:
+            program = torch.export.export(chosen, args, kwargs, dynamic_shapes=variant.dynamic_shapes)
+            programs[method] = program if plain else program.run_decompositions()
+        else:
+            programs[method] = export.export(chosen, args, kwargs, dynamic_shapes=variant.dynamic_shapes, plain=plain)
+    return programs, runs
+
+
+def load_modules(archive, methods):
+    """The programs of an archive as PyTorch runs them, sharing their buffers by name: those are the session's state.
+
+    Loaded anew for each run: a run of a stateful program changes the program that it runs.
+    """
+    import torch
+
+    if list(methods) == [FORWARD]:
+        return {FORWARD: torch.export.load(archive).module()}
+    from torch.export.pt2_archive._package import load_pt2
+
+    loaded = load_pt2(str(archive)).exported_programs
+    modules = {method: loaded[method].module() for method in methods}
+    shared = {}
+    for module in modules.values():
+        for name, buffer in list(module.named_buffers()):
+            owner, _, attribute = name.rpartition(".")
+            module.get_submodule(owner)._buffers[attribute] = shared.setdefault(name, buffer)
+    return modules
+
+
 def write_case(case, folder):
     """Export one case in all its forms, run it in PyTorch, and return its manifest entries."""
     import torch
@@ -50,25 +98,24 @@ def write_case(case, folder):
 
     entries = []
     for form in case.forms:
-        torch.manual_seed(zlib.crc32(case.name.encode()))
-        module = case.build().eval()
-        runs = case.runs()
-        args, kwargs = next(iter(runs.values()))[0]
-        program = export.export(module, args, kwargs, dynamic_shapes=case.dynamic_shapes, plain=form == "plain")
+        programs, runs = programs_of(case, form)
         name = f"{case.name}.{form}"
-        archive = export.save(program, folder / f"{name}.pt2")
+        lone = list(programs) == [FORWARD]
+        archive = export.save(programs[FORWARD] if lone else programs, folder / f"{name}.pt2")
         entry = {"name": name, "case": case.name, "form": form, "dynamic": case.dynamic, "tags": list(case.tags),
-                 "archive": archive.name, "weight_bytes": weight_bytes(program), "runs": []}
+                 "archive": archive.name, "weight_bytes": max(map(weight_bytes, programs.values())), "runs": []}
         for run_name, steps in runs.items():
             inputs = []
-            for index, (step_args, step_kwargs) in enumerate(steps):
+            for index, step in enumerate(steps):
                 inputs.append(f"{case.name}.{run_name}.{index}.safetensors")
-                tensors.save_tensors(folder / inputs[-1], tensors.input_tensors(program, step_args, step_kwargs))
-            # Loaded anew for each run: a run of a stateful program changes the program that it runs.
-            outputs = tensors.run_steps(torch.export.load(archive), steps)
+                tensors.save_tensors(folder / inputs[-1],
+                                     tensors.input_tensors(programs[step.method], step.args, step.kwargs))
+            torch.manual_seed(0)  # as the host's default seed
+            outputs = tensors.run_modules(load_modules(archive, programs), steps)
             expected = f"{name}.{run_name}.expected.safetensors"
             tensors.save_tensors(folder / expected, outputs)
-            entry["runs"].append({"name": run_name, "inputs": inputs, "expected": expected})
+            entry["runs"].append({"name": run_name, "inputs": inputs, "methods": [step.method for step in steps],
+                                  "expected": expected})
         entries.append(entry)
     return entries
 

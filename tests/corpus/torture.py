@@ -113,6 +113,31 @@ class NoInputs(nn.Module):
         return self.weight.cumsum(0)
 
 
+class Scaled(nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return x * self.factor
+
+
+@case(once(randn(2, 3)))
+class SharedConstants(nn.Module):
+    """One tensor as the attribute of several modules, as a buffer of another, and as a view of itself."""
+
+    def __init__(self):
+        super().__init__()
+        factor = torch.randn(3)
+        self.left = Scaled(factor)
+        self.right = Scaled(factor)
+        self.part = Scaled(factor[1:2])
+        self.register_buffer("whole", factor, persistent=False)
+
+    def forward(self, x):
+        return self.left(x) + self.right(x + 1) - self.part(x) * self.whole
+
+
 # State ---------------------------------------------------------------------------------------------------------------
 
 
@@ -219,6 +244,15 @@ class NestedOutputs(nn.Module):
         return {"a": {"b": [x + 1, (x + 2, None)], "c": None}, "d": (x.sum(), {"e": x.mean(0)})}
 
 
+@case(lambda: [call(torch.randn(2), None, {"a": [torch.ones(1), None], "b": 3, "c": ()}, flag=False)])
+class NothingInputs(nn.Module):
+    """None, numbers and empty containers among the inputs and outputs."""
+
+    def forward(self, x, nothing, parts, *, flag: bool):
+        y = x + parts["a"][0] * parts["b"]
+        return {"result": y if nothing is None else nothing, "none": None, "list": [], "tuple": (y * 2,), "dict": {}, "flag": flag}
+
+
 Pair = collections.namedtuple("Pair", ["left", "right"])
 
 
@@ -317,6 +351,50 @@ class Infinities(nn.Module):
         }
 
 
+@case(once(randn(2, 16), randn(2, 16)))
+class ComplexNumbers(nn.Module):
+    """Complex tensors made, transformed, conjugated lazily, viewed as pairs of reals, and returned."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("turn", torch.polar(torch.ones(9), torch.arange(9) * 0.3))
+        self.register_buffer("window", torch.hann_window(8), persistent=False)
+
+    def forward(self, x, y):
+        spectrum = torch.fft.rfft(x) * self.turn
+        numbers = torch.complex(x, y)
+        frames = torch.stft(x, 8, 4, window=self.window, return_complex=True)
+        return {
+            "spectrum": torch.view_as_real(spectrum), "back": torch.fft.irfft(spectrum, n=16),
+            "size": numbers.abs(), "angle": numbers.angle(), "conjugate": torch.view_as_real(numbers.conj().resolve_conj()),
+            "product": (numbers.conj() * numbers).real, "imaginary": numbers.conj().imag + 1,
+            "flipped": torch.view_as_complex(torch.view_as_real(numbers).flip(0).contiguous()).real,
+            "frames": frames.abs(), "heard": torch.istft(frames, 8, 4, window=self.window),
+            "plane": torch.fft.fft2(numbers.view(2, 4, 4)).imag, "scaled": (numbers * 2j).real,
+        }
+
+
+@case(once(randn(3, 4), randint(-128, 128, 6, 4, dtype=torch.int8), randint(0, 2, 3, dtype=torch.bool)))
+class SmallIntegers(nn.Module):
+    """Weights stored as int8 with a scale, rounding and saturation, bits of floats, masks."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("weight", torch.randint(-127, 128, (5, 4), dtype=torch.int8))
+        self.register_buffer("scale", torch.rand(5) + 0.1)
+        self.register_buffer("active", torch.tensor([True, False, True, True, False]))
+
+    def forward(self, x, codes, rows):
+        restored = self.weight.float() * self.scale[:, None]
+        quantized = torch.clamp((x / 0.05).round(), -128, 127).to(torch.int8)
+        return {
+            "linear": x @ restored.t(), "quantized": quantized, "accumulated": quantized.int() @ self.weight.int().t(),
+            "wrapped": codes + codes, "kept": restored[self.active].sum(0), "logic": ~rows & (x[:, 0] > 0),
+            "bits": x.view(torch.int32) & 0xFF, "shifted": codes.view(torch.uint8) >> 2, "faked":
+            torch.fake_quantize_per_tensor_affine(x, 0.1, 0, -128, 127), "any": rows.any(), "picked": x[rows.long()],
+        }
+
+
 # Shapes --------------------------------------------------------------------------------------------------------------
 
 
@@ -390,6 +468,35 @@ class InPlaceIntermediates(nn.Module):
         z[1:, :] = y
         z.diagonal().fill_(7.0)
         return before, y, z
+
+
+@case(once(randn(3, 4)))
+class InPlaceOnViews(nn.Module):
+    """In-place operators that change shapes and strides, write by index and mask, and meet again through other views."""
+
+    def forward(self, x):
+        y = x.clone()
+        y.add_(1).mul_(2).sub_(0.5).div_(3).clamp_(min=-1)
+        z = y.new_zeros(3, 4)
+        z.scatter_(1, torch.tensor([[0], [1], [2]]), 1.0)
+        z.index_fill_(0, torch.tensor([1]), 5.0)
+        z.masked_fill_(z == 0, -1)
+        w = torch.empty(3, 4).fill_(2.0)
+        w[:, ::2] = z[:, ::2]
+        w[1].copy_(y[0])
+        turned = w.t_().unsqueeze_(0)
+        q = torch.arange(12.0).view(3, 4)
+        q[q > 5] = 0
+        q[torch.tensor([0, 2]), torch.tensor([1, 1])] += 10
+        q[None, ..., -1] = 7
+        q.index_put_((torch.tensor([1, 1]), torch.tensor([2, 2])), torch.tensor([1.0, 2.0]), accumulate=True)
+        q.swapaxes_(0, 1)
+        r = x.clone()
+        r.lerp_(x, 0.5).addcmul_(x, x, value=2).addmm_(x, torch.eye(4)).tril_().cumsum_(0)
+        r.put_(torch.tensor([1, 2]), torch.tensor([9.0, 9.0]))
+        left, right = r.split(2, dim=1)
+        left.copy_(right)
+        return y, z, w, turned, q, r
 
 
 @case(once(randn(1, 3, 12, 12)))

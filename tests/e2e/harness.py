@@ -108,8 +108,8 @@ class Corpus:
         for run in runs or archive["runs"]:
             loaded = load_file(self.folder / run["expected"])
             first = len(steps)
-            for index, inputs in enumerate(run["inputs"]):
-                steps.append({"method": "forward", "inputs": str(self.folder / inputs)})
+            for index, (inputs, method) in enumerate(zip(run["inputs"], run["methods"])):
+                steps.append({"method": method, "inputs": str(self.folder / inputs)})
                 for name, tensor in loaded.items():
                     step, separator, output = name.partition("/")
                     if not separator:
