@@ -52,7 +52,21 @@ def golden(kind):
 
 def good(kind):
     """Documents that both sides accept."""
-    return copy.deepcopy([RUN, STEPS]) if kind == "run" else golden(kind)
+    if kind == "run":
+        return copy.deepcopy([RUN, STEPS])
+    return [*golden(kind), *({"plan": fixed_numbers, "topology": list}[kind]())]
+
+
+def fixed_numbers():
+    """A plan whose inputs were fixed at numbers of every type, and whose first node draws."""
+    (plan,) = (plan for plan in golden("plan") if "prefill" in plan.get("methods", {}))
+    method = plan["methods"]["prefill"]
+    for kind, number in (("int", 3), ("int", "9007199254740993"), ("float", 2.5), ("float", "NaN"), ("bool", True)):
+        name = f"{kind}-{number}"
+        method["values"][name] = {"scalar": kind}
+        method["inputs"].append({"name": name, "value": name, "constant": {kind: number}})
+    method["nodes"][0].update(effects="rng", rng_stream=0)
+    return [plan]
 
 
 def edge_cases(kind):
