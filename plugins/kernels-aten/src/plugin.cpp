@@ -1,4 +1,5 @@
 // org.genie.kernels-aten: the instance and its registration.
+#define GENIE_BUILD_LINE GENIE_COMPILER ", torch " GENIE_TORCH_VERSION
 #include "genie/cpp/plugin.hpp"
 
 #include <ATen/Context.h>

@@ -51,8 +51,15 @@ inline const genie_plugin_desc* refuse(genie_plugin_out* out, std::uint32_t code
 }  // namespace v1
 }  // namespace genie
 
-/// The compiler, as the descriptor's build line when nothing better is given.
-#define GENIE_BUILD_LINE "C++ " __VERSION__
+#ifdef __clang__
+#define GENIE_COMPILER "clang " __clang_version__
+#else
+#define GENIE_COMPILER "gcc " __VERSION__
+#endif
+/// What the plug-in was built with, one line for a person. Define it before this header to name libraries too.
+#ifndef GENIE_BUILD_LINE
+#define GENIE_BUILD_LINE GENIE_COMPILER
+#endif
 
 /// id, version, then one or more {interface id, table}.
 #define GENIE_PLUGIN(plugin_id, plugin_version, ...)                                                     \
