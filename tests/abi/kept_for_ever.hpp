@@ -13,7 +13,7 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
-namespace genie::test {
+namespace test {
 
 /// While it lives, the leak checker does not report what this thread allocates.
 #ifdef GENIE_LEAKS_ARE_CHECKED
@@ -25,4 +25,4 @@ struct KeptForEver {
 };
 #endif
 
-}  // namespace genie::test
+}  // namespace test
