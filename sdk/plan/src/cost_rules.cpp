@@ -2,6 +2,8 @@
 // as each tensor read or written once.
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstdlib>
 
 #include "genie/plan/index.hpp"
 #include "op_call.hpp"
@@ -85,6 +87,33 @@ Expr attention_flops(Call& call) {
   return batch * queries * keys * (q.shape.back() + v.shape.back()) * 2;
 }
 
+/// A recurrent cell: one product with the input, one with the hidden state.
+Expr cell_flops(Call& call) {
+  const Operand input = call.tensor("input"), w_ih = call.tensor("w_ih"), w_hh = call.tensor("w_hh");
+  if (!call.ok() || input.shape.empty() || w_ih.shape.empty() || w_hh.shape.size() != 2) return 0;
+  const Expr rows = product(input.shape, 0, input.shape.size() - 1);
+  return rows * w_ih.shape.front() * (input.shape.back() + w_hh.shape.back()) * 2;
+}
+
+/// Whole recurrent layers: at each step every matrix of the parameters is used once.
+Expr recurrent_flops(Call& call) {
+  const Operand input = call.tensor(call.arg("data") != nullptr ? "data" : "input");
+  Expr weights(0);
+  for (const std::optional<Operand>& parameter : call.tensors("params"))
+    if (parameter && parameter->shape.size() == 2) weights = weights + element_count(parameter->shape);
+  if (!call.ok() || input.shape.empty()) return 0;
+  return product(input.shape, 0, input.shape.size() - 1) * weights * 2;
+}
+
+/// Powers by squaring: a product for each bit after the first and for each further bit that is set.
+Expr matrix_power_flops(Call& call) {
+  const Operand matrix = call.tensor("self");
+  const auto exponent = static_cast<std::uint64_t>(std::abs(call.constant("n")));
+  if (!call.ok() || matrix.shape.empty() || exponent < 2) return 0;
+  const auto products = static_cast<std::int64_t>(std::bit_width(exponent) + std::popcount(exponent)) - 2;
+  return element_count(matrix.shape) * matrix.shape.back() * (2 * products);
+}
+
 Expr flops_of(const std::string& rule, Call& call, const Value* result) {
   if (rule == "matmul") {
     const bool named_mat = call.arg("mat2") != nullptr;
@@ -103,6 +132,9 @@ Expr flops_of(const std::string& rule, Call& call, const Value* result) {
     return convolution_flops(call, call.arg("transposed") != nullptr && call.flag("transposed"), result);
   if (rule == "conv_transpose") return convolution_flops(call, true, result);
   if (rule == "attention") return attention_flops(call);
+  if (rule == "cell") return cell_flops(call);
+  if (rule == "recurrent") return recurrent_flops(call);
+  if (rule == "matrix_power") return matrix_power_flops(call);
   return 0;
 }
 

@@ -62,8 +62,17 @@ std::vector<Inferred> pointwise_real(Call& c) {
 std::vector<Inferred> pointwise_real_float(Call& c) {
   return promoted(c, [](DType d) { return to_real(to_floating(d)); });
 }
+/// In double precision whatever the operands are, mixtures without a common type included.
 std::vector<Inferred> float_power(Call& c) {
-  return promoted(c, [](DType d) { return is_complex(d) ? DType::c128 : DType::f64; });
+  Shape shape;
+  bool complex = false;
+  for (const char* name : {"self", "exponent"}) {
+    const std::optional<Operand> operand = c.arg(name) != nullptr ? c.operand(*c.arg(name)) : std::nullopt;
+    if (!operand) return c.unsure(), std::vector<Inferred>{};
+    shape = c.broadcast(shape, operand->shape);
+    complex = complex || is_complex(operand->dtype);
+  }
+  return {typed(complex ? DType::c128 : DType::f64, std::move(shape))};
 }
 std::vector<Inferred> pointwise_self(Call& c) {
   Joined joined = join(c);

@@ -108,9 +108,9 @@ std::vector<Inferred> diag_embed(Call& c) {
 std::vector<Inferred> one_hot(Call& c) {
   const Operand self = c.tensor("self");
   const Expr classes = c.integer("num_classes");
-  if (classes.is_int() && classes.as_int() < 0) c.unsure();  // the data decides
   Shape shape = self.shape;
-  shape.push_back(classes);
+  const bool by_data = classes.is_int() && classes.as_int() < 0;
+  shape.push_back(by_data ? unknown_dim() : classes);
   return {typed(DType::i64, std::move(shape))};
 }
 

@@ -18,6 +18,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 TABLE = HERE.parent / "opset-aten-1.json"
 RULES = HERE / "opset_rules.json"
 
+# What may be said of single results, by number: their memory is left as it was found (in whole or in part); their type
+# differs between devices, or between a device and what an export declares.
+RESULT_MARKS = ["uninitialized", "device_dependent"]
+
 # c10's numbering of element types, memory formats and layouts, as default values show them.
 DTYPES = ["u8", "i8", "i16", "i32", "i64", "f16", "f32", "f64", "c32", "c64", "c128", "bool"]
 MEMORY_FORMATS = ["contiguous", "preserve", "channels_last", "channels_last_3d"]
@@ -163,6 +167,7 @@ def build():
     shape_rules, cost_rules = rule_of(rules, "shape_rule"), rule_of(rules, "cost_rule")
     data_dependent = set(map(full_name, rules["data_dependent"]))
     hidden_writes = set(map(full_name, rules["hidden_writes"]))
+    of_results = {mark: {full_name(op): results for op, results in rules[mark].items()} for mark in RESULT_MARKS}
     lines, known = [], set()
     for name, op in all_operators(torch):
         known.add(name)
@@ -181,8 +186,11 @@ def build():
             entry["shape_rule"] = "in_place"
         if name in cost_rules:
             entry["cost_rule"] = cost_rules[name]
+        for mark, ops in of_results.items():
+            if name in ops:
+                entry[mark] = ops[name]
         lines.append(json.dumps(entry, separators=(",", ":")))
-    unknown = (set(shape_rules) | set(cost_rules) | data_dependent | hidden_writes) - known
+    unknown = set(shape_rules).union(cost_rules, data_dependent, hidden_writes, *of_results.values()) - known
     if unknown:
         raise SystemExit(f"{RULES.name} names operators that torch {torch.__version__} lacks: {sorted(unknown)}")
     head = {"schema": "genie.opset", "domain": "aten", "opset": 1, "torch": torch.__version__.split("+")[0]}
