@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <new>
+#include <system_error>
+#include <thread>
 
 namespace genie::services {
 namespace {
@@ -94,11 +96,27 @@ std::size_t CompletionTable::outstanding() const {
   return slots_.size() - free_.size();
 }
 
+namespace {
+
+// A payload may hold the engine, and with it the plug-in whose thread signals: destroyed there, the plug-in would have to wait
+// for a thread of its own.
+void drop_elsewhere(std::shared_ptr<void> payload) noexcept {
+  auto* kept = new (std::nothrow) std::shared_ptr<void>(std::move(payload));
+  try {
+    if (kept != nullptr) std::thread([kept] { delete kept; }).detach();
+  } catch (const std::system_error&) {
+    // No thread to be had: the payload stays for ever, which harms nobody.
+  }
+}
+
+}  // namespace
+
 // What the waiter and the signal share. The signal's context is a shared_ptr of its own, on the heap.
 struct Waiter::Shared {
-  std::mutex mutex;  // guards done and status
+  std::mutex mutex;  // guards all of it
   std::condition_variable changed;
   bool done = false;
+  bool given_up = false;  // nobody waits any longer
   StatusPtr status;
   std::shared_ptr<void> payload;
   std::shared_ptr<Shared>* from_signal = nullptr;  // freed by the signal, or by refused()
@@ -112,16 +130,29 @@ Waiter::Waiter(CompletionTable& table, std::string owner, std::shared_ptr<void> 
       [](void* ctx, genie_status* status) noexcept {
         const std::unique_ptr<std::shared_ptr<Shared>> self(static_cast<std::shared_ptr<Shared>*>(ctx));
         Shared& shared = **self;
-        const std::lock_guard lock(shared.mutex);
-        shared.done = true;
-        shared.status = StatusPtr(status);
-        shared.changed.notify_all();
+        std::shared_ptr<void> orphan;
+        {
+          const std::lock_guard lock(shared.mutex);
+          shared.done = true;
+          shared.status = StatusPtr(status);
+          if (shared.given_up) orphan = std::move(shared.payload);
+          shared.changed.notify_all();
+        }
+        if (orphan) drop_elsewhere(std::move(orphan));
       },
       shared_->from_signal, std::move(owner));
 }
 
 // A waiter that gave up leaves the payload to the signal; without one it stays alive, for the plug-in may still write there.
-Waiter::~Waiter() = default;
+// After a signal the payload goes here, on the waiter's thread.
+Waiter::~Waiter() {
+  std::shared_ptr<void> payload;
+  const std::lock_guard lock(shared_->mutex);
+  if (shared_->done)
+    payload = std::move(shared_->payload);
+  else
+    shared_->given_up = true;
+}
 
 void Waiter::refused() {
   if (table_.abandon(completion_)) delete shared_->from_signal;

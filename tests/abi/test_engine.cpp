@@ -407,6 +407,15 @@ TEST_CASE("A15: signals from another thread, and a second one, do no harm") {
   }
   CHECK(lines.size() == 3);  // of the second one
 }
+TEST_CASE("A15: an engine that goes right after a step is not destroyed on the plug-in's thread") {
+  Run run;
+  run.backend_fault("another_thread");
+  for (int i = 0; i < 40; ++i) {
+    Engine engine = run.loaded();
+    auto session = engine.open_session(0);
+    CHECK(session->step(request(Matrix(2))).ok());
+  }
+}
 TEST_CASE(
     "A15: a job that never ends is given up after its deadline and the grace, and the session with it") {
   Run run;

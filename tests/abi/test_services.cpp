@@ -2,7 +2,9 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <cstdint>
+#include <future>
 #include <thread>
 #include <vector>
 
@@ -123,8 +125,16 @@ TEST_CASE(
     "A15: a waiter returns at the signal, the deadline or the wish to stop, and keeps what the job was "
     "lent") {
   CompletionTable table([](const std::string&, const std::string&) {});
-  auto payload = std::make_shared<int>(7);
+  // What destroys the payload says on which thread it did so.
+  std::promise<std::thread::id> destroyed_by;
+  std::future<std::thread::id> destroyed = destroyed_by.get_future();
+  std::shared_ptr<int> payload(new int(7), [&](const int* number) {
+    delete number;
+    destroyed_by.set_value(std::this_thread::get_id());
+  });
   std::weak_ptr<int> alive = payload;
+  const std::thread::id here = std::this_thread::get_id();
+  bool by_waiter = true;
   SUBCASE("signalled from another thread") {
     Waiter waiter(table, "p", std::move(payload));
     std::jthread other([&] { table.signal(waiter.completion(), make_status(GENIE_DATA_LOSS, "lost")); });
@@ -154,9 +164,11 @@ TEST_CASE(
     }
     CHECK_FALSE(alive.expired());
     CHECK(table.outstanding() == 1);
+    by_waiter = false;  // here the signalling thread, which must not destroy it
     table.signal(completion, nullptr);
   }
-  CHECK(alive.expired());
+  REQUIRE(destroyed.wait_for(std::chrono::seconds(20)) == std::future_status::ready);
+  CHECK((destroyed.get() == here) == by_waiter);
 }
 
 TEST_CASE("blobs: mapped read-only where they lie, aligned, range checked") {

@@ -47,7 +47,8 @@ ProgramBuilder autocast(const std::string& inner, const std::string& device = "c
 
 }  // namespace
 
-TEST_CASE("autocast becomes conversions: a product is computed in the region's type, once for equal arguments") {
+TEST_CASE(
+    "autocast becomes conversions: a product is computed in the region's type, once for equal arguments") {
   const Plan plan = plan_of(autocast(graph_of("mm.default", kBf16, other())).archive());
   const auto& nodes = plan.methods.at("forward").nodes;
   REQUIRE(nodes.size() == 2);
@@ -60,7 +61,9 @@ TEST_CASE("autocast becomes conversions: a product is computed in the region's t
   CHECK(plan.methods.at("forward").values.at(nodes[0].results[0]).dtype == plan::DType::bf16);
 }
 
-TEST_CASE("autocast leaves alone what has no policy, what is f32 already, other devices, and regions switched off") {
+TEST_CASE(
+    "autocast leaves alone what has no policy, what is f32 already, other devices, and regions switched "
+    "off") {
   const auto operators = [](const ProgramBuilder& program) {
     std::string text;
     const Plan plan = plan_of(program.archive());
@@ -79,7 +82,8 @@ TEST_CASE("GE0241: an operator that converts in its inside is refused under auto
   REQUIRE_FALSE(captured.ok());
   CHECK(captured.errors().front().code == "GE0241");
   CHECK(captured.errors().front().message ==
-        "operator 'aten.linalg_pinv.default' runs under torch.autocast and converts element types in its inside");
+        "operator 'aten.linalg_pinv.default' runs under torch.autocast and converts element types in its "
+        "inside");
 }
 
 TEST_CASE("GE0241: loops, scans and maps are refused by name") {

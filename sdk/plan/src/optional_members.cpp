@@ -21,14 +21,16 @@ Arg detail::read_number(Problems& problems, const View& view) {
 namespace {
 
 const std::string* find(const Extra& extra, std::string_view key) {
-  const auto at = std::find_if(extra.begin(), extra.end(), [&](const auto& entry) { return entry.first == key; });
+  const auto at =
+      std::find_if(extra.begin(), extra.end(), [&](const auto& entry) { return entry.first == key; });
   return at == extra.end() ? nullptr : &at->second;
 }
 
 /// Keeps the keys in order, as the canonical form has them.
 void put(Extra& extra, std::string_view key, std::string text) {
-  const auto at = std::lower_bound(extra.begin(), extra.end(), key,
-                                   [](const auto& entry, std::string_view wanted) { return entry.first < wanted; });
+  const auto at =
+      std::lower_bound(extra.begin(), extra.end(), key,
+                       [](const auto& entry, std::string_view wanted) { return entry.first < wanted; });
   if (at != extra.end() && at->first == key)
     at->second = std::move(text);
   else

@@ -67,12 +67,13 @@ Policy einsum_policy(const Node& node) {
       equation->find(',', comma + 1) != std::string::npos)
     return Policy::inside;
   const std::string_view text = *equation;
-  const std::array<std::string_view, 3> parts = {text.substr(0, comma),
-                                                 text.substr(comma + 1, arrow - comma - 1), text.substr(arrow + 2)};
+  const std::array<std::string_view, 3> parts = {
+      text.substr(0, comma), text.substr(comma + 1, arrow - comma - 1), text.substr(arrow + 2)};
   for (std::size_t side = 0; side < 2; ++side)
     for (const char index : parts[side])
       if (std::isalpha(static_cast<unsigned char>(index)) != 0 &&
-          parts[1 - side].find(index) == std::string_view::npos && parts[2].find(index) == std::string_view::npos)
+          parts[1 - side].find(index) == std::string_view::npos &&
+          parts[2].find(index) == std::string_view::npos)
         return Policy::inside;
   return Policy::lower;
 }
