@@ -1,5 +1,6 @@
 """Plug-ins that outsiders could have written: built against an installed SDK, chosen by configuration alone."""
 
+import json
 import os
 import pathlib
 import re
@@ -122,3 +123,18 @@ def test_null_kernels_run_everything_but_compute_nothing(host, corpus, example, 
     assert outputs.keys() == expected.keys()
     assert all(outputs[n].shape == expected[n].shape and not outputs[n].any() for n in outputs)
     assert result.report["counters"]["weight_bytes_copied"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plugin", ["policy-default", "frontend-pytorch", "backend-emulation"])
+def test_a_plugin_of_the_tree_builds_alone_against_an_installed_sdk(host, corpus, sdk, root, tmp_path, plugin):
+    copy = tmp_path / plugin
+    shutil.copytree(root / "plugins" / plugin, copy)
+    for command in (["meson", "setup", "built", "--werror"], ["ninja", "-C", "built"]):
+        done = subprocess.run(command, cwd=copy, env=sdk, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr
+    result = run(host, corpus, tmp_path, [copy / "built"], [256 * MIB])
+    assert_verified(result)
+    listed = host.command("plugins", "--plugin", copy / "built", "--json", folder=tmp_path, check=OK)
+    mine = [one for one in json.loads(listed.out)["plugins"] if one["id"] == f"org.genie.{plugin}"]
+    assert mine[0]["library"] == str(copy / "built" / f"{plugin}.so") and mine[0]["state"] == "usable"
