@@ -1,13 +1,12 @@
 #include "cli/plan_source.hpp"
 
-#include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <system_error>
 
 #include "cli/engine_setup.hpp"
 #include "genie/plan/codec.hpp"
+#include "genie/plan/file.hpp"
 #include "genie/plan/json.hpp"
 
 namespace genie::cli {
@@ -47,16 +46,9 @@ runtime::Result<LoadedPlan> capture(const Common& common, config::RunConfig conf
 }  // namespace
 
 runtime::Result<std::string> read_text(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(stream)), {});
-  std::error_code error;
-  if (stream && !std::filesystem::is_directory(file, error)) return text;
-  runtime::Failure missing =
-      failure(Category::config, GENIE_NOT_FOUND, "GE0002",
-              std::filesystem::exists(file, error) ? "the file cannot be read" : "there is no such file",
-              "check the path");
-  missing.diagnostics.front().file = file;
-  return missing;
+  auto text = plan::read_file(file);
+  if (!text) return failure(Category::config, std::move(text).errors(), GENIE_NOT_FOUND);
+  return std::move(text).value();
 }
 
 runtime::Result<LoadedPlan> load_plan(const Common& common, const std::string& file, Progress& progress) {

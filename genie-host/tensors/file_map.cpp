@@ -25,7 +25,8 @@ plan::Diagnostic unreadable(const std::filesystem::path& path, const std::string
 }  // namespace
 
 plan::Result<std::shared_ptr<const FileMap>> FileMap::open(const std::filesystem::path& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Non-blocking, so that a FIFO given by mistake is refused below instead of waiting for its writer.
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) return unreadable(path, std::generic_category().message(errno));
   struct stat about {};
   if (::fstat(file, &about) != 0 || !S_ISREG(about.st_mode)) {

@@ -2,12 +2,9 @@
 
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
 #include <thread>
 
+#include "genie/plan/file.hpp"
 #include "genie/plan/json.hpp"
 
 namespace genie::emulation {
@@ -57,12 +54,11 @@ plan::Result<plan::Topology> read_topology(View value) {
     return wrong("/topology", "`topology` is neither a path nor an object",
                  "name a topology file, or write the document itself");
   const std::string path(value.string());
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf()))
-    return wrong("/topology", "cannot read the topology " + path + ": " + std::strerror(errno),
+  const auto text = plan::read_file(path);
+  if (!text)
+    return wrong("/topology", "the topology " + path + ": " + text.errors().front().message,
                  "check the path; it is relative to the file that names it");
-  return plan::decode_topology(text.str(), {.comments = true}, path);
+  return plan::decode_topology(*text, {.comments = true}, path);
 }
 
 }  // namespace
