@@ -78,7 +78,9 @@ TEST_CASE("each other kind of model file has its own code and a way out") {
   const std::pair<std::string, std::string> cases[] = {
       {"hello, world", "GE0202"},
       {"", "GE0203"},
-      {std::string("\x80\x02}q\0.", 6), "GE0212"},
+      {std::string("\x80\x02}q\0.", 6), "GE0224"},
+      {"(dp0\nS'weight'\np1\n.", "GE0224"},
+      {"ccollections\nOrderedDict\np0\n.", "GE0224"},
       {"GGUF\x03", "GE0212"},
       {std::string("\x10\0\0\0\0\0\0\0{\"a\":{}}        ", 25), "GE0212"},
       {std::string("\x08\x09\x12\x07pytorch", 11), "GE0212"},
@@ -107,6 +109,19 @@ TEST_CASE("each other kind of model file has its own code and a way out") {
 TEST_CASE("GE0204: a repacked archive, whichever entry is compressed") {
   CHECK(code_of(archive().add({.name = "m/extra/notes.txt", .content = "1", .method = 8}).build()) ==
         "GE0204");
+}
+
+TEST_CASE("GE0209: an encrypted entry") {
+  CHECK(code_of(archive().add({.name = "m/extra/notes.txt", .content = "1", .flags = 0x809}).build()) ==
+        "GE0209");
+}
+
+TEST_CASE("GE0222: a document without its checksum; other entries are lent, not read") {
+  const auto with = [](const char* name) {
+    return archive().add({.name = name, .content = "{}", .crc32 = 1}).build();
+  };
+  CHECK(code_of(with("m/models/other.json")) == "GE0222");
+  CHECK(code_of(with("m/data/weights/weight_1")) == "ok");
 }
 
 TEST_CASE("GE0217: another format, layout version or byte order") {

@@ -115,6 +115,14 @@ TEST_CASE("GE0207: entries that overlap") {
   CHECK(text_of(bytes).find("'a'") != std::string::npos);
 }
 
+TEST_CASE("GE0221: an entry that is a link or a device; files, folders and entries without a mode are not") {
+  for (const std::uint32_t mode : {0120777u, 0020666u, 0010644u})
+    CHECK(code_of(ZipBuilder().add({.name = "a", .content = "1", .attributes = mode << 16}).build()) ==
+          "GE0221");
+  for (const std::uint32_t mode : {0u, 0100644u, 0040755u})
+    CHECK(code_of(ZipBuilder().add({.name = "a", .content = "1", .attributes = mode << 16}).build()) == "ok");
+}
+
 TEST_CASE("GE0208: one part of a split archive") {
   CHECK(code_of(ZipBuilder().add("a", "1").build({.disk = 1})) == "GE0208");
 }

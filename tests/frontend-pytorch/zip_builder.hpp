@@ -1,6 +1,8 @@
 // Zip archives made by hand, right and wrong, as bytes in memory.
 #pragma once
 
+#include <zlib.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +19,8 @@ struct ZipFile {
   bool zip64 = false;                        ///< sizes and offset in the zip64 extra field
   std::optional<std::uint32_t> header_at{};  ///< local header offset that the directory states
   std::optional<std::uint32_t> size{};       ///< size that the directory states
+  std::optional<std::uint32_t> crc32{};      ///< checksum that the directory states
+  std::uint32_t attributes = 0;              ///< the upper half is a Unix mode
 };
 
 struct ZipOptions {
@@ -74,12 +78,14 @@ class ZipBuilder {
       number(directory, 20, 2);
       number(directory, file.flags, 2);
       number(directory, file.method, 2);
-      number(directory, 0, 8);
+      number(directory, 0, 4);
+      number(directory, file.crc32.value_or(crc32_of(file.content)), 4);
       number(directory, file.zip64 ? 0xffffffffu : stated, 4);
       number(directory, file.zip64 ? 0xffffffffu : stated, 4);
       number(directory, file.name.size(), 2);
       number(directory, extra.size(), 2);
-      number(directory, 0, 10);
+      number(directory, 0, 6);
+      number(directory, file.attributes, 4);
       number(directory, file.zip64 ? 0xffffffffu : header, 4);
       directory += file.name + extra;
     }
@@ -115,6 +121,10 @@ class ZipBuilder {
   }
 
  private:
+  static std::uint32_t crc32_of(const std::string& content) {
+    return static_cast<std::uint32_t>(
+        ::crc32_z(0, reinterpret_cast<const Bytef*>(content.data()), content.size()));
+  }
   static void number(std::string& out, std::uint64_t value, std::size_t bytes) {
     for (std::size_t i = 0; i < bytes; ++i) {
       out += static_cast<char>(i < 8 ? value & 0xff : 0);

@@ -1,5 +1,4 @@
 // The plug-in: genie.frontend/1 over the capture. One capture at a time per instance; instances are independent.
-#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -41,9 +40,7 @@ class PytorchFrontend : public genie::Frontend {
     auto kind = genie::pytorch::Pt2Archive::recognise(std::string(source));
     if (!kind) return genie::Probe{0, kind.errors().front().message};
     if (kind->exported_program) return genie::Probe{kCertain, "it is " + kind->what};
-    // Files that only PyTorch writes are ours to explain, though we cannot read them.
-    const bool ours = std::ranges::find(kPytorchKinds, kind->code) != std::end(kPytorchKinds);
-    return genie::Probe{ours ? kOursToExplain : 0, "it is " + kind->what + "; " + kind->help};
+    return genie::Probe{kind->of_torch ? kOursToExplain : 0, "it is " + kind->what + "; " + kind->help};
   }
 
   genie::Expected<std::string> capture(const genie::Call& call, std::string_view source) override {
@@ -63,8 +60,6 @@ class PytorchFrontend : public genie::Frontend {
  private:
   static constexpr std::uint32_t kCertain = 100;
   static constexpr std::uint32_t kOursToExplain = 1;
-  static constexpr std::string_view kPytorchKinds[] = {"GE0210", "GE0211", "GE0213",
-                                                       "GE0214", "GE0215", "GE0218"};
 
   genie::Host host_;
   genie::pytorch::Options options_;

@@ -55,6 +55,12 @@ What to do: save the model again with torch.export.save.
 
 What to do: join the parts (`zip -s 0 split.zip --out model.pt2`), or save the model again.
 )"},
+      {"GE0209", "An entry of the archive is encrypted",
+       R"(Genie asks for no passwords, and encrypted weights could not be used where they lie in the file.
+
+What to do: decrypt the archive with the tool that encrypted it, then pack it anew without compression: unzip it, then
+`zip -0 -r model.pt2 FOLDER`.
+)"},
       {"GE0210", "A TorchScript archive",
        R"(The file was written by torch.jit.save. TorchScript is deprecated, and its archives hold code and pickles rather than a
 graph of operators.
@@ -67,8 +73,7 @@ What to do: export the module itself with torch.export.export and save that with
 What to do: build the model in Python, load the checkpoint into it, export it, and save the exported program.
 )"},
       {"GE0212", "Another kind of model file",
-       R"(The file was recognised, but it is no exported program: an old pickle, safetensors, GGUF, ONNX or HDF5. Files that
-are pickles are never read: a pickle runs code when it is loaded.
+       R"(The file was recognised, but it is no exported program: safetensors, GGUF, ONNX or HDF5.
 
 What to do: load the file in Python, export the module, and save it with torch.export.save.
 )"},
@@ -121,6 +126,38 @@ What to do: load real weights into the model before exporting it; if the file is
        R"(The file is a zip archive, but nothing in it looks like PyTorch's work.
 
 What to do: check that `source.uri` names the right file.
+)"},
+      {"GE0221", "An entry is no file",
+       R"(An entry of the archive is marked as a symbolic link or a device. Genie unpacks nothing, so no harm was done; but
+torch.export.save writes plain files alone, and a tool that unpacks such an archive may write where the link points.
+
+What to do: do not use this file. Ask where it came from.
+)"},
+      {"GE0222", "An entry does not have its checksum",
+       R"(Every entry of a zip archive carries a checksum of its content. Genie compares those of the documents that it reads (the
+program and the tables of weights). Here it differs: a byte was damaged on a disk or on the way, or somebody edited the file
+without a zip tool. (Weights are told apart by their SHA-256, so other bytes are another model, and not mistaken for it.)
+
+What to do: copy or download the file again and compare its SHA-256 with the original's, or save the model again.
+)"},
+      {"GE0223", "A size that cannot be",
+       R"(The archive states a size, stride or offset that is negative, or larger than any file or memory. Computing with such a
+number could wrap around to a small one, so nothing is computed with it.
+
+What to do: save the model again with torch.export.save. If you got the file from somebody, ask where it came from.
+)"},
+      {"GE0224", "A Python pickle",
+       R"(The file is a pickle: torch.save wrote such files before torch 1.6, and Python programs write them still. A pickle runs
+code when it is loaded, so Genie never reads one.
+
+What to do: load it in Python where you trust it, build the model from it, export that, and save it with torch.export.save.
+)"},
+      {"GE0225", "An entry that unpacks to far more than it has",
+       R"(A compressed entry says that it would unpack to more than a hundred times its size. This is how archives are made that
+fill a disk or the memory of whoever unpacks them. Genie unpacks nothing, so no harm was done.
+
+What to do: if you got the file from somebody, do not unpack it. If you compressed it yourself (zeros compress that well),
+save the model again, or unpack it and pack it anew with `zip -0 -r model.pt2 FOLDER`.
 )"},
       {"GE0230", "The program is not what torch writes",
        R"(A JSON document of the archive does not follow torch's export schema: a field is missing or has another type. The message

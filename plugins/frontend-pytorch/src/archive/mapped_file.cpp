@@ -25,10 +25,14 @@ FileIdentity identity_of(const struct stat& status) {
 }
 
 Diagnostic cannot_read(const std::string& path, int error) {
-  const std::string why = std::generic_category().message(error);
+  std::string why = std::generic_category().message(error);
   std::string help =
       "check the path and its permissions; a relative path is relative to the file that names it";
   if (error == EISDIR) help = "give the .pt2 file itself, not the folder that holds it";
+  if (error == ENOTSUP) {
+    why = "it is a pipe or a device";
+    help = "weights are used where they lie, so the source must be a file on disk";
+  }
   return source_error("GE0201", path, "cannot read the source file: " + why, std::move(help));
 }
 
@@ -54,7 +58,7 @@ Result<MappedFile> MappedFile::open(const std::string& path) {
   if (file.value < 0) return cannot_read(path, errno);
   struct stat status {};
   if (::fstat(file.value, &status) != 0) return cannot_read(path, errno);
-  if (!S_ISREG(status.st_mode)) return cannot_read(path, S_ISDIR(status.st_mode) ? EISDIR : EINVAL);
+  if (!S_ISREG(status.st_mode)) return cannot_read(path, S_ISDIR(status.st_mode) ? EISDIR : ENOTSUP);
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size == 0) return MappedFile(nullptr, 0, identity_of(status));
   void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.value, 0);

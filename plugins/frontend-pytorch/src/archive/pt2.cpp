@@ -1,5 +1,7 @@
 #include "archive/pt2.hpp"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <cstring>
 #include <optional>
@@ -8,6 +10,9 @@ namespace genie::pytorch {
 namespace {
 
 constexpr std::string_view kFormatEntry = "archive_format";
+/// Deflate reaches 1032:1 on zeros alone; weights and programs stay below 20:1.
+constexpr std::uint64_t kBombRatio = 100;
+constexpr std::uint64_t kBombBytes = std::uint64_t{1} << 20;
 constexpr std::string_view kSaveAgain =
     "save the model with torch 2.9 or newer: "
     "torch.export.save(torch.export.export(model, args), \"model.pt2\")";
@@ -48,7 +53,23 @@ std::vector<std::string> model_names(const ZipDirectory& directory, const std::s
 }
 
 SourceKind refused(std::string what, std::string code, std::string help) {
-  return {false, std::move(what), std::move(code), std::move(help)};
+  return {false, false, std::move(what), std::move(code), std::move(help)};
+}
+
+SourceKind refused_torch(std::string what, std::string code, std::string help) {
+  return {false, true, std::move(what), std::move(code), std::move(help)};
+}
+
+/// Whether the bytes begin as pickles of protocol 0 do, which are text: "(dp0\n", "(lp0\n", "ccollections\nOrderedDict\n".
+bool begins_as_text_pickle(std::string_view bytes) {
+  const std::size_t line = bytes.substr(0, 80).find('\n');
+  if (line == std::string_view::npos || line < 2 || !bytes.ends_with('.')) return false;
+  if (bytes[0] == '(') return (bytes[1] == 'd' || bytes[1] == 'l' || bytes[1] == 't') && bytes[2] == 'p';
+  return bytes[0] == 'c' &&
+         std::all_of(bytes.begin() + 1, bytes.begin() + static_cast<std::ptrdiff_t>(line), [](char c) {
+           return c == '_' || c == '.' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+                  (c >= 'a' && c <= 'z');
+         });
 }
 
 /// Kinds of files that are no zip archive, by their first bytes.
@@ -56,10 +77,12 @@ SourceKind recognise_bytes(std::string_view bytes) {
   const auto begins = [&](std::string_view magic) { return bytes.starts_with(magic); };
   if (bytes.empty()) return refused("an empty file", "GE0203", std::string(kSaveAgain));
   // A pickle of protocol 2 to 5 begins with PROTO; torch.save wrote bare ones before 1.6.
-  if (bytes.size() > 2 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5)
-    return refused("a Python pickle (an old torch.save file)", "GE0212",
-                   "a pickle runs code when it is read, so Genie never reads one: load it in Python and " +
-                       std::string(kSaveAgain));
+  if ((bytes.size() > 2 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5) ||
+      begins_as_text_pickle(bytes))
+    return refused_torch(
+        "a Python pickle (torch.save wrote such files before torch 1.6)", "GE0224",
+        "a pickle runs code when it is read, so Genie never reads one: load it in Python and " +
+            std::string(kSaveAgain));
   if (begins("GGUF"))
     return refused("a GGUF file", "GE0212",
                    "load it with transformers in Python and " + std::string(kSaveAgain));
@@ -85,19 +108,19 @@ SourceKind recognise_entries(const ZipDirectory& directory) {
   const auto root = find_root(directory);
   if (!root) {
     if (has_component(directory, "serialized_exported_program.json"))
-      return refused("an exported program in the layout of torch 2.8 or older", "GE0214",
-                     "load it with torch.export.load in that torch, and " + std::string(kSaveAgain));
+      return refused_torch("an exported program in the layout of torch 2.7 or older", "GE0214",
+                           "load it with torch.export.load in that torch, and " + std::string(kSaveAgain));
     if (has_folder(directory, "data/aotinductor/"))
-      return refused(
+      return refused_torch(
           "an AOTInductor package", "GE0213",
           "it holds machine code compiled for one kind of machine, not the program; export the module and " +
               std::string(kSaveAgain));
     if (has_component(directory, "data.pkl"))
       return has_component(directory, "constants.pkl") || has_folder(directory, "code/")
-                 ? refused("a TorchScript archive", "GE0210",
-                           "PyTorch has deprecated TorchScript; export the module itself and " +
-                               std::string(kSaveAgain))
-                 : refused(
+                 ? refused_torch("a TorchScript archive", "GE0210",
+                                 "PyTorch has deprecated TorchScript; export the module itself and " +
+                                     std::string(kSaveAgain))
+                 : refused_torch(
                        "a torch.save checkpoint", "GE0211",
                        "it holds pickled weights but no program: load them into the model in Python and " +
                            std::string(kSaveAgain));
@@ -107,20 +130,30 @@ SourceKind recognise_entries(const ZipDirectory& directory) {
   const std::vector<std::string> models = model_names(directory, *root);
   if (models.empty()) {
     if (has_folder(directory, "data/aotinductor/"))
-      return refused(
+      return refused_torch(
           "an AOTInductor package", "GE0213",
           "it holds machine code compiled for one kind of machine, not the program; export the module and " +
               std::string(kSaveAgain));
-    return refused("a PT2 archive without an exported program", "GE0218", std::string(kSaveAgain));
+    return refused_torch("a PT2 archive without an exported program", "GE0218", std::string(kSaveAgain));
   }
   for (const std::string& model : models)
     if (directory.find(*root + "data/weights/" + model + ".pt") != nullptr)
-      return refused("an exported program with pickled weights, as torch 2.8 wrote them", "GE0215",
-                     "a pickle runs code when it is read, so Genie never reads one: load the file with "
-                     "torch.export.load "
-                     "and " +
-                         std::string(kSaveAgain));
-  return {true, "an archive of torch.export.save", {}, {}};
+      return refused_torch("an exported program with pickled weights, as torch 2.8 wrote them", "GE0215",
+                           "a pickle runs code when it is read, so Genie never reads one: load the file with "
+                           "torch.export.load "
+                           "and " +
+                               std::string(kSaveAgain));
+  return {true, true, "an archive of torch.export.save", {}, {}};
+}
+
+bool is_document(std::string_view name) {
+  return name.ends_with(".json") || ends_with_component(name, "archive_format") ||
+         ends_with_component(name, "archive_version") || ends_with_component(name, "byteorder");
+}
+
+std::uint32_t crc32_of(std::string_view bytes) {
+  const auto* data = reinterpret_cast<const Bytef*>(bytes.data());
+  return static_cast<std::uint32_t>(::crc32_z(0, data, bytes.size()));
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -138,7 +171,7 @@ Result<SourceKind> Pt2Archive::recognise(const std::string& path) {
   auto directory = ZipDirectory::read(file->bytes(), path);
   if (!directory) {
     const Diagnostic& first = directory.errors().front();
-    return refused("a zip archive that cannot be used (" + first.message + ")", first.code, first.help);
+    return refused_torch("a zip archive that cannot be used (" + first.message + ")", first.code, first.help);
   }
   return recognise_entries(*directory);
 }
@@ -147,7 +180,8 @@ Result<Pt2Archive> Pt2Archive::open(const std::string& path) {
   auto file = MappedFile::open(path);
   if (!file) return std::move(file).errors();
   const auto refuse = [&](const SourceKind& kind) {
-    return source_error(kind.code, path, "this is " + kind.what + ", not an archive of torch.export.save",
+    return source_error(kind.code, path,
+                        "this is " + kind.what + "; only what torch.export.save writes can be captured",
                         kind.help);
   };
   if (!ZipDirectory::looks_like_zip(file->bytes())) return refuse(recognise_bytes(file->bytes()));
@@ -155,17 +189,47 @@ Result<Pt2Archive> Pt2Archive::open(const std::string& path) {
   if (!directory) return std::move(directory).errors();
   const SourceKind kind = recognise_entries(*directory);
   if (!kind.exported_program) return refuse(kind);
-  for (const ZipEntry& entry : directory->entries())
-    if (!entry.stored)
-      return source_error(
-          "GE0204", path, "entry '" + entry.name + "' of the archive is compressed or encrypted",
-          "weights are used in place, so every entry must be stored as it is: save the model again, or "
-          "repack the files with 'zip -0'");
   std::string root = *find_root(*directory);
   Pt2Archive archive(path, std::move(*file), std::move(*directory), std::move(root));
+  if (auto status = archive.check_entries(); !status) return std::move(status).errors();
   if (auto status = archive.check_format(); !status) return std::move(status).errors();
   if (auto status = archive.find_models(); !status) return std::move(status).errors();
   return archive;
+}
+
+Status Pt2Archive::check_entries() const {
+  constexpr std::string_view kRepack =
+      "weights are used where they lie, so every entry must be stored as it is: save the model again, or "
+      "unpack it and pack it anew with 'zip -0 -r model.pt2 FOLDER'";
+  for (const ZipEntry& entry : directory_.entries()) {
+    if (entry.stored) continue;
+    if (entry.encrypted)
+      return source_error(
+          "GE0209", path_, "entry '" + entry.name + "' of the archive is encrypted",
+          "Genie asks for no passwords: decrypt the archive, then pack it anew with 'zip -0 -r "
+          "model.pt2 FOLDER'");
+    if (entry.unpacked_bytes > kBombBytes && entry.unpacked_bytes / kBombRatio > entry.size_bytes)
+      return source_error(
+          "GE0225", path_,
+          "entry '" + entry.name + "' of the archive has " + std::to_string(entry.size_bytes) +
+              " bytes and would unpack to " + std::to_string(entry.unpacked_bytes),
+          "nothing was unpacked. If you did not pack this file yourself, do not unpack it; if you "
+          "did, " +
+              std::string(kRepack));
+  }
+  for (const ZipEntry& entry : directory_.entries())
+    if (!entry.stored)
+      return source_error("GE0204", path_, "entry '" + entry.name + "' of the archive is compressed",
+                          std::string(kRepack));
+  // Bytes that are read here, not merely lent. Weights are proved by their SHA-256 wherever they go.
+  for (const ZipEntry& entry : directory_.entries())
+    if (is_document(entry.name) && crc32_of(bytes(entry)) != entry.crc32)
+      return source_error(
+          "GE0222", path_,
+          "entry '" + entry.name + "' of the archive does not have the checksum it was written with",
+          "the file was damaged or edited after it was saved: copy or download it again, or save "
+          "the model again with torch.export.save");
+  return Unit{};
 }
 
 std::string_view Pt2Archive::text(const std::string& name) const {

@@ -24,7 +24,9 @@ struct ModelFiles {
 /// What a file is, from a look at it.
 struct SourceKind {
   bool exported_program =
-      false;         ///< an archive that Pt2Archive::open accepts, as far as the entry names tell
+      false;  ///< an archive that Pt2Archive::open accepts, as far as the entry names tell
+  bool of_torch =
+      false;  ///< written by torch, or a zip archive as torch writes: ours to explain, though it is refused
   std::string what;  ///< "an archive of torch.export.save", "a TorchScript archive", …
   std::string code;  ///< of the refusal; empty when accepted
   std::string help;  ///< what to do with a file of this kind
@@ -33,7 +35,7 @@ struct SourceKind {
 /// The mapped archive. Movable; views into it stay valid across a move.
 class Pt2Archive {
  public:
-  /// Opens and checks everything but the models' content: GE0201–GE0218, GE0220.
+  /// Opens and checks everything but the models' content: GE0201–GE0225.
   [[nodiscard]] static Result<Pt2Archive> open(const std::string& path);
   /// Recognises the kind of a file without reading more than its directory. Fails only if it cannot be read.
   [[nodiscard]] static Result<SourceKind> recognise(const std::string& path);
@@ -57,6 +59,7 @@ class Pt2Archive {
         directory_(std::move(directory)),
         root_(std::move(root)) {}
   [[nodiscard]] std::string_view text(const std::string& name) const;
+  [[nodiscard]] Status check_entries() const;
   [[nodiscard]] Status check_format() const;
   [[nodiscard]] Status find_models();
 

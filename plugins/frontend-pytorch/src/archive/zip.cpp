@@ -22,6 +22,11 @@ constexpr std::uint64_t kLongestComment = 0xffff;
 
 constexpr std::uint16_t kZip64Extra = 0x0001;
 constexpr std::uint16_t kEncrypted = 0x0001;
+constexpr std::uint32_t kFileKind = 0170000;  ///< of the Unix mode in the upper half of an entry's attributes
+constexpr std::uint32_t kRegularFile = 0100000;
+constexpr std::uint32_t kFolder = 0040000;
+/// Files are no longer than this on any system, so a larger number was never a size.
+constexpr std::uint64_t kLargestFileBytes = std::uint64_t{1} << 63;
 constexpr std::uint16_t kSaturated16 = 0xffff;
 constexpr std::uint32_t kSaturated32 = 0xffffffff;
 
@@ -198,21 +203,33 @@ Result<ZipDirectory> ZipDirectory::read(std::string_view bytes, std::string_view
           "the archive names an entry '" + printable(name) + "', which is no plain relative path",
           "do not use this file: archives of torch.export.save never have such names, so somebody made "
           "it to mislead a reader");
+    const std::uint32_t kind = (fields.u32(38) >> 16) & kFileKind;
+    if (kind != 0 && kind != kRegularFile && kind != kFolder)
+      return source_error("GE0221", file,
+                          "entry '" + printable(name) + "' of the archive is a link or a device, not a file",
+                          "do not use this file: archives of torch.export.save hold plain files alone");
     std::uint64_t packed = fields.u32(20);
     std::uint64_t size = fields.u32(24);
     std::uint64_t header = fields.u32(42);
     if (!read_zip64_extra(rest.substr(kCentralHeaderBytes + name_bytes, extra_bytes), size, packed, header))
       return damaged(file, "entry '" + printable(name) + "' lacks its zip64 sizes");
+    for (const std::uint64_t number : {packed, size, header})
+      if (number >= kLargestFileBytes)
+        return source_error("GE0223", file,
+                            "entry '" + printable(name) + "' of the archive claims " +
+                                std::to_string(number) + " bytes, which no file can have",
+                            "do not use this file: save the model again with torch.export.save");
     const auto local = window(bytes.substr(0, directory.offset), header, kLocalHeaderBytes);
     if (!local || local->u32(0) != kLocalHeader)
       return damaged(file, "entry '" + printable(name) + "' is not where the directory says");
     const std::uint64_t payload = header + kLocalHeaderBytes + local->u16(26) + local->u16(28);
     if (payload > directory.offset || packed > directory.offset - payload)
       return damaged(file, "entry '" + printable(name) + "' reaches beyond the entries' part of the file");
-    const bool stored = fields.u16(10) == 0 && (fields.u16(8) & kEncrypted) == 0;
+    const bool encrypted = (fields.u16(8) & kEncrypted) != 0;
+    const bool stored = fields.u16(10) == 0 && !encrypted;
     if (stored && packed != size)
       return damaged(file, "stored entry '" + printable(name) + "' has two different sizes");
-    entries.push_back({std::string(name), payload, packed, stored});
+    entries.push_back({std::string(name), payload, packed, stored, encrypted, size, fields.u32(16)});
     extents.push_back({header, payload + packed, name});
     rest.remove_prefix(entry_bytes);
   }

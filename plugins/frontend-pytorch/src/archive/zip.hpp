@@ -19,13 +19,17 @@ struct ZipEntry {
   std::uint64_t offset = 0;      ///< of the payload's first byte, from the start of the file
   std::uint64_t size_bytes = 0;  ///< of the payload as it lies in the file
   bool stored = true;            ///< payload is the content itself: neither compressed nor encrypted
+  bool encrypted = false;
+  std::uint64_t unpacked_bytes = 0;  ///< what the directory says the content has; size_bytes when stored
+  std::uint32_t crc32 = 0;           ///< of the content, as the directory says
 };
 
 /// Immutable; entries in the order of their names.
 class ZipDirectory {
  public:
   /// Checks the structure and every entry. GE0203 damaged or truncated, GE0205 unsafe name, GE0206 duplicate name, GE0207
-  /// overlapping entries, GE0208 a kind of archive not supported (several disks). `file` names the archive in errors.
+  /// overlapping entries, GE0208 a kind of archive not supported (several disks), GE0221 an entry that is no file, GE0223 a
+  /// size that cannot be. `file` names the archive in errors.
   [[nodiscard]] static Result<ZipDirectory> read(std::string_view bytes, std::string_view file);
 
   /// Whether the bytes begin as zip archives do: the cheap test for probing.

@@ -103,7 +103,7 @@ class Translator {
   std::optional<plan::Arg> named(const std::string& name) {
     const auto at = environment_.names.find(name);
     if (at != environment_.names.end()) return at->second;
-    why_ = "'" + name + "', which nothing makes";
+    why_ = "'" + name + std::string(kMadeByNothing);
     return std::nullopt;
   }
 

@@ -13,6 +13,9 @@
 
 namespace genie::pytorch {
 
+/// How `why` ends for a name that the program never defines.
+inline constexpr std::string_view kMadeByNothing = "', which nothing makes";
+
 using SymbolSet = std::set<std::string, std::less<>>;
 
 /// What names mean inside one graph.

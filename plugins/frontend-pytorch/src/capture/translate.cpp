@@ -95,6 +95,11 @@ class GraphTranslator {
     }
     plan::Node out = begin(node, op);
     if (const std::string error = translate_arguments(node, schema, environment_, out); !error.empty()) {
+      if (error.ends_with(kMadeByNothing)) {
+        refuse(node, "GE0230", "operator '" + op + "': " + error,
+               "the file was damaged or edited: save the model again with torch.export.save");
+        return;
+      }
       refuse(node, "GE0244", "operator '" + op + "' cannot be captured: " + error,
              schema == nullptr ? "replace the operator in the module, or export with decompositions"
                                : "export again with a torch that this Genie's op table was made from, or "

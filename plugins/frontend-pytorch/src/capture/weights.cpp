@@ -161,6 +161,13 @@ class WeightBuilder {
     Storage& storage = storages_[storage_key(payload)];
     storage.entry = entry;
     const auto extent = extent_bytes(payload);
+    if (!extent)
+      return source_error(
+          "GE0223", archive_.path(),
+          "'" + name +
+              "' has a shape, strides or an offset that are negative or too large for any "
+              "memory",
+          "the file is damaged, or was made to mislead: save the model again with torch.export.save");
     if (extent && *extent <= entry->size_bytes) return Unit{};
     // Exported with fake tensors: there is a shape, but no bytes. A state can begin as zeros; a weight cannot.
     if (extent && entry->size_bytes == 0 && storage.mutated) return Unit{};

@@ -6,9 +6,14 @@ namespace genie::pytorch {
 
 void JsonCursor::fail(const View& at, std::string what, std::string_view code) {
   if (error_) return;
-  Diagnostic diagnostic =
-      source_error(std::string(code), file_, part_ + ": " + std::move(what),
-                   "the file is not what torch.export.save writes; save it again with torch 2.9 or newer");
+  // Other codes say that the file is well formed, but holds something that is not known here.
+  Diagnostic diagnostic = source_error(
+      std::string(code), file_, part_ + ": " + std::move(what),
+      code == "GE0230"
+          ? "the file is not what torch.export.save writes; save it again with torch 2.9 or newer"
+      : code == "GE0246"
+          ? "make it a dense tensor of a plain element type before exporting: t.to_dense(), t.dequantize()"
+          : "a newer torch wrote it: use a newer Genie, or save the model with torch 2.9 to 2.13");
   diagnostic.pointer = at.pointer();
   error_ = std::move(diagnostic);
 }

@@ -34,7 +34,7 @@ class ProgramReader {
         cursor_(archive.path(), "models/" + files.name + ".json") {}
 
   Result<Program> read() {
-    auto document = Document::parse(files_.program, program_options(), archive_.path());
+    auto document = parse(files_.program, "models/" + files_.name + ".json");
     if (!document) return std::move(document).errors();
     const View root = document->root();
     check_version(root);
@@ -48,6 +48,16 @@ class ProgramReader {
   }
 
  private:
+  /// A document of the archive; an error says which one.
+  [[nodiscard]] Result<Document> parse(std::string_view bytes, const std::string& part) const {
+    auto document = Document::parse(bytes, program_options(), archive_.path());
+    if (document) return document;
+    Diagnostic error = document.errors().front();
+    error.message = part + ": " + error.message;
+    error.help += "; or save the model again with torch.export.save";
+    return error;
+  }
+
   void check_version(const View& root) {
     const auto version = cursor_.member(root, "schema_version");
     if (!version) return;
@@ -236,9 +246,10 @@ class ProgramReader {
 
   void read_payloads(std::string_view folder, std::string_view config) {
     if (config.empty()) return;
-    cursor_ = JsonCursor(archive_.path(), "data/" + std::string(folder) + "/" + files_.name + "_" +
-                                              std::string(folder) + "_config.json");
-    auto document = Document::parse(config, program_options(), archive_.path());
+    const std::string part =
+        "data/" + std::string(folder) + "/" + files_.name + "_" + std::string(folder) + "_config.json";
+    cursor_ = JsonCursor(archive_.path(), part);
+    auto document = parse(config, part);
     if (!document) {
       cursor_.fail(document.errors().front());
       return;
