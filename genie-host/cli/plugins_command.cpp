@@ -152,7 +152,7 @@ int plugins_check(const Common& common, const PluginsArguments& arguments) {
   std::vector<Candidate> named;
   bool bad = false;
   for (const Candidate& candidate : catalogue->candidates()) {
-    if (candidate.through != "--plugin") continue;
+    if (candidate.through != plugin::kThroughOption) continue;
     bad = bad || broken(candidate);
     named.push_back(candidate);
   }

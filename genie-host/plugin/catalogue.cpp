@@ -55,9 +55,13 @@ std::string_view name(Candidate::State state) {
 
 void Catalogue::fail(Candidate& candidate, Candidate::State state, plan::Diagnostic diagnostic) {
   candidate.state = state;
-  log_(GENIE_LOG_WARNING, "loader",
-       (candidate.manifest.id.empty() ? candidate.manifest_path.string() : candidate.manifest.id) + ": " +
-           diagnostic.message);
+  const std::string subject = !candidate.manifest.id.empty() ? candidate.manifest.id
+                              : !candidate.library.empty()   ? candidate.library.string()
+                                                             : candidate.manifest_path.string();
+  // What a person named is reported by check_named().
+  log_(candidate.named ? GENIE_LOG_INFO : GENIE_LOG_WARNING, "loader",
+       subject + ": " + diagnostic.message +
+           (diagnostic.help.empty() ? std::string() : " (" + diagnostic.help + ")"));
   candidate.diagnostics.push_back(std::move(diagnostic));
 }
 
@@ -104,10 +108,9 @@ bool Catalogue::make_usable(Candidate& candidate) {
       });
   if (!listed) {
     fail(candidate, Candidate::State::refused,
-         problem(
-             "GE0106",
-             "the run config's allow-list does not have " + manifest.id + " with sha256 " + manifest.sha256,
-             candidate.library, "add it to /plugins/allow if you trust it"));
+         problem("GE0106", "the run config's allow-list does not have it with sha256 " + manifest.sha256,
+                 candidate.library,
+                 "add {\"id\": \"" + manifest.id + "\", \"sha256\": …} to /plugins/allow if you trust it"));
     return false;
   }
   const ProbeCache cache(options_.cache_folder.empty() ? user_cache_folder() : options_.cache_folder,
@@ -153,8 +156,19 @@ bool Catalogue::make_usable(Candidate& candidate) {
   candidate.state =
       probed->outcome == Probe::Outcome::crashed ? Candidate::State::quarantined : Candidate::State::failed;
   for (const plan::Diagnostic& why : candidate.diagnostics)
-    log_(GENIE_LOG_WARNING, "loader", manifest.id + ": " + why.message);
+    log_(candidate.named ? GENIE_LOG_INFO : GENIE_LOG_WARNING, "loader", manifest.id + ": " + why.message);
   return false;
+}
+
+plan::Diagnostics Catalogue::check_named() {
+  plan::Diagnostics wrong;
+  for (Candidate& candidate : candidates_) {
+    const bool meant = candidate.named && candidate.state != Candidate::State::skipped &&
+                       (candidate.through == kThroughOption || candidate.through == kThroughConfig);
+    if (meant && !make_usable(candidate))
+      wrong.insert(wrong.end(), candidate.diagnostics.begin(), candidate.diagnostics.end());
+  }
+  return wrong;
 }
 
 void Catalogue::probe_all() {

@@ -33,6 +33,10 @@ struct CatalogueOptions {
   std::chrono::milliseconds probe_limit = kProbeLimit;
 };
 
+/// How a candidate was found.
+inline constexpr std::string_view kThroughOption = "--plugin";
+inline constexpr std::string_view kThroughConfig = "the run config";
+
 /// One manifest that was found, or a place where one should be.
 struct Candidate {
   enum class State : std::uint8_t {
@@ -52,6 +56,7 @@ struct Candidate {
   plan::Diagnostics diagnostics;  ///< why not; warnings of usable ones
   std::string build;              ///< once probed: compiler and libraries, one line
   bool remembered = false;        ///< the probe's result came from the cache
+  bool named = false;             ///< a person named this very file, not a folder that it lies in
 };
 
 [[nodiscard]] std::string_view name(Candidate::State state);
@@ -68,6 +73,8 @@ class Catalogue {
   /// The candidate that an id means, or null.
   [[nodiscard]] const Candidate* find(std::string_view id) const;
 
+  /// What is wrong with the files that --plugin or the run config name themselves: whoever names a file means it to be used.
+  [[nodiscard]] plan::Diagnostics check_named();
   /// Tries every candidate out without loading it: for `genie-host plugins`.
   void probe_all();
   /// Probes (or remembers), then loads. GE0101 when there is none, with near misses; else the candidate's diagnostics. The
@@ -83,7 +90,8 @@ class Catalogue {
  private:
   Catalogue(CatalogueOptions options, services::LogSink log);
   void search(const std::filesystem::path& path, std::string_view through);
-  void add_manifest(const std::filesystem::path& path, std::string_view through);
+  void add_manifest(const std::filesystem::path& path, std::string_view through, bool named = false);
+  void add_without_manifest(const std::filesystem::path& library, std::string_view through, bool named);
   void fail(Candidate& candidate, Candidate::State state, plan::Diagnostic diagnostic);
   /// Checks rights, allow-list and digest, then the probe. True when it may be loaded.
   bool make_usable(Candidate& candidate);

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "genie/plan/file.hpp"
 #include "plugin/catalogue.hpp"
 
 namespace genie::plugin {
@@ -13,32 +14,51 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Manifests of a folder and of its direct subfolders (a build tree has one a plug-in), by name, so that the order is the same
-// everywhere.
-std::vector<fs::path> manifests_below(const fs::path& folder) {
-  std::vector<fs::path> found;
+constexpr std::string_view kLibrarySuffix = ".so";
+constexpr std::string_view kEntrySymbol = "genie_plugin_v1";
+constexpr std::size_t kMostLibraryBytes = std::size_t{256} << 20;
+
+bool is_manifest(const fs::path& path) {
+  return path.filename().string().ends_with(kManifestSuffix);
+}
+
+fs::path manifest_beside(fs::path library) {
+  library.replace_extension();
+  return library.string() + std::string(kManifestSuffix);
+}
+
+// Whether a library names the plug-in entry among its symbols. Other libraries may lie in the folder as they like.
+bool names_the_entry(const fs::path& library) {
+  const auto bytes = plan::read_file(library, kMostLibraryBytes);
+  return bytes && bytes->find(kEntrySymbol) != std::string::npos;
+}
+
+// Appends what matters of one folder, by name, so that the order is the same everywhere: manifests, and libraries that look
+// like plug-ins but have none. Returns its subfolders.
+std::vector<fs::path> look_into(const fs::path& folder, std::vector<fs::path>& found) {
+  std::vector<fs::path> files;
   std::vector<fs::path> subfolders;
   std::error_code error;
-  const auto is_manifest = [](const fs::path& path) {
-    return path.filename().string().ends_with(kManifestSuffix);
-  };
   for (const auto& entry :
        fs::directory_iterator(folder, fs::directory_options::skip_permission_denied, error)) {
+    const fs::path& path = entry.path();
     if (entry.is_directory(error))
-      subfolders.push_back(entry.path());
-    else if (is_manifest(entry.path()))
-      found.push_back(entry.path());
+      subfolders.push_back(path);
+    else if (is_manifest(path) || (path.extension() == kLibrarySuffix &&
+                                   !fs::exists(manifest_beside(path), error) && names_the_entry(path)))
+      files.push_back(path);
   }
-  std::sort(found.begin(), found.end());
+  std::sort(files.begin(), files.end());
   std::sort(subfolders.begin(), subfolders.end());
-  for (const fs::path& subfolder : subfolders) {
-    std::vector<fs::path> inside;
-    for (const auto& entry :
-         fs::directory_iterator(subfolder, fs::directory_options::skip_permission_denied, error))
-      if (is_manifest(entry.path())) inside.push_back(entry.path());
-    std::sort(inside.begin(), inside.end());
-    found.insert(found.end(), inside.begin(), inside.end());
-  }
+  found.insert(found.end(), files.begin(), files.end());
+  return subfolders;
+}
+
+// What look_into() finds in a folder and in its direct subfolders (a build tree has one a plug-in).
+std::vector<fs::path> plugins_below(const fs::path& folder) {
+  std::vector<fs::path> found;
+  for (const fs::path& subfolder : look_into(folder, found))
+    (void)look_into(subfolder, found);
   return found;
 }
 
@@ -74,9 +94,9 @@ Catalogue::Catalogue(CatalogueOptions options, services::LogSink log)
 Catalogue Catalogue::discover(CatalogueOptions options, services::LogSink log) {
   Catalogue catalogue(std::move(options), std::move(log));
   for (const std::string& path : catalogue.options_.paths)
-    catalogue.search(path, "--plugin");
+    catalogue.search(path, kThroughOption);
   for (const std::string& path : catalogue.options_.config_paths)
-    catalogue.search(path, "the run config");
+    catalogue.search(path, kThroughConfig);
   // With raised rights a caller's environment must not choose what is loaded.
   const char* const environment = ::getauxval(AT_SECURE) == 0 ? ::getenv("GENIE_PLUGIN_PATH") : nullptr;
   if (catalogue.options_.search_environment && environment) {
@@ -97,28 +117,47 @@ void Catalogue::search(const fs::path& given, std::string_view through) {
   std::error_code error;
   const fs::path path = fs::absolute(given, error).lexically_normal();
   if (fs::is_directory(path, error)) {
-    for (const fs::path& manifest : manifests_below(path))
-      add_manifest(manifest, through);
+    for (const fs::path& file : plugins_below(path))
+      if (is_manifest(file))
+        add_manifest(file, through);
+      else
+        add_without_manifest(file, through, false);
     return;
   }
-  if (path.filename().string().ends_with(kManifestSuffix)) return add_manifest(path, through);
   if (fs::exists(path, error)) {
-    // A library: its manifest lies beside it.
-    fs::path manifest = path;
-    manifest.replace_extension();
-    return add_manifest(manifest.string() + std::string(kManifestSuffix), through);
+    if (is_manifest(path)) return add_manifest(path, through, true);
+    const fs::path manifest = manifest_beside(path);
+    if (fs::exists(manifest, error)) return add_manifest(manifest, through, true);
+    return add_without_manifest(path, through, true);
   }
   // Something a person named explicitly and that is not there deserves a line; a missing folder of a search path does not
   // stop a run.
   Candidate candidate;
   candidate.manifest_path = path;
   candidate.through = through;
+  candidate.named = through == kThroughOption;
   fail(candidate, Candidate::State::failed,
        problem("GE0103", "there is no such file or folder", path, "it was named by " + std::string(through)));
   candidates_.push_back(std::move(candidate));
 }
 
-void Catalogue::add_manifest(const fs::path& path, std::string_view through) {
+void Catalogue::add_without_manifest(const fs::path& library, std::string_view through, bool named) {
+  for (const Candidate& other : candidates_)
+    if (other.library == library) return;
+  Candidate candidate;
+  candidate.manifest_path = manifest_beside(library);
+  candidate.library = library;
+  candidate.through = through;
+  candidate.named = named;
+  fail(candidate, Candidate::State::failed,
+       problem("GE0102", "there is no manifest beside it, and without one no plug-in is loaded", library,
+               "write it with genie-manifest, which comes with the SDK: genie-manifest --library " +
+                   library.filename().string() +
+                   " --id org.example.name --version 1.0.0 --interface genie.KIND/1 --headers INCLUDE"));
+  candidates_.push_back(std::move(candidate));
+}
+
+void Catalogue::add_manifest(const fs::path& path, std::string_view through, bool named) {
   // The same file reached twice (a folder named in two places) is one candidate.
   std::error_code error;
   const fs::path canonical = fs::weakly_canonical(path, error);
@@ -128,11 +167,12 @@ void Catalogue::add_manifest(const fs::path& path, std::string_view through) {
   Candidate candidate;
   candidate.manifest_path = key;
   candidate.through = through;
+  candidate.named = named;
   auto manifest = read_manifest(candidate.manifest_path);
   if (!manifest) {
     candidate.diagnostics = std::move(manifest).errors();
     candidate.state = Candidate::State::failed;
-    log_(GENIE_LOG_WARNING, "loader",
+    log_(named ? GENIE_LOG_INFO : GENIE_LOG_WARNING, "loader",
          candidate.manifest_path.string() + ": " + candidate.diagnostics.front().message);
     candidates_.push_back(std::move(candidate));
     return;

@@ -17,7 +17,13 @@ std::span<const CodeInfo> plugin_codes() {
       {"GE0102", "A manifest that cannot be read",
        "Beside each plug-in library lies a manifest, `<name>.genie.json`, that says what it is before "
        "anything is loaded. This one\n"
-       "is not JSON, or lacks a member, or a member has the wrong form.\n"
+       "is not JSON, or lacks a member, or a member has the wrong form; or a library has none at all. A "
+       "library "
+       "that is named\n"
+       "itself (`--plugin my.so`, or in `/plugins/paths`) must have one; one that lies in a folder of "
+       "plug-ins is "
+       "passed over\n"
+       "with a warning.\n"
        "\n"
        "What to do: write it with `genie-manifest`, which comes with the SDK and is run by the build after "
        "linking.\n"},
