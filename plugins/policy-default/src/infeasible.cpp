@@ -14,6 +14,8 @@ using plan::Diagnostics;
 constexpr std::size_t kMaxNodesNamed = 5;
 /// Node placements tried for the sake of an explanation: beyond, only sums are told.
 constexpr std::uint64_t kExplainWork = 4'000'000;
+/// More than any model needs, and little enough that kMaxDevices times it is a number.
+constexpr std::uint64_t kEndlessBytes = std::uint64_t{1} << 56;
 
 std::vector<const Rule*> without(const std::vector<const Rule*>& rules, const Rule* one) {
   std::vector<const Rule*> rest = rules;
@@ -135,6 +137,39 @@ Diagnostic too_little_memory(const Problem& p, const std::vector<const Rule*>& r
   return d;
 }
 
+/// Whether two devices, or a device and the client, have no way to each other.
+bool has_gaps(const Problem& p) {
+  for (std::size_t a = 0; a <= p.device_count; ++a)
+    for (std::size_t b = 0; b <= p.device_count; ++b)
+      if (!p.path(a, b).ok) return true;
+  return false;
+}
+
+/// Memory without end would not help: something must cross where no link leads.
+Diagnostic not_connected(const Problem& p, const std::vector<const Rule*>& rules) {
+  constexpr std::size_t kMostListed = 8;
+  Diagnostic d;
+  d.code = "GE0555";
+  const auto name = [&](std::size_t place) {
+    return place == p.device_count ? std::string("the client") : p.device_id(place);
+  };
+  std::string gaps;
+  std::size_t found = 0;
+  for (std::size_t a = 0; a <= p.device_count; ++a)
+    for (std::size_t b = a + 1; b <= p.device_count; ++b)
+      if ((!p.path(a, b).ok || !p.path(b, a).ok) && ++found <= kMostListed)
+        gaps += (gaps.empty() ? "" : "; ") + name(a) + " and " + name(b);
+  d.message = "values would have to move where no link of the topology leads: between " + gaps +
+              (found > kMostListed ? "; …" : "");
+  d.help = "add links to the topology";
+  for (const Rule* rule : rules)
+    if (rule->kind != Rule::Kind::other)
+      if (const auto rest = without(rules, rule);
+          place(p, rest, memory_under(p, rest), Objective::latency, false))
+        d.help += ", or drop the hint " + rule->name();
+  return d;
+}
+
 /// The placement without separate rules fits: so it is they that cannot be met.
 Diagnostic cannot_separate(const Problem& p, const std::vector<const Rule*>& rules) {
   Diagnostic d;
@@ -163,7 +198,10 @@ Diagnostics explain_infeasible(const Problem& problem, const std::vector<const R
       std::ranges::any_of(rules, [](const Rule* r) { return r->kind == Rule::Kind::separate; }) &&
       place(problem, rules, memory_under(problem, rules), Objective::latency, false))
     out.push_back(cannot_separate(problem, rules));
-  if (out.empty()) out.push_back(too_little_memory(problem, rules));
+  if (!out.empty()) return out;
+  const std::vector<std::uint64_t> endless(problem.device_count, kEndlessBytes);
+  const bool cut_off = has_gaps(problem) && !place(problem, rules, endless, Objective::latency, false);
+  out.push_back(cut_off ? not_connected(problem, rules) : too_little_memory(problem, rules));
   return out;
 }
 

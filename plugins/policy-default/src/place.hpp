@@ -25,7 +25,8 @@ struct Placed {
 /// What replicate rules put on every device.
 [[nodiscard]] Resident replicas_under(const Problem& problem, const std::vector<const Rule*>& rules);
 
-/// Why nothing was found, and the smallest changes that would help: code GE0552 (a node may run nowhere) or GE0553 (memory).
+/// Why nothing was found, and the smallest changes that would help: code GE0552 (a node may run nowhere), GE0553 (memory), GE0554 (modules
+/// to be kept apart) or GE0555 (no links).
 [[nodiscard]] plan::Diagnostics explain_infeasible(const Problem& problem,
                                                    const std::vector<const Rule*>& rules);
 

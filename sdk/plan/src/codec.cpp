@@ -79,7 +79,8 @@ bool read_header(const Fields& fields, Plan& plan) {
   if (const View* schema = fields.need("schema"))
     if (read_text(problems, *schema) != "genie.plan" && schema->is(Kind::string))
       problems.add(*schema, "GE0315",
-                   "this is a " + quoted(schema->string()) + " document, not a \"genie.plan\"");
+                   "this is a " + quoted(schema->string()) + " document, not a \"genie.plan\"",
+                   "name a plan here: `genie-host plan convert` writes one of a model");
   if (const View* version = fields.need("version")) plan.version = read_version(problems, *version, "plan");
   return problems.empty();
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <limits>
 
 #include "messages.hpp"
 
@@ -38,7 +39,15 @@ std::string shown(const View& view) {
 }
 
 void wrong_kind(Problems& problems, const View& view, std::string_view wanted) {
-  problems.add(view, "GE0310", "expected " + std::string(wanted) + ", found " + shown(view));
+  std::string help = "write " + std::string(wanted) + " here";
+  // Sizes with a unit are what people write most.
+  if (view.is(Kind::string) && view.pointer().ends_with("_bytes"))
+    help += ", without a unit: 64 MiB are 67108864 bytes";
+  problems.add(view, "GE0310", "expected " + std::string(wanted) + ", found " + shown(view), std::move(help));
+}
+
+std::string json_number(double value) {
+  return json::Writer().value(value).take();
 }
 
 void sort_keys(Extra& extra) {
@@ -120,7 +129,7 @@ const View* Fields::need(std::string_view key) const {
       if (!known(name)) unknown.push_back(name);
     const std::string_view meant = json::nearest(key, unknown);
     problems_->add(object_, "GE0311", "the key \"" + std::string(key) + "\" is missing",
-                   meant.empty() ? ""
+                   meant.empty() ? "add it"
                                  : "did you mean \"" + std::string(key) + "\" where it says \"" +
                                        std::string(meant) + "\"?");
   }
@@ -209,7 +218,9 @@ double read_real(Problems& problems, const View& view, double least, double most
   }
   const double value = view.real();
   if (value >= least && value <= most) return value;
-  problems.add(view, "GE0314", "the number " + shown(view) + " is out of range");
+  const bool positive = least > 0 && least <= std::numeric_limits<double>::min();
+  problems.add(view, "GE0314", "the number " + shown(view) + " is out of range",
+               positive ? "allowed: above 0" : "allowed: " + json_number(least) + " to " + json_number(most));
   return least;
 }
 

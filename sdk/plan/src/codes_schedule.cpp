@@ -273,6 +273,12 @@ or no way to spread them fits the devices' memory.
 
 What to do: select fewer modules, add devices, or make the hint soft.
 )"},
+      {"GE0555", "Devices that no link connects",
+       R"(However much memory the devices had, no placement would do: some value must move between two devices, or between a
+device and the client, and no chain of links of the topology leads from one to the other. The message lists such pairs.
+
+What to do: add the links that there are in truth to the topology, or drop the hint that forces the crossing.
+)"},
       {"GE0560", "A wrong policy option",
        R"(An option in policy.options is unknown to the policy or has a value it does not take.
 

@@ -221,7 +221,8 @@ class Handler {
       return refuse(
           ec, "GE0304", "the integer " + text + " is beyond 2^53, where readers of JSON lose digits",
           pointer(),
-          "write it as a string inside its tag, {\"int\": \"" + text + "\"}, where a tagged value may stand");
+          "write a smaller one; only a tagged value of a plan may be that large, as a string: {\"int\": \"" +
+              text + "\"}");
     }
     const bool negative_zero =
         exact_numbers_ && read.kind == Number::Kind::real && read.real == 0 && literal.front() == '-';

@@ -150,6 +150,10 @@ std::string_view nearest(std::string_view key, const std::vector<std::string_vie
       best = candidate;
     }
   }
+  // A word left out at the end ("memory" for "memory_bytes") is no typing error, but as near.
+  constexpr std::size_t kShortestWord = 3;
+  for (const std::string_view candidate : known)
+    if (best.empty() && key.size() >= kShortestWord && candidate.starts_with(key)) best = candidate;
   return best;
 }
 

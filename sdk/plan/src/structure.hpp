@@ -45,8 +45,16 @@ template <class Names>
     else
       known.emplace_back(entry);
   }
+  std::erase(known, name);  // what is declared but never made is no remedy
   const std::string_view meant = json::nearest(name, known);
-  return meant.empty() ? std::string() : "did you mean " + quoted(meant) + "?";
+  if (!meant.empty()) return "did you mean " + quoted(meant) + "?";
+  // A few names help as a list; of many, none stands out.
+  constexpr std::size_t kMostListed = 8;
+  if (known.empty() || known.size() > kMostListed) return "declare it, or name one that is";
+  std::string list;
+  for (const std::string_view one : known)
+    list += (list.empty() ? "" : ", ") + std::string(one);
+  return "known here: " + list;
 }
 
 /// Where a node stands.

@@ -210,7 +210,8 @@ Result<Topology> decode_topology(std::string_view bytes, const json::ReadOptions
   if (const View* schema = fields.need("schema"))
     if (read_text(problems, *schema) != "genie.topology" && schema->is(Kind::string))
       problems.add(*schema, "GE0315",
-                   "this is a " + quoted(schema->string()) + " document, not a \"genie.topology\"");
+                   "this is a " + quoted(schema->string()) + " document, not a \"genie.topology\"",
+                   "name a file that describes devices and links, with \"schema\": \"genie.topology\"");
   if (const View* version = fields.need("version"))
     topology.version = read_version(problems, *version, "topology");
   if (!problems.empty()) return problems.take();

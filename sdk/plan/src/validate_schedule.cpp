@@ -36,6 +36,8 @@ class MethodCheck {
 
   void run() {
     check_cover();
+    // On a device that does not exist everything else would be wrong too.
+    if (counts_.contains("GE0503")) return summarise();
     for (std::uint32_t s = 0; s < schedule_.stages.size(); ++s) {
       check_kernels(s);
       check_order(s);
