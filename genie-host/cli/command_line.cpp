@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 
 #include "cli/cli11_version.hpp"
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
+#include "cli/engine_setup.hpp"
 #include "genie/plan/json.hpp"
+#include "log/log.hpp"
 
 namespace genie::cli {
 
@@ -257,11 +260,25 @@ void add_plugins(CLI::App& app, Parsed& parsed) {
       [&parsed] { parsed.action = [&parsed] { return plugins_check(parsed.common, parsed.plugins); }; });
 }
 
-/// What was typed but is not known, with the nearest thing that is.
-plan::Diagnostic unknown_argument(const CLI::App& root) {
+/// The innermost command that was typed.
+const CLI::App& typed_command(const CLI::App& root) {
   const CLI::App* command = &root;
   while (!command->get_subcommands().empty())
     command = command->get_subcommands().front();
+  return *command;
+}
+
+/// "genie-host plan show --help".
+std::string help_command(const CLI::App& root) {
+  std::string words;
+  for (const CLI::App* command = &typed_command(root); command != &root; command = command->get_parent())
+    words = " " + command->get_name() + words;
+  return "genie-host" + words + " --help";
+}
+
+/// What was typed but is not known, with the nearest thing that is.
+plan::Diagnostic unknown_argument(const CLI::App& root) {
+  const CLI::App* command = &typed_command(root);
   const std::vector<std::string> extras = root.remaining(true);
   const std::string wrong = extras.empty() ? std::string() : extras.front();
   std::vector<std::string> names;
@@ -272,8 +289,7 @@ plan::Diagnostic unknown_argument(const CLI::App& root) {
     names.push_back(sub->get_name());
   const std::vector<std::string_view> known(names.begin(), names.end());
   const std::string_view near = plan::json::nearest(wrong, known);
-  const std::string help = fmt::format("genie-host{}{} --help", command == &root ? "" : " ",
-                                       command == &root ? "" : command->get_name());
+  const std::string help = help_command(root);
   plan::Diagnostic diagnostic;
   diagnostic.code = "GE0001";
   diagnostic.message = fmt::format("`{}` is not understood here", wrong);
@@ -290,7 +306,7 @@ int fail_usage(const CLI::App& root, const CLI::ParseError& error, bool json) {
   } else {
     diagnostic.code = "GE0001";
     diagnostic.message = error.what();
-    diagnostic.help = "see genie-host --help";
+    diagnostic.help = fmt::format("see {}", help_command(root));
   }
   return Console(json).fail({diagnostic}, runtime::Category::config);
 }
@@ -333,8 +349,12 @@ int main(int argc, const char* const* argv) {
   } catch (const CLI::CallForHelp& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    return fail_usage(app, error, parsed.common.json);
+    // The parser may have stopped before it came to --json.
+    const auto is_json = [](const char* word) { return std::string_view(word) == "--json"; };
+    return fail_usage(app, error, std::any_of(argv, argv + argc, is_json));
   }
+  if (!log::level_from_name(parsed.common.log_level))
+    return Console(parsed.common.json).fail(open_log(parsed.common).errors(), runtime::Category::config);
   if (parsed.version) return version(parsed.common);
   const bool runs = !parsed.action || run_command->parsed();
   if (runs && parsed.run.config.empty()) {

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <set>
 #include <system_error>
 
 #include "decode_internal.hpp"
+#include "genie/plan/file.hpp"
 
 namespace genie::config {
 
@@ -74,14 +74,21 @@ void Context::read_plugin(const ObjectReader& reader, PluginUse& into) const {
 
 namespace {
 
+/// Whether a document says that it is of another kind. Its keys mean nothing here, so that is all that is reported.
+bool is_foreign(Context& context, View root) {
+  if (!root.is(Kind::object)) return false;
+  const auto schema = root.find("schema");
+  if (!schema || !schema->is(Kind::string) || schema->string() == "genie.run") return false;
+  context.findings.report(
+      "GE0015", schema->pointer(), fmt::format("this is a `{}` document, not a run config", schema->string()),
+      schema->string() == "genie.plan"
+          ? "a plan is run by a config that names it: {\"source\": {\"plan\": \"plan.json\"}}"
+          : "a run config says \"schema\": \"genie.run\"; see `genie-host run --help` for an example");
+  return true;
+}
+
 void decode_schema(Context& context, const ObjectReader& root) {
-  if (const auto schema = root.member("schema");
-      schema && expect_kind(context.findings, *schema, Kind::string))
-    if (schema->string() != "genie.run")
-      context.findings.report(
-          "GE0015", schema->pointer(),
-          fmt::format("this is a `{}` document, not a run config", schema->string()),
-          "a run config says \"schema\": \"genie.run\"; see `genie-host run --help` for an example");
+  if (const auto schema = root.member("schema")) (void)expect_kind(context.findings, *schema, Kind::string);
   const auto version = root.member("version");
   if (!version) return;
   const ObjectReader reader(context.findings, *version, {"major", "minor"});
@@ -278,6 +285,7 @@ plan::Result<RunConfig> decode_run(std::string_view bytes, std::string_view file
   Findings findings(file, std::move(set_pointers));
   Context context{findings, config.file, config.folder};
 
+  if (is_foreign(context, document->root())) return findings.take();
   const ObjectReader root(findings, document->root(),
                           {"schema", "version", "plugins", "source", "policy", "kernels", "backend", "hints",
                            "run", "outputs", "expect", "report"});
@@ -304,19 +312,19 @@ plan::Result<RunConfig> decode_run(std::string_view bytes, std::string_view file
 }
 
 plan::Result<RunConfig> read_run(const std::filesystem::path& path, std::span<const Edit> edits) {
-  std::ifstream stream(path, std::ios::binary);
-  std::string bytes((std::istreambuf_iterator<char>(stream)), {});
-  std::error_code error;
-  if (!stream || std::filesystem::is_directory(path, error)) {
+  const auto bytes = plan::read_file(path);
+  if (!bytes) return bytes.errors();
+  if (bytes->starts_with("PK\x03\x04")) {
     plan::Diagnostic diagnostic;
-    diagnostic.code = "GE0002";
+    diagnostic.code = "GE0015";
     diagnostic.file = path.string();
-    diagnostic.message = std::filesystem::exists(path, error) ? "the run config cannot be read"
-                                                              : "there is no such run config";
-    diagnostic.help = "name a file: genie-host --config run.json";
+    diagnostic.message = "this is an archive, such as a model, not a run config";
+    diagnostic.help =
+        "a model is looked at with `genie-host plan show`, and run by a config that names it: "
+        "{\"source\": {\"uri\": \"model.pt2\"}}";
     return diagnostic;
   }
-  return decode_run(bytes, path.string(), path.parent_path().empty() ? "." : path.parent_path(), edits);
+  return decode_run(*bytes, path.string(), path.parent_path().empty() ? "." : path.parent_path(), edits);
 }
 
 }  // namespace genie::config

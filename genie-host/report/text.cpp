@@ -92,12 +92,15 @@ class Text {
     else if (verify.passed)
       line = fmt::format("{}, {}: within rtol {} and atol {}", counted(verify.outputs, "output"),
                          counted(verify.elements, "number"), verify.rtol, verify.atol);
+    else if (verify.elements == 0)
+      line = "there was nothing to compare";
     else
       line = fmt::format("{} of {} beyond rtol {} and atol {}", count_text(verify.beyond),
                          counted(verify.elements, "number"), verify.rtol, verify.atol);
     out_ += fmt::format(
         "\n{} {}\n",
         verify.passed ? paint(Paint::green, "✓ verified") : paint(Paint::red, "✗ not as expected"), line);
+    if (verify.elements == 0) return mismatches();
     std::string largest = fmt::format("largest difference {:.3g}", verify.max_abs);
     if (verify.worst && !(verify.passed && verify.equal_bits)) {
       if (verify.max_rel > 0) largest += fmt::format(" (relative {:.2g})", verify.max_rel);
@@ -107,6 +110,12 @@ class Text {
     } else {
       out_ += fmt::format("{}{}\n", kIndent, paint(Paint::dim, largest));
     }
+    mismatches();
+  }
+
+  /// What was not compared number by number.
+  void mismatches() {
+    const Verification& verify = *report_.verify;
     for (const std::string& sentence : verify.mismatched)
       out_ += fmt::format("{}{}\n", kIndent, sentence);
     if (!verify.missing.empty())

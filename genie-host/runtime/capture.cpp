@@ -1,9 +1,8 @@
 // The capture phase: a source, or a saved plan, becomes a captured plan that passed V0–V3.
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "genie/plan/codec.hpp"
+#include "genie/plan/file.hpp"
 #include "runtime/derived_outputs.hpp"
 #include "runtime/engine_core.hpp"
 
@@ -27,7 +26,7 @@ Result<Score> ask(EngineCore& core, const std::string& id, std::unique_ptr<Front
   if (!library) return std::move(library).failure();
   auto instance = FrontendInstance::create(core.services, **library, GENIE_FRONTEND_V1,
                                            core.config.source.frontend.options);
-  if (!instance) return std::move(instance).failure();
+  if (!instance) return in_section(std::move(instance).failure(), core.config.file, "/source");
   Score score{id, 0, {}};
   TextSink why;
   const services::CallContext call = core.context();
@@ -44,17 +43,20 @@ Result<std::unique_ptr<FrontendInstance>> choose_frontend(EngineCore& core) {
   std::unique_ptr<FrontendInstance> best;
   Score best_score;
   plan::Diagnostics refusals;
-  for (const std::string& id : core.catalogue.ids_of_kind("frontend")) {
+  const std::vector<std::string> ids = core.catalogue.ids_of_kind("frontend");
+  // A frontend that stands alone says in its own words, and with a code of its own, why it cannot.
+  const bool alone = ids.size() == 1;
+  for (const std::string& id : ids) {
     std::unique_ptr<FrontendInstance> instance;
     auto score = ask(core, id, &instance);
     plan::Diagnostic note;
     note.code = "GE0140";
     note.severity = plan::Severity::note;
     if (!score) {
-      if (score.failure().category == Category::interrupted) return std::move(score).failure();
+      if (alone || score.failure().category == Category::interrupted) return std::move(score).failure();
       note.message = id + ": " + score.failure().message();
       refusals.push_back(std::move(note));
-    } else if (score->score == 0) {
+    } else if (score->score == 0 && !alone) {
       note.message = id + ": " + score->why;
       refusals.push_back(std::move(note));
     } else if (!best || score->score > best_score.score) {
@@ -87,7 +89,7 @@ Result<plan::Plan> capture_with_frontend(EngineCore& core) {
     if (!library) return std::move(library).failure();
     auto instance =
         FrontendInstance::create(core.services, **library, GENIE_FRONTEND_V1, source.frontend.options);
-    if (!instance) return std::move(instance).failure();
+    if (!instance) return in_section(std::move(instance).failure(), core.config.file, "/source");
     core.frontend = *std::move(instance);
   }
   TextSink bytes;
@@ -96,9 +98,12 @@ Result<plan::Plan> capture_with_frontend(EngineCore& core) {
     const services::CallContext call = core.context();
     const services::StatusPtr status(core.frontend->call().capture(call.get(), core.frontend->self(),
                                                                    services::str(source.uri), bytes.sink()));
-    if (!status.ok())
-      return failure_of({core.frontend->id(), "read " + source.uri, Category::invalid_plan, "GE0122"},
-                        status);
+    if (!status.ok()) {
+      // A file that is not there is a slip of the config; a file that is no model is something else.
+      const bool absent = status.info().code == GENIE_NOT_FOUND;
+      const Category category = absent ? Category::config : Category::invalid_plan;
+      return failure_of({core.frontend->id(), "read " + source.uri, category, "GE0122"}, status);
+    }
   }
   const Timer timer(core.timings.validate_ns);
   auto decoded = plan::decode(bytes.value, {}, core.frontend->id() + "'s plan of " + source.uri);
@@ -109,17 +114,16 @@ Result<plan::Plan> capture_with_frontend(EngineCore& core) {
 Result<plan::Plan> read_saved_plan(EngineCore& core) {
   const std::string& path = core.config.source.plan;
   const Timer timer(core.timings.capture_ns);
-  std::ifstream in(path, std::ios::binary);
-  if (!in) {
-    Failure missing =
-        failure(Category::config, GENIE_NOT_FOUND, "GE0141", "the saved plan cannot be read: " + path,
-                "check /source/plan of the run config");
+  const auto bytes = plan::read_file(path);
+  if (!bytes) {
+    Failure missing = failure(Category::config, GENIE_NOT_FOUND, "GE0141",
+                              "the saved plan " + path + ": " + bytes.errors().front().message,
+                              "check /source/plan; it is relative to the folder of the run config");
     missing.diagnostics.front().file = core.config.file;
     missing.diagnostics.front().pointer = "/source/plan";
     return missing;
   }
-  const std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  auto decoded = plan::decode(bytes, {}, path);
+  auto decoded = plan::decode(*bytes, {}, path);
   if (!decoded) return failure(Category::invalid_plan, std::move(decoded).errors());
   return std::move(decoded).value();
 }
@@ -131,7 +135,15 @@ Status register_blobs(EngineCore& core, const plan::Plan& plan) {
   services::BlobStore::Doubts doubts;
   auto added = core.services->blobs.add(plan.blobs, plan.locations,
                                         saved ? folder_of(source.plan) : folder_of(source.uri), &doubts);
-  if (!added) return failure(Category::invalid_plan, std::move(added).errors(), GENIE_NOT_FOUND);
+  if (!added) {
+    plan::Diagnostics errors = std::move(added).errors();
+    for (plan::Diagnostic& error : errors)
+      if (error.file.empty() && saved) {
+        error.file = source.plan;
+        error.pointer = "/locations";
+      }
+    return failure(Category::invalid_plan, std::move(errors), GENIE_NOT_FOUND);
+  }
   // A frontend that names no identity has just read the bytes; a saved plan only remembers them.
   std::vector<std::string> unproven = std::move(doubts.changed);
   if (saved) unproven.insert(unproven.end(), doubts.unknown.begin(), doubts.unknown.end());
@@ -151,9 +163,13 @@ Status register_blobs(EngineCore& core, const plan::Plan& plan) {
 }  // namespace
 
 Status capture_plan(EngineCore& core) {
-  if (core.config.source.empty())
-    return failure(Category::config, GENIE_INVALID_ARGUMENT, "GE0142", "the run config names no source",
-                   "set /source/uri to a model file, or /source/plan to a saved plan");
+  if (core.config.source.empty()) {
+    Failure nothing =
+        failure(Category::config, GENIE_INVALID_ARGUMENT, "GE0142", "the run config names no source",
+                "set /source/uri to a model file, or /source/plan to a saved plan");
+    nothing.diagnostics.front().file = core.config.file;
+    return nothing;
+  }
   auto read = core.config.source.plan.empty() ? capture_with_frontend(core) : read_saved_plan(core);
   if (!read) return std::move(read).failure();
   plan::Plan plan = *std::move(read);
@@ -177,8 +193,12 @@ Status capture_plan(EngineCore& core) {
     plan.schedule.reset();
     plan.stage = "captured";
     if (!core.config.run.add.empty()) {
-      if (auto derived = add_outputs(plan, core.config.run.add); !derived)
-        return failure(Category::config, std::move(derived).errors());
+      if (auto derived = add_outputs(plan, core.config.run.add); !derived) {
+        plan::Diagnostics errors = std::move(derived).errors();
+        for (plan::Diagnostic& error : errors)
+          error.file = core.config.file;
+        return failure(Category::config, std::move(errors));
+      }
       if (auto valid = core.validate(plan, plan::Level::v3, Category::config); !valid) return valid;
     }
     core.captured = std::move(plan);

@@ -40,6 +40,8 @@ Result<Engine> Engine::create(config::RunConfig config, EngineOptions options) {
   auto core = std::make_shared<EngineCore>(std::move(config), std::move(options),
                                            plugin::Catalogue::discover(std::move(search), log));
   const config::RunConfig& run = core->config;
+  if (auto wrong = core->catalogue.check_named(); !wrong.empty())
+    return failure(Category::plugin, std::move(wrong), GENIE_FAILED_PRECONDITION);
 
   if (core->options.set_environment) {
     std::vector<std::string> used = {run.source.frontend.plugin, run.policy.plugin, run.backend.plugin};
@@ -51,19 +53,24 @@ Result<Engine> Engine::create(config::RunConfig config, EngineOptions options) {
     core->catalogue.set_environment(used);
   }
   // Everything that the config names is loaded here, before this process has threads that a library's start could upset.
-  for (const config::PluginUse& use : run.kernels)
-    if (auto kernels = core->use_kernels(use.plugin); !kernels) return std::move(kernels).failure();
+  const auto located = [&run](auto result, std::string_view section) {
+    return in_section(std::move(result).failure(), run.file, section);
+  };
+  for (std::size_t i = 0; i < run.kernels.size(); ++i)
+    if (auto kernels = core->use_kernels(run.kernels[i].plugin); !kernels)
+      return located(std::move(kernels), "/kernels/" + std::to_string(i));
   // (A saved plan needs no frontend, and a policy only if it is not scheduled yet.)
   if (run.source.plan.empty()) {
     if (!run.source.frontend.plugin.empty())
       if (auto library = core->library(run.source.frontend.plugin); !library)
-        return std::move(library).failure();
-    if (auto library = core->library(run.policy.plugin); !library) return std::move(library).failure();
+        return located(std::move(library), "/source");
+    if (auto library = core->library(run.policy.plugin); !library)
+      return located(std::move(library), "/policy");
   }
   auto library = core->library(run.backend.plugin);
-  if (!library) return std::move(library).failure();
+  if (!library) return located(std::move(library), "/backend");
   auto backend = BackendInstance::create(core->services, **library, GENIE_BACKEND_V1, run.backend.options);
-  if (!backend) return std::move(backend).failure();
+  if (!backend) return located(std::move(backend), "/backend");
   core->backend = *std::move(backend);
   return Engine(std::move(core));
 }

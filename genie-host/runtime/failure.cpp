@@ -15,4 +15,15 @@ Failure failure(Category category, plan::Diagnostics diagnostics, std::uint32_t 
   return Failure{category, status_code, std::move(diagnostics)};
 }
 
+Failure in_section(Failure failure, std::string_view config_file, std::string_view section) {
+  for (plan::Diagnostic& diagnostic : failure.diagnostics) {
+    if (!diagnostic.file.empty() || diagnostic.severity == plan::Severity::note || config_file.empty())
+      continue;
+    diagnostic.file = config_file;
+    diagnostic.pointer =
+        std::string(section) + (diagnostic.pointer.empty() ? "/plugin" : "/options") + diagnostic.pointer;
+  }
+  return failure;
+}
+
 }  // namespace genie::runtime

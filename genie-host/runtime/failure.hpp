@@ -73,4 +73,8 @@ class [[nodiscard]] Result {
 struct Unit {};
 using Status = Result<Unit>;
 
+/// Errors about a plug-in that a section of the run config ("/backend") names: those without a place get the section's,
+/// and a pointer into the plug-in's options becomes one into the config.
+[[nodiscard]] Failure in_section(Failure failure, std::string_view config_file, std::string_view section);
+
 }  // namespace genie::runtime

@@ -63,8 +63,7 @@ class Job {
     }
     if (!config_.report.json.empty()) {
       report.written.emplace_back("report", config_.report.json);
-      if (auto unwritten = save("report", config_.report.json, report::to_json(report));
-          unwritten && !failure)
+      if (auto unwritten = save("json", config_.report.json, report::to_json(report)); unwritten && !failure)
         failure = std::move(unwritten);
     }
     outcome.failure = std::move(failure);

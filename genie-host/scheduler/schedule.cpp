@@ -21,11 +21,15 @@ using runtime::Timer;
 Status check_saved(runtime::EngineCore& core) {
   const std::string present = plan::topology_id(*core.topology);
   const plan::Schedule& schedule = *core.scheduled->schedule;
-  if (schedule.topology != present)
-    return failure(
+  if (schedule.topology != present) {
+    runtime::Failure other = failure(
         Category::invalid_plan, GENIE_FAILED_PRECONDITION, "GE0581",
         "the saved plan was scheduled for topology " + schedule.topology + ", the present one is " + present,
         "schedule it anew with --reschedule, or restore the devices it was made for");
+    other.diagnostics.front().file = core.config.source.plan;
+    other.diagnostics.front().pointer = "/schedule/topology";
+    return other;
+  }
   core.assumes = schedule.assumes;
   return core.validate(*core.scheduled, plan::Level::v5, Category::invalid_plan);
 }
@@ -37,7 +41,7 @@ Result<plan::Schedule> ask_policy(runtime::EngineCore& core, const plan::Plan& p
   if (!library) return std::move(library).failure();
   auto created =
       runtime::PolicyInstance::create(core.services, **library, GENIE_POLICY_V1, core.config.policy.options);
-  if (!created) return std::move(created).failure();
+  if (!created) return runtime::in_section(std::move(created).failure(), core.config.file, "/policy");
   core.policy = *std::move(created);
   runtime::PolicyInstance& policy = *core.policy;
 
@@ -102,7 +106,17 @@ Status schedule_plan(runtime::EngineCore& core, std::span<const runtime::MethodS
     if (auto hinted = apply_hints(plan, core.config.hints, *core.topology); !hinted)
       return failure(Category::config, std::move(hinted).errors());
     auto assumes = assumed_sizes(plan, sizes);
-    if (!assumes) return std::move(assumes).failure();
+    if (!assumes) {
+      // The plan's bounds are right; it is what the config gives that does not keep them.
+      runtime::Failure given = std::move(assumes).failure();
+      const std::vector<config::Step>& steps = core.config.run.steps;
+      for (plan::Diagnostic& diagnostic : given.diagnostics) {
+        if (!diagnostic.file.empty() || core.config.file.empty()) continue;
+        diagnostic.file = core.config.file;
+        diagnostic.pointer = steps.size() == 1 ? steps.front().inputs.pointer : "/run/steps";
+      }
+      return given;
+    }
     core.assumes = *std::move(assumes);
     const plan::Costs costs = plan::model_costs(plan, *core.topology, core.assumes);
     auto schedule = ask_policy(core, plan, costs);

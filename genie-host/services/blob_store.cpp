@@ -72,12 +72,16 @@ plan::Status BlobStore::add(const plan::Table<plan::Blob>& blobs,
                             Doubts* doubts) {
   const std::lock_guard lock(state_->mutex);
   plan::Diagnostics errors;
+  std::size_t lost = 0;  // blobs without a location: one line for all
   for (const auto& [digest, blob] : blobs) {
     if (state_->entries.contains(digest)) continue;
     const auto location = locations.find(digest);
     if (location == locations.end()) {
-      errors.push_back(about_file("GE0671", "nothing says where the bytes of blob " + digest + " lie", {},
-                                  "the plan's `locations` must name a file for each of its blobs"));
+      if (lost++ == 0)
+        errors.push_back(
+            about_file("GE0671", "nothing says where the bytes of blob " + digest + " lie", {},
+                       "the plan's `locations` must name a file for each of its blobs: capture the "
+                       "model again to write them"));
       continue;
     }
     const plan::Location& at = location->second;
@@ -109,6 +113,9 @@ plan::Status BlobStore::add(const plan::Table<plan::Blob>& blobs,
     }
     state_->entries.emplace(digest, Entry{*file, at.offset_bytes, blob.size_bytes, 0, nullptr});
   }
+  if (lost > 1)
+    for (plan::Diagnostic& error : errors)
+      if (error.code == "GE0671") error.message += ", nor those of " + std::to_string(lost - 1) + " more";
   if (!errors.empty()) return errors;
   return plan::Unit{};
 }

@@ -20,6 +20,8 @@ using plan::Diagnostics;
 
 namespace {
 
+constexpr std::string_view kSafetensorsEnding = ".safetensors";
+
 Diagnostic problem(std::string_view code, std::string message, std::string help) {
   Diagnostic diagnostic;
   diagnostic.code = code;
@@ -44,6 +46,17 @@ class Loader {
 
   plan::Result<StepInputs> load() {
     check_names();
+    // A file that all inputs come from is wrong once, not once for each of them.
+    if (!inputs_.file.empty() && inputs_.file.ends_with(kSafetensorsEnding)) {
+      if (auto file = files_.safetensors(inputs_.file); !file) {
+        Diagnostic wrong = file.errors().front();
+        wrong.message = fmt::format("{}: {}", inputs_.file, wrong.message);
+        wrong.file = config_.file;
+        wrong.pointer = inputs_.pointer;
+        found_.push_back(std::move(wrong));
+        return std::move(found_);
+      }
+    }
     for (const plan::Port& port : method_.inputs)
       load_one(port);
     if (!found_.empty()) return std::move(found_);
@@ -209,7 +222,7 @@ plan::Result<Tensor> FileCache::tensor(const std::string& path, const std::strin
           "leave `tensor` out");
     return read_npy(path);
   }
-  if (!path.ends_with(".safetensors"))
+  if (!path.ends_with(kSafetensorsEnding))
     return problem("GE0731", fmt::format("{} is neither .npy nor .safetensors by its name", path),
                    "save it with numpy.save or safetensors' save_file");
   auto file = safetensors(path);
