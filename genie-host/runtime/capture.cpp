@@ -44,7 +44,7 @@ Result<std::unique_ptr<FrontendInstance>> choose_frontend(EngineCore& core) {
   Score best_score;
   plan::Diagnostics refusals;
   const std::vector<std::string> ids = core.catalogue.ids_of_kind("frontend");
-  // A frontend that stands alone says in its own words, and with a code of its own, why it cannot.
+  // What is wrong with the options of the only frontend there is needs no list around it.
   const bool alone = ids.size() == 1;
   for (const std::string& id : ids) {
     std::unique_ptr<FrontendInstance> instance;
@@ -56,7 +56,7 @@ Result<std::unique_ptr<FrontendInstance>> choose_frontend(EngineCore& core) {
       if (alone || score.failure().category == Category::interrupted) return std::move(score).failure();
       note.message = id + ": " + score.failure().message();
       refusals.push_back(std::move(note));
-    } else if (score->score == 0 && !alone) {
+    } else if (score->score == 0) {
       note.message = id + ": " + score->why;
       refusals.push_back(std::move(note));
     } else if (!best || score->score > best_score.score) {

@@ -532,7 +532,7 @@ TEST_CASE("saved plans: scheduled and captured ones run; other devices and other
   SUBCASE("no such plan") {
     const auto refused = result_of("none.json");
     REQUIRE_FALSE(refused.ok());
-    check_failure(refused.failure(), Category::config, "GE0141", "cannot be read");
+    check_failure(refused.failure(), Category::config, "GE0141", "there is no such file");
   }
 }
 TEST_CASE("run.add: argmax and topk become outputs of the plan") {

@@ -164,7 +164,8 @@ TEST_CASE("V1 reports every error of the level, each with its pointer and the us
         "  --> plan.json at /methods/forward/nodes/0/op\n"
         "   = node: n0\n"
         "   = module: act\n"
-        "   = source: model.py:7\n");
+        "   = source: model.py:7\n"
+        "   = help: write a string here\n");
 }
 
 TEST_CASE("P1 P3 another document, version or feature is refused by name") {

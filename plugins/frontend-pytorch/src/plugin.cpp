@@ -1,4 +1,5 @@
 // The plug-in: genie.frontend/1 over the capture. One capture at a time per instance; instances are independent.
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -38,9 +39,11 @@ class PytorchFrontend : public genie::Frontend {
 
   genie::Expected<genie::Probe> probe(const genie::Call&, std::string_view source) override {
     auto kind = genie::pytorch::Pt2Archive::recognise(std::string(source));
-    if (!kind) return genie::Probe{0, kind.errors().front().message};
+    // What torch wrote, or is named as if it had, is ours to explain though it cannot be read.
+    const bool named = std::ranges::any_of(kEndings, [&](auto ending) { return source.ends_with(ending); });
+    if (!kind) return genie::Probe{named ? kOursToExplain : 0, kind.errors().front().message};
     if (kind->exported_program) return genie::Probe{kCertain, "it is " + kind->what};
-    return genie::Probe{kind->of_torch ? kOursToExplain : 0, "it is " + kind->what + "; " + kind->help};
+    return genie::Probe{kind->of_torch || named ? kOursToExplain : 0, "it is " + kind->what + "; " + kind->help};
   }
 
   genie::Expected<std::string> capture(const genie::Call& call, std::string_view source) override {
@@ -60,6 +63,7 @@ class PytorchFrontend : public genie::Frontend {
  private:
   static constexpr std::uint32_t kCertain = 100;
   static constexpr std::uint32_t kOursToExplain = 1;
+  static constexpr std::string_view kEndings[] = {".pt2", ".pt", ".pth"};
 
   genie::Host host_;
   genie::pytorch::Options options_;

@@ -108,9 +108,12 @@ Expr recurrent_flops(Call& call) {
 /// Powers by squaring: a product for each bit after the first and for each further bit that is set.
 Expr matrix_power_flops(Call& call) {
   const Operand matrix = call.tensor("self");
-  const auto exponent = static_cast<std::uint64_t>(std::abs(call.constant("n")));
+  const std::int64_t n = call.constant("n");
+  // Negated without a sign: the least integer has no positive counterpart.
+  const std::uint64_t exponent = n < 0 ? 0 - static_cast<std::uint64_t>(n) : static_cast<std::uint64_t>(n);
   if (!call.ok() || matrix.shape.empty() || exponent < 2) return 0;
-  const auto products = static_cast<std::int64_t>(std::bit_width(exponent) + std::popcount(exponent)) - 2;
+  const std::int64_t products =
+      static_cast<std::int64_t>(std::bit_width(exponent)) + std::popcount(exponent) - 2;
   return element_count(matrix.shape) * matrix.shape.back() * (2 * products);
 }
 
