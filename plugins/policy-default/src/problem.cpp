@@ -162,7 +162,7 @@ class Builder {
     for (const auto& info : m.index->values()) {
       ValueUse use;
       use.producer = info.producer;
-      use.consumers = info.consumers;
+      use.consumers.assign(info.consumers.begin(), info.consumers.end());
       use.storage = info.storage;
       use.is_output = info.is_output;
       if (info.value != nullptr) {
@@ -181,10 +181,13 @@ class Builder {
     References uses;
     collect(*m.method, node, uses);
 
-    m.reads.push_back(m.index->reads(n));
-    m.makes.push_back(m.index->makes(n));
+    const auto copied = [](plan::GraphIndex::Numbers numbers) {
+      return std::vector<Index>(numbers.begin(), numbers.end());
+    };
+    m.reads.push_back(copied(m.index->reads(n)));
+    m.makes.push_back(copied(m.index->makes(n)));
     std::erase(m.makes.back(), kNone);
-    m.before.push_back(m.index->predecessors(n));
+    m.before.push_back(copied(m.index->predecessors(n)));
     add_symbol_sources(m, n, uses);
     for (const Index b : m.before.back())
       if (b >= n)

@@ -201,7 +201,7 @@ void write_version(json::Writer& writer, const Version& version) {
 }  // namespace detail
 
 Result<Plan> decode(std::string_view bytes, const json::Limits& limits, std::string_view file) {
-  const auto document = json::Document::parse(bytes, {.limits = limits}, file);
+  const auto document = json::Document::parse(bytes, {.borrow = true, .limits = limits}, file);
   if (!document) return document.errors();
   Problems problems(file);
   Plan plan;

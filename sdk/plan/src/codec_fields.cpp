@@ -106,7 +106,7 @@ Fields::Fields(Problems& problems, const View& object, std::span<const std::stri
   if (!expect(problems, object, Kind::object)) return;
   for (const auto& [key, value] : object.items()) {
     for (std::size_t i = 0; i < known.size(); ++i) {
-      if (known[i] != key) continue;
+      if (known[i].size() != key.size() || known[i] != key) continue;
       found_[i] = value;
       ++found_count_;
       break;
@@ -115,8 +115,9 @@ Fields::Fields(Problems& problems, const View& object, std::span<const std::stri
 }
 
 const View* Fields::find(std::string_view key) const {
+  // Most often the very same literal.
   for (std::size_t i = 0; i < known_.size(); ++i)
-    if (known_[i] == key) return found_[i] ? &*found_[i] : nullptr;
+    if (known_[i].data() == key.data() || known_[i] == key) return found_[i] ? &*found_[i] : nullptr;
   assert(false && "asked for a key that is not in the list of known ones");
   return nullptr;
 }

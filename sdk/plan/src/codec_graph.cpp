@@ -150,9 +150,11 @@ void read_graph_members(const Fields& fields, Graph& graph) {
   if (const View* values = fields.need("values"))
     read_table<Value>(problems, *values, graph.values,
                       [&](const View& item) { return read_value(problems, item); });
-  if (const View* nodes = fields.need("nodes"))
-    graph.nodes =
-        read_list<Node>(problems, *nodes, [&](const View& item) { return read_node(problems, item); });
+  if (const View* nodes = fields.need("nodes"); nodes != nullptr && expect(problems, *nodes, Kind::array)) {
+    graph.nodes.reserve(nodes->size());
+    for (const json::Member& item : nodes->items())
+      read_node(problems, item.value, graph.nodes.emplace_back());  // in place: nodes are large
+  }
   if (const View* writes = fields.find("writes"))
     graph.writes = read_list<StateWrite>(problems, *writes,
                                          [&](const View& item) { return read_write(problems, item); });

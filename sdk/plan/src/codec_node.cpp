@@ -93,10 +93,9 @@ constexpr std::string_view kEffects[] = {"pure", "rng", "state", "io"};
 
 }  // namespace
 
-Node read_node(Problems& problems, const View& view) {
+void read_node(Problems& problems, const View& view, Node& node) {
   const std::size_t before = problems.size();
   const Fields fields(problems, view, kNodeKeys);
-  Node node;
   const auto argument = [&](const View& item) { return read_arg(problems, item); };
   if (const View* id = fields.need("id")) node.id = read_id(problems, *id);
   if (const View* op = fields.need("op")) node.op = read_id(problems, *op);
@@ -115,7 +114,6 @@ Node read_node(Problems& problems, const View& view) {
   check_member(view, kRngStream, [&](const View& stream) { (void)read_integer(problems, stream, 0); });
   fields.keep_unknown(node.extra);
   problems.locate(before, node);
-  return node;
 }
 
 void write_node(json::Writer& writer, const Node& node) {

@@ -21,7 +21,7 @@ void write_graph(json::Writer& writer, const Graph& graph);
 void write_method(json::Writer& writer, const Method& method);
 
 // codec_node.cpp
-[[nodiscard]] Node read_node(Problems& problems, const View& view);
+void read_node(Problems& problems, const View& view, Node& node);
 void write_node(json::Writer& writer, const Node& node);
 
 // codec_program.cpp

@@ -8,6 +8,7 @@
 #include <cassert>
 #include <limits>
 #include <numeric>
+#include <tuple>
 #include <utility>
 
 #include "integers.hpp"
@@ -252,6 +253,13 @@ Expr Expr::make(Op op, const Expr& a, const Expr& b) {
     const auto folded = detail::apply(op, a.as_int(), b.as_int());
     return folded ? Expr(*folded) : ExprBuilder::refused();
   }
+  // 2*s and s+2, by far the most frequent operations, need no polynomials.
+  if ((op == Op::add || op == Op::mul) && (a.is_symbol() || b.is_symbol()) && (a.is_int() || b.is_int())) {
+    const auto& [number, other] = a.is_int() ? std::tie(a, b) : std::tie(b, a);
+    if (number.as_int() == 0) return op == Op::add ? other : Expr(0);
+    if (number.as_int() == 1 && op == Op::mul) return other;
+    return ExprBuilder::node(op, number, other);
+  }
   if (ExprBuilder::is_refused(a) || ExprBuilder::is_refused(b)) return ExprBuilder::refused();
   switch (op) {
     case Op::add:
@@ -309,6 +317,7 @@ std::vector<Expr> contiguous_strides(const Shape& shape) {
   Expr step(1);
   for (std::size_t i = shape.size(); i-- > 0;) {
     strides[i] = step;
+    if (i == 0) break;
     step = step * (shape[i].is_int() ? Expr(std::max<std::int64_t>(shape[i].as_int(), 1)) : shape[i]);
   }
   return strides;

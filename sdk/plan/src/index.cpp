@@ -6,11 +6,6 @@
 namespace genie::plan {
 namespace {
 
-void sort_unique(std::vector<std::uint32_t>& numbers) {
-  std::sort(numbers.begin(), numbers.end());
-  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
-}
-
 /// Bytes from the first to the last element that sizes and strides reach; nothing when they do not fit in 64 bits.
 std::optional<std::uint64_t> extent_bytes(std::span<const std::int64_t> shape,
                                           std::span<const std::int64_t> strides,
@@ -34,91 +29,143 @@ std::optional<std::uint64_t> extent_bytes(std::span<const std::int64_t> shape,
 
 }  // namespace
 
+void GraphIndex::Lists::close_as_set() {
+  const auto first = numbers.begin() + static_cast<std::ptrdiff_t>(begin(ends.size()));
+  std::sort(first, numbers.end());
+  numbers.erase(std::unique(first, numbers.end()), numbers.end());
+  close();
+}
+
+GraphIndex::Lists GraphIndex::Lists::inverse(std::size_t count) const {
+  Lists result;
+  result.ends.assign(count, 0);
+  for (const std::uint32_t number : numbers)
+    ++result.ends[number];
+  std::size_t end = 0;
+  for (std::size_t& length : result.ends)
+    length = end += length;
+  // Filled from behind: ends move to their beginnings.
+  result.numbers.resize(numbers.size());
+  std::vector<std::size_t> next = result.ends;
+  for (std::size_t i = ends.size(); i-- > 0;)
+    for (const std::uint32_t number : of(i))
+      result.numbers[--next[number]] = static_cast<std::uint32_t>(i);
+  return result;
+}
+
 GraphIndex::GraphIndex(const Graph& graph) : graph_(&graph) {
+  index_values();
+  index_arguments();
+  index_storage();
+}
+
+void GraphIndex::index_values() {
+  const Graph& graph = *graph_;
   values_.reserve(graph.values.size() + graph.inputs.size());
   value_numbers_.reserve(graph.values.size() + graph.inputs.size());
   node_numbers_.reserve(graph.nodes.size());
-  reads_.resize(graph.nodes.size());
-  makes_.resize(graph.nodes.size());
-  predecessors_.resize(graph.nodes.size());
-  successors_.resize(graph.nodes.size());
-
   const auto number = [this](const std::string& id) {
-    const auto [at, fresh] = value_numbers_.try_emplace(id, static_cast<std::uint32_t>(values_.size()));
+    const auto [at, fresh] = value_numbers_.add(id, static_cast<std::uint32_t>(values_.size()));
     if (fresh) {
       values_.emplace_back();
       values_.back().id = &id;
-      values_.back().storage = at->second;
+      values_.back().storage = at;
     }
-    return at->second;
+    return at;
   };
   for (const auto& [id, value] : graph.values)
     values_[number(id)].value = &value;
   for (std::uint32_t i = 0; i < graph.inputs.size(); ++i)
     if (const auto* value = std::get_if<arg::Value>(&graph.inputs[i].value.is))
       values_[number(value->id)].input = i;
-
-  // Results first, so that a reference to a later node's result is found, too.
+  makes_.ends.reserve(graph.nodes.size());
+  makes_.numbers.reserve(graph.nodes.size());
   for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
-    const Node& node = graph.nodes[n];
-    node_numbers_.try_emplace(node.id, n);
-    for (const std::string& result : node.results) {
-      makes_[n].push_back(result.empty() ? kNone : number(result));
-      if (!result.empty() && values_[makes_[n].back()].producer == kNone)
-        values_[makes_[n].back()].producer = n;
+    node_numbers_.add(graph.nodes[n].id, n);
+    for (const std::string& result : graph.nodes[n].results) {
+      const std::uint32_t v = result.empty() ? kNone : number(result);
+      makes_.numbers.push_back(v);
+      if (v != kNone && values_[v].producer == kNone) values_[v].producer = n;
     }
+    makes_.close();
   }
-  for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
-    for_each_arg(graph.nodes[n], [&](const Arg& argument) {
-      if (const auto* read = std::get_if<arg::Value>(&argument.is)) {
-        const std::uint32_t v = value(read->id);
-        if (v != kNone) reads_[n].push_back(v);
-      }
+}
+
+/// After all values are known, so that a reference to a later node's result is found, too.
+void GraphIndex::index_arguments() {
+  const std::vector<Node>& nodes = graph_->nodes;
+  for (Lists* lists : {&arguments_, &reads_, &predecessors_}) {
+    lists->ends.reserve(nodes.size());
+    lists->numbers.reserve(nodes.size() * 2);
+  }
+  for (std::uint32_t n = 0; n < nodes.size(); ++n) {
+    for_each_arg(nodes[n], [&](const Arg& argument) {
+      if (const auto* read = std::get_if<arg::Value>(&argument.is))
+        arguments_.numbers.push_back(value(read->id));
     });
-    sort_unique(reads_[n]);
-    for (const std::uint32_t v : reads_[n]) {
-      values_[v].consumers.push_back(n);
+    arguments_.close();
+    for (const std::uint32_t v : arguments_.of(n)) {
+      if (v == kNone) continue;
+      reads_.numbers.push_back(v);
       if (values_[v].producer != kNone && values_[v].producer != n)
-        predecessors_[n].push_back(values_[v].producer);
+        predecessors_.numbers.push_back(values_[v].producer);
     }
-    for (const std::string& id : graph.nodes[n].after)
+    reads_.close_as_set();
+    for (const std::string& id : nodes[n].after)
       if (const std::uint32_t before = node(id); before != kNone && before != n)
-        predecessors_[n].push_back(before);
-    sort_unique(predecessors_[n]);
-    for (const std::uint32_t before : predecessors_[n])
-      successors_[before].push_back(n);
+        predecessors_.numbers.push_back(before);
+    predecessors_.close_as_set();
   }
+  successors_ = predecessors_.inverse(nodes.size());
+  consumers_ = reads_.inverse(values_.size());
+  for (std::size_t v = 0; v < values_.size(); ++v)
+    values_[v].consumers = consumers_.of(v);
+}
 
+void GraphIndex::index_storage() {
   const auto known = [&](const std::string& id) -> ValueInfo* {
     const std::uint32_t v = value(id);
     return v == kNone ? nullptr : &values_[v];
   };
-  for (const Port& port : graph.outputs)
+  for (const Port& port : graph_->outputs)
     if (const auto* output = std::get_if<arg::Value>(&port.value.is))
       if (ValueInfo* info = known(output->id)) info->is_output = true;
-  for (const StateWrite& write : graph.writes)
+  for (const StateWrite& write : graph_->writes)
     if (ValueInfo* info = known(write.value)) info->is_write = true;
 
-  // Alias chains lead to their root; a broken plan's cycle ends after as many steps as there are values.
-  for (ValueInfo& info : values_) {
-    const Value* at = info.value;
-    for (std::size_t steps = 0; at != nullptr && !at->alias_of.empty() && steps < values_.size(); ++steps) {
-      const std::uint32_t target = value(at->alias_of);
+  // Alias chains lead to their root. Each value is visited once, however long the chains are.
+  std::vector<std::uint32_t> visited_from(values_.size(), kNone);
+  std::vector<std::uint32_t> chain;
+  for (std::uint32_t v = 0; v < values_.size(); ++v) {
+    chain.clear();
+    std::uint32_t at = v;
+    while (visited_from[at] == kNone) {
+      visited_from[at] = v;
+      chain.push_back(at);
+      const Value* const here = values_[at].value;
+      const std::uint32_t target = here == nullptr || here->alias_of.empty() ? kNone : value(here->alias_of);
       if (target == kNone) break;
-      info.storage = target;
-      at = values_[target].value;
+      at = target;
+    }
+    if (chain.empty()) continue;
+    // Back at a value of this very chain: a circle, unless the chain ended there.
+    const bool circle = visited_from[at] == v && at != chain.back();
+    const bool self =
+        at == chain.back() && values_[at].value != nullptr && values_[at].value->alias_of == *values_[at].id;
+    const bool rootless = circle || self || values_[at].in_circle;
+    for (const std::uint32_t member : chain) {
+      values_[member].storage = rootless ? member : values_[at].storage;
+      values_[member].in_circle = rootless;
     }
   }
 }
 
 std::uint32_t GraphIndex::value(std::string_view id) const {
-  const auto found = value_numbers_.find(id);
-  return found == value_numbers_.end() ? kNone : found->second;
+  return value_numbers_.find(id);
 }
 
 std::uint32_t GraphIndex::node(std::string_view id) const {
-  const auto found = node_numbers_.find(id);
-  return found == node_numbers_.end() ? kNone : found->second;
+  return node_numbers_.find(id);
 }
 
 std::optional<std::uint64_t> value_bytes(const Value& value, const Bindings& sizes) {

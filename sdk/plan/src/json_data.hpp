@@ -39,7 +39,8 @@ struct Cell {
 static_assert(sizeof(Cell) == 16);
 
 struct DocumentData {
-  std::string source;
+  std::string owned;  ///< empty when the source is borrowed
+  std::string_view source;
   std::string unescaped;
   std::vector<Cell> cells;
 

@@ -313,7 +313,8 @@ Result<Document> Document::parse(std::string_view bytes, const ReadOptions& opti
                     .help = "save the file as UTF-8"});
 
   auto data = std::make_unique<DocumentData>();
-  data->source.assign(bytes);
+  if (!options.borrow) data->owned.assign(bytes);
+  data->source = options.borrow ? bytes : data->owned;
   constexpr std::size_t kTypicalBytesPerValue = 10;
   data->cells.reserve(std::min(options.limits.values, bytes.size() / kTypicalBytesPerValue + 8));
 

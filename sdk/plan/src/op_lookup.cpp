@@ -14,14 +14,28 @@ const OpSchema* OpLookup::find(std::string_view op) const {
   return table == nullptr ? nullptr : table->op(op);
 }
 
-TypeScope scope_of(const Plan& plan, const Graph& graph) {
-  const auto in = [](const auto& table) {
-    return [&table](std::string_view id) {
-      const auto at = table.find(id);
-      return at == table.end() ? nullptr : &at->second;
-    };
+namespace {
+
+template <class T>
+auto in(const Table<T>& table) {
+  return [&table](std::string_view id) {
+    const auto at = table.find(id);
+    return at == table.end() ? nullptr : &at->second;
   };
+}
+
+}  // namespace
+
+TypeScope scope_of(const Plan& plan, const Graph& graph) {
   return {in(graph.values), in(plan.weights), in(plan.states), &plan};
+}
+
+TypeScope scope_of(const Plan& plan, const GraphIndex& index) {
+  const auto value = [&index](std::string_view id) {
+    const std::uint32_t v = index.value(id);
+    return v == kNone ? nullptr : index.values()[v].value;
+  };
+  return {value, in(plan.weights), in(plan.states), &plan};
 }
 
 Cost node_cost(const Plan& plan, const Method& method, const Graph& graph, const Node& node,

@@ -4,7 +4,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "genie/plan/index.hpp"
@@ -66,7 +65,8 @@ struct NodePlace {
 
 /// What names refer to across the whole plan.
 struct PlanNames {
-  std::unordered_map<std::string_view, NodePlace> nodes;  ///< by id, the first that has it
+  NameTable nodes;                ///< by id, the first that has it
+  std::vector<NodePlace> places;  ///< by number
 };
 
 /// The graph under check.

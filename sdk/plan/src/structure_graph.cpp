@@ -120,18 +120,10 @@ class GraphCheck {
                     did_you_mean(target, graph_.values));
       return;
     }
-    const Value* next = &value;
-    for (std::size_t steps = 0; !next->alias_of.empty(); ++steps) {
-      const auto found = graph_.values.find(next->alias_of);
-      if (found == graph_.values.end()) return;  // a state, a weight, or reported where it stands
-      if (steps > graph_.values.size() || found->first == id) {
-        findings_.add(at + "/alias_of", "GE0349",
-                      "the value " + quoted(id) + " shares storage with itself in a circle",
-                      "alias_of leads to the value that owns the storage");
-        return;
-      }
-      next = &found->second;
-    }
+    if (find(id)->in_circle)
+      findings_.add(at + "/alias_of", "GE0349",
+                    "the value " + quoted(id) + " shares storage with itself in a circle",
+                    "alias_of leads to the value that owns the storage");
   }
 
   /// "state:NAME" or "weight:NAME".
@@ -166,8 +158,8 @@ class GraphCheck {
       findings_.add(node, at(), "GE0343",
                     "the result " + quoted(id) + " is not declared in the values of " + home(),
                     "declare its dtype and shape");
-    const auto first_here =
-        std::find(index_.makes(n).begin(), index_.makes(n).end(), v) - index_.makes(n).begin();
+    const GraphIndex::Numbers made = index_.makes(n);
+    const auto first_here = std::find(made.begin(), made.end(), v) - made.begin();
     if (info.producer != n || first_here != static_cast<std::ptrdiff_t>(r))
       findings_.add(node, at(), "GE0344",
                     "the value " + quoted(id) + " is made twice, first by node " +
@@ -180,12 +172,13 @@ class GraphCheck {
 
   void check_node(std::uint32_t n) {
     const Node& node = graph_.nodes[n];
+    auto number = index_.arguments(n).begin();
     for (std::size_t i = 0; i < node.args.size(); ++i) {
       const Arg& argument = node.args[i];
-      check_argument(n, argument, [&] { return node_at(n) + "/args/" + std::to_string(i); });
+      check_argument(n, argument, number, [&] { return node_at(n) + "/args/" + std::to_string(i); });
     }
     for (const auto& [name, argument] : node.kwargs)
-      check_argument(n, argument,
+      check_argument(n, argument, number,
                      [&, key = &name] { return node_at(n) + "/kwargs" + json::pointer_token(*key); });
     for (std::size_t i = 0; i < node.after.size(); ++i)
       check_after(n, i);
@@ -203,12 +196,15 @@ class GraphCheck {
             plan_, *work, [&] { return node_at(n) + "/cost"; }, findings_);
   }
 
+  /// `number` steps over the node's argument values as for_each_arg meets them.
   template <class Pointer>
-  void check_argument(std::uint32_t n, const Arg& argument, Pointer&& pointer) {
+  void check_argument(std::uint32_t n, const Arg& argument, GraphIndex::Numbers::iterator& number,
+                      Pointer&& pointer) {
     const Node& node = graph_.nodes[n];
     for_each_arg(argument, [&](const Arg& item) {
       if (const auto* value = std::get_if<arg::Value>(&item.is)) {
-        const GraphIndex::ValueInfo* const info = find(value->id);
+        const std::uint32_t v = *number++;
+        const GraphIndex::ValueInfo* const info = v == kNone ? nullptr : &index_.values()[v];
         if (std::string why = why_not_readable(value->id, info); !why.empty())
           findings_.add(node, pointer(), "GE0343", std::move(why), hint_for_value(value->id));
         else

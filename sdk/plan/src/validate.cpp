@@ -14,9 +14,10 @@ Validation validate(const Plan& plan, const ValidateContext& context) {
     return true;
   };
   if (context.up_to < Level::v2) return result;
-  detail::check_structure(plan, result.diagnostics);
+  detail::Indices indices;
+  detail::check_structure(plan, indices, result.diagnostics);
   if (!passed(Level::v2) || context.up_to < Level::v3) return result;
-  detail::check_types(plan, result.diagnostics, result.unchecked);
+  detail::check_types(plan, indices, result.diagnostics, result.unchecked);
   if (!passed(Level::v3) || context.up_to < Level::v4) return result;
   if (context.topology == nullptr || !plan.schedule) return result;
   detail::check_schedule(plan, *context.topology, result.diagnostics);

@@ -1,6 +1,7 @@
 // The rungs of the validation ladder, one function each. validate.cpp climbs them.
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "genie/plan/index.hpp"
@@ -10,11 +11,26 @@
 
 namespace genie::plan::detail {
 
+/// The graphs of a plan by dense numbers, each indexed when it is first asked for.
+class Indices {
+ public:
+  [[nodiscard]] const GraphIndex& of(const Graph& graph) {
+    return graphs_.try_emplace(&graph, graph).first->second;
+  }
+
+ private:
+  std::map<const Graph*, GraphIndex> graphs_;
+};
+
 /// V2: ids, references, order, storage, schedule references. Adds to `into`.
-void check_structure(const Plan& plan, Diagnostics& into);
+void check_structure(const Plan& plan, Indices& indices, Diagnostics& into);
 
 /// V3: ops, signatures, shapes and dtypes. The plan has passed V2.
-void check_types(const Plan& plan, Diagnostics& into, Unchecked& unchecked);
+void check_types(const Plan& plan, Indices& indices, Diagnostics& into, Unchecked& unchecked);
+inline void check_types(const Plan& plan, Diagnostics& into, Unchecked& unchecked) {
+  Indices indices;
+  check_types(plan, indices, into, unchecked);
+}
 
 /// V4: the schedule fits the topology. The plan is scheduled and has passed V3.
 void check_schedule(const Plan& plan, const Topology& topology, Diagnostics& into);

@@ -159,8 +159,8 @@ class MethodCheck {
                    pointer(s) + "/kernels", "place the node on a device whose kernels know it");
       return true;
     };
-    for (const auto* list : {&placement_.index().reads(n), &placement_.index().makes(n)})
-      for (const std::uint32_t v : *list)
+    for (const GraphIndex::Numbers list : {placement_.index().reads(n), placement_.index().makes(n)})
+      for (const std::uint32_t v : list)
         if (v != kNone)
           if (const Value* value = placement_.index().values()[v].value;
               value != nullptr && check("value " + placement_.id(v), value->dtype))
@@ -342,8 +342,8 @@ class MethodCheck {
                    pointer(home) + "/device", "place both on one device");
     };
     for (std::uint32_t n = 0; n < method_.nodes.size(); ++n) {
-      for (const auto* list : {&placement_.index().reads(n), &placement_.index().makes(n)})
-        for (const std::uint32_t v : *list)
+      for (const GraphIndex::Numbers list : {placement_.index().reads(n), placement_.index().makes(n)})
+        for (const std::uint32_t v : list)
           if (v != kNone) touch(root(placement_.id(v)), n);
       for (const std::string& state : resources_of(method_, node(n)).states)
         touch(root("state:" + state), n);

@@ -21,15 +21,23 @@ void each_graph(const Plan& plan, F&& f) {
 
 PlanNames collect_names(const Plan& plan, Findings& findings) {
   PlanNames names;
+  std::size_t count = 0;
+  each_graph(plan, [&](const GraphPlace&, const Graph& graph) { count += graph.nodes.size(); });
+  names.nodes.reserve(count);
+  names.places.reserve(count);
   each_graph(plan, [&](const GraphPlace& place, const Graph& graph) {
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
       const Node& node = graph.nodes[i];
-      const auto [at, fresh] = names.nodes.try_emplace(node.id, NodePlace{place.method, place.graph, i});
-      if (!fresh)
-        findings.add(node, node_pointer(place.method, place.graph, i) + "/id", "GE0342",
-                     "the node id " + quoted(node.id) + " is used twice, first at " +
-                         node_pointer(at->second.method, at->second.graph, at->second.number),
-                     "node ids are unique in the whole plan, sub-graphs included");
+      const auto [at, fresh] = names.nodes.add(node.id, static_cast<std::uint32_t>(names.places.size()));
+      if (fresh) {
+        names.places.push_back({place.method, place.graph, i});
+        continue;
+      }
+      const NodePlace& first = names.places[at];
+      findings.add(node, node_pointer(place.method, place.graph, i) + "/id", "GE0342",
+                   "the node id " + quoted(node.id) + " is used twice, first at " +
+                       node_pointer(first.method, first.graph, first.number),
+                   "node ids are unique in the whole plan, sub-graphs included");
     }
   });
   return names;
@@ -121,7 +129,7 @@ void Findings::warn(std::string pointer, std::string_view code, std::string mess
         .help = std::move(help)});
 }
 
-void check_structure(const Plan& plan, Diagnostics& into) {
+void check_structure(const Plan& plan, Indices& indices, Diagnostics& into) {
   Findings findings(into);
   if (plan.methods.empty())
     findings.add("/methods", "GE0343", "the plan has no method",
@@ -134,7 +142,7 @@ void check_structure(const Plan& plan, Diagnostics& into) {
   for (const auto& [name, method] : plan.methods)
     check_nesting(name, method, findings);
   each_graph(plan, [&](const GraphPlace& place, const Graph& graph) {
-    const GraphIndex index(graph);
+    const GraphIndex& index = indices.of(graph);
     const std::size_t before = into.size();
     check_graph(plan, place, graph, index, findings);
     if (into.size() == before) check_mutations(plan, place, graph, index, findings);

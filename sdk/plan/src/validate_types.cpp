@@ -17,11 +17,13 @@ namespace {
 class GraphTypes {
  public:
   GraphTypes(const Plan& plan, std::string_view method, std::string_view graph_name, const Graph& graph,
-             const OpLookup& ops, const Facts& facts, Diagnostics& into, Unchecked& unchecked)
+             const GraphIndex& index, const OpLookup& ops, const Facts& facts, Diagnostics& into,
+             Unchecked& unchecked)
       : method_(method),
         graph_name_(graph_name),
         graph_(graph),
-        scope_(scope_of(plan, graph)),
+        index_(index),
+        scope_(scope_of(plan, index)),
         ops_(ops),
         facts_(facts),
         into_(into),
@@ -109,6 +111,12 @@ class GraphTypes {
     return text + ")";
   }
 
+  /// The declaration of the node's result; null where it has none.
+  [[nodiscard]] const Value* result_value(std::size_t i) const {
+    const std::uint32_t v = index_.makes(static_cast<std::uint32_t>(number_))[i];
+    return v == kNone ? nullptr : index_.values()[v].value;
+  }
+
   static bool is_list(const OpReturn& r) { return r.type.ends_with(']'); }
 
   void check_result_kinds(const OpSchema& schema) {
@@ -126,7 +134,7 @@ class GraphTypes {
     if (listed && schema.returns.size() != 1)
       return;  // lists beside single results: no way to tell which is which
     for (std::size_t i = 0; i < node_->results.size(); ++i) {
-      const Value* value = node_->results[i].empty() ? nullptr : scope_.value(node_->results[i]);
+      const Value* value = result_value(i);
       if (value == nullptr) continue;
       const std::string& type = schema.returns[listed ? 0 : i].type;
       const bool tensor = type.starts_with("Tensor");
@@ -141,10 +149,9 @@ class GraphTypes {
 
   /// Follows alias_of to the start: a value id, "state:NAME" (of the state that owns the storage) or "weight:NAME".
   std::string root(std::string id) const {
-    for (std::size_t steps = 0; steps <= graph_.values.size(); ++steps) {
-      const Value* value = scope_.value(id);
-      if (value == nullptr || value->alias_of.empty()) break;
-      id = value->alias_of;
+    if (const std::uint32_t v = index_.value(id); v != kNone) {
+      const GraphIndex::ValueInfo& owner = index_.values()[index_.values()[v].storage];
+      id = owner.value == nullptr || owner.value->alias_of.empty() ? *owner.id : owner.value->alias_of;
     }
     if (!id.starts_with("state:")) return id;
     return "state:" + std::string(root_state(*scope_.plan, std::string_view(id).substr(6)));
@@ -192,6 +199,14 @@ class GraphTypes {
 
   // What a result shares storage with must be something that the node was given.
   void check_aliases() {
+    const auto alias_of = [this](std::size_t i) {
+      const Value* const value = result_value(i);
+      return value == nullptr || value->alias_of.empty() ? nullptr : &value->alias_of;
+    };
+    bool any = false;
+    for (std::size_t i = 0; i < node_->results.size(); ++i)
+      any = any || alias_of(i) != nullptr;
+    if (!any) return;
     std::vector<std::string> given;
     for_each_arg(*node_, [&](const Arg& a) {
       if (const auto* v = std::get_if<arg::Value>(&a.is)) given.push_back(root(v->id));
@@ -199,11 +214,11 @@ class GraphTypes {
       if (const auto* s = std::get_if<arg::State>(&a.is)) given.push_back(root("state:" + s->name));
     });
     for (std::size_t i = 0; i < node_->results.size(); ++i) {
-      const Value* value = node_->results[i].empty() ? nullptr : scope_.value(node_->results[i]);
-      if (value == nullptr || value->alias_of.empty()) continue;
-      if (std::ranges::find(given, root(value->alias_of)) == given.end())
+      const std::string* const source = alias_of(i);
+      if (source == nullptr) continue;
+      if (std::ranges::find(given, root(*source)) == given.end())
         problem("GE0407",
-                "result " + node_->results[i] + " is declared to share the storage of " + value->alias_of +
+                "result " + node_->results[i] + " is declared to share the storage of " + *source +
                     ", which the node does not read",
                 "/results/" + std::to_string(i), "correct \"alias_of\"");
     }
@@ -233,20 +248,20 @@ class GraphTypes {
       return;
     }
     for (std::size_t i = 0; i < std::min(results.size(), node_->results.size()); ++i) {
-      const Value* value = node_->results[i].empty() ? nullptr : scope_.value(node_->results[i]);
+      const Value* value = result_value(i);
       if (value != nullptr) check_result(*value, results[i], i);
     }
   }
 
   void check_result(const Value& declared, const Inferred& inferred, std::size_t i) {
-    const std::string where = "/results/" + std::to_string(i);
     const std::string& id = node_->results[i];
+    const auto where = [i] { return "/results/" + std::to_string(i); };
     if (inferred.scalar || declared.scalar) return;  // kinds were compared already
     if (inferred.dtype_known && declared.dtype != inferred.dtype) {
       problem("GE0409",
               "result " + id + " is declared " + std::string(name(declared.dtype)) + "; the operator gives " +
                   std::string(name(inferred.dtype)),
-              where, "correct the value's dtype, or the operator's arguments");
+              where(), "correct the value's dtype, or the operator's arguments");
       return;
     }
     if (!inferred.shape_known) return;
@@ -259,7 +274,7 @@ class GraphTypes {
               "result " + id + " is declared " + text(declared.dtype, declared.shape) +
                   "; the operator gives " +
                   text(inferred.dtype_known ? inferred.dtype : declared.dtype, inferred.shape),
-              where, "correct the value's shape, or the operator's arguments");
+              where(), "correct the value's shape, or the operator's arguments");
       return;
     }
     if (inferred.strides.size() != declared.strides.size()) return;
@@ -271,7 +286,7 @@ class GraphTypes {
       problem("GE0412",
               "result " + id + " is declared with strides " + to_text(declared.strides) +
                   "; the operator gives " + to_text(inferred.strides),
-              where, "correct the value's strides");
+              where(), "correct the value's strides");
       return;
     }
   }
@@ -279,6 +294,7 @@ class GraphTypes {
   std::string_view method_;
   std::string_view graph_name_;
   const Graph& graph_;
+  const GraphIndex& index_;
   TypeScope scope_;
   const OpLookup& ops_;
   const Facts& facts_;
@@ -290,7 +306,7 @@ class GraphTypes {
 
 }  // namespace
 
-void check_types(const Plan& plan, Diagnostics& into, Unchecked& unchecked) {
+void check_types(const Plan& plan, Indices& indices, Diagnostics& into, Unchecked& unchecked) {
   for (const auto& [domain, version] : plan.opsets) {
     if (is_known_opset(domain, version)) continue;
     Diagnostic d;
@@ -305,9 +321,9 @@ void check_types(const Plan& plan, Diagnostics& into, Unchecked& unchecked) {
   const Facts facts(plan);
   const OpLookup ops(plan);
   for (const auto& [method_name, method] : plan.methods) {
-    GraphTypes(plan, method_name, "", method, ops, facts, into, unchecked).run();
+    GraphTypes(plan, method_name, "", method, indices.of(method), ops, facts, into, unchecked).run();
     for (const auto& [graph_name, graph] : method.graphs)
-      GraphTypes(plan, method_name, graph_name, graph, ops, facts, into, unchecked).run();
+      GraphTypes(plan, method_name, graph_name, graph, indices.of(graph), ops, facts, into, unchecked).run();
   }
 }
 

@@ -29,6 +29,7 @@ struct ReadOptions {
   bool comments = false;  ///< accept // comments and trailing commas (files that people write)
   /// Documents of other programs: integers up to 64 bits are integers whatever their size, and -0.0 keeps its sign.
   bool exact_numbers = false;
+  bool borrow = false;  ///< the bytes outlive the document, which then keeps no copy of them
   Limits limits;
 };
 
