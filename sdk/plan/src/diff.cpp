@@ -143,13 +143,11 @@ void diff_methods(Changes& changes, const Plan& a, const Plan& b) {
                   "method " + name + " added (" + std::to_string(method.nodes.size()) + " nodes)");
       continue;
     }
-    if (written(other->second, write_method) != written(method, write_method)) {
-      diff_graphs(changes, base, other->second, method);
-      compare_tables(changes, "sub-graph", base + "/graphs", other->second.graphs, method.graphs, write_graph,
-                     [&](const std::string& id, const Graph& x, const Graph& y) {
-                       diff_graphs(changes, base + "/graphs" + json::pointer_token(id), x, y);
-                     });
-    }
+    diff_graphs(changes, base, other->second, method);
+    compare_tables(changes, "sub-graph", base + "/graphs", other->second.graphs, method.graphs, write_graph,
+                   [&](const std::string& id, const Graph& x, const Graph& y) {
+                     diff_graphs(changes, base + "/graphs" + json::pointer_token(id), x, y);
+                   });
     if (!a.schedule || !b.schedule) continue;
     const auto x = a.schedule->methods.find(name);
     const auto y = b.schedule->methods.find(name);

@@ -36,6 +36,34 @@ Arg renamed(const Arg& argument, const Renaming& names) {
   return argument;
 }
 
+/// Whether renamed(a, names) and b are the same, without writing either. A NaN is the same as none: its text decides.
+bool same(const Arg& a, const Arg& b, const Renaming& names) {
+  const auto* value = std::get_if<arg::Value>(&a.is);
+  const auto* other_value = std::get_if<arg::Value>(&b.is);
+  if (value != nullptr && other_value != nullptr) return names.value(value->id) == other_value->id;
+  const auto* list = std::get_if<arg::List>(&a.is);
+  const auto* other_list = std::get_if<arg::List>(&b.is);
+  if (list == nullptr || other_list == nullptr) return a == b;
+  return std::equal(list->items.begin(), list->items.end(), other_list->items.begin(),
+                    other_list->items.end(), [&](const Arg& x, const Arg& y) { return same(x, y, names); });
+}
+
+bool same(const std::optional<Annotation>& a, const std::optional<Annotation>& b) {
+  if (!a || !b) return !a && !b;
+  return a->is == b->is && a->by == b->by && a->confidence == b->confidence && a->extra == b->extra;
+}
+
+bool same(const std::optional<SourceLine>& a, const std::optional<SourceLine>& b) {
+  if (!a || !b) return !a && !b;
+  return a->line == b->line && a->file == b->file && a->extra == b->extra;
+}
+
+bool same(const std::optional<Cost>& a, const std::optional<Cost>& b) {
+  if (!a || !b) return !a && !b;
+  return a->flops == b->flops && a->read_bytes == b->read_bytes && a->written_bytes == b->written_bytes &&
+         a->peak_bytes == b->peak_bytes && a->by == b->by && a->extra == b->extra;
+}
+
 std::string joined_renamed(const std::vector<std::string>& ids, const auto& rename) {
   std::vector<std::string> result;
   for (const std::string& id : ids)
@@ -136,28 +164,26 @@ class GraphDiff {
   }
 
   void node(const Node& a, const Node& b) {
-    const std::string who = label(b) + ": ";
     const auto compare = [&](std::string_view kind, const std::string& what, const std::string& before,
                              const std::string& after) {
-      compare_text(changes_, kind, b.id, who + what, before, after);
+      if (before != after) changes_.changed(kind, b.id, label(b) + ": " + what, before, after);
     };
     if (a.op != b.op) changes_.changed("op-changed", b.id, b.id + ": op", a.op, b.op);
     for (std::size_t i = 0; i < std::max(a.args.size(), b.args.size()); ++i) {
+      if (i < a.args.size() && i < b.args.size() && same(a.args[i], b.args[i], names_)) continue;
       const std::string before =
           i < a.args.size() ? written(renamed(a.args[i], names_), write_arg) : std::string();
       const std::string after = i < b.args.size() ? written(b.args[i], write_arg) : std::string();
       if (before != after) compare("argument-changed", argument_name(b, i), before, after);
     }
-    Table<Arg> kwargs = a.kwargs;
-    for (auto& [name, argument] : kwargs)
-      argument = renamed(argument, names_);
-    for (const auto& [name, argument] : kwargs) {
+    for (const auto& [name, argument] : a.kwargs) {
       const auto other = b.kwargs.find(name);
-      compare("argument-changed", "argument " + name, written(argument, write_arg),
+      if (other != b.kwargs.end() && same(argument, other->second, names_)) continue;
+      compare("argument-changed", "argument " + name, written(renamed(argument, names_), write_arg),
               other == b.kwargs.end() ? "" : written(other->second, write_arg));
     }
     for (const auto& [name, argument] : b.kwargs)
-      if (!kwargs.contains(name))
+      if (!a.kwargs.contains(name))
         compare("argument-changed", "argument " + name, "", written(argument, write_arg));
 
     const auto value = [&](const std::string& id) { return names_.value(id); };
@@ -177,7 +203,7 @@ class GraphDiff {
                  ? node.source->file + ":" + std::to_string(node.source->line) + written(node.source->extra)
                  : std::string();
     };
-    compare("source-changed", "source", source(a), source(b));
+    if (!same(a.source, b.source)) compare("source-changed", "source", source(a), source(b));
     const auto annotation = [](const std::optional<Annotation>& is) {
       if (!is) return std::string();
       return is->is + " (by " + is->by +
@@ -185,10 +211,13 @@ class GraphDiff {
                              : "") +
              ")" + written(is->extra);
     };
-    compare("phase-changed", "phase", annotation(a.semantics.phase), annotation(b.semantics.phase));
-    compare("role-changed", "role", annotation(a.semantics.role), annotation(b.semantics.role));
-    compare("modality-changed", "modality", annotation(a.semantics.modality),
-            annotation(b.semantics.modality));
+    const auto compare_annotation = [&](std::string_view kind, const char* what, const auto& before,
+                                        const auto& after) {
+      if (!same(before, after)) compare(kind, what, annotation(before), annotation(after));
+    };
+    compare_annotation("phase-changed", "phase", a.semantics.phase, b.semantics.phase);
+    compare_annotation("role-changed", "role", a.semantics.role, b.semantics.role);
+    compare_annotation("modality-changed", "modality", a.semantics.modality, b.semantics.modality);
     compare("semantics-changed", "semantics", written(a.semantics.extra), written(b.semantics.extra));
     const auto cost = [](const Node& node) {
       if (!node.cost) return std::string();
@@ -197,7 +226,7 @@ class GraphDiff {
              c.written_bytes.to_text() + " written" +
              (c.peak_bytes ? ", peak " + c.peak_bytes->to_text() : "") + " (" + c.by + ")" + written(c.extra);
     };
-    compare("cost-changed", "cost", cost(a), cost(b));
+    if (!same(a.cost, b.cost)) compare("cost-changed", "cost", cost(a), cost(b));
     compare("node-changed", "unknown keys", written(a.extra), written(b.extra));
   }
 
@@ -226,20 +255,22 @@ class GraphDiff {
   }
 
   void value(const std::string& id, const Value& a, const Value& b) {
-    const std::string subject = base_ + "/values" + json::pointer_token(id);
-    const std::string who = "value " + id + ": ";
     const auto compare = [&](std::string_view kind, const std::string& what, const std::string& before,
                              const std::string& after) {
-      compare_text(changes_, kind, subject, who + what, before, after);
+      if (before != after)
+        changes_.changed(kind, base_ + "/values" + json::pointer_token(id), "value " + id + ": " + what,
+                         before, after);
     };
     if (a.scalar != b.scalar) {
       compare("type-changed", "type", type(a), type(b));
     } else {
       compare("dtype-changed", "dtype", std::string(name(a.dtype)), std::string(name(b.dtype)));
-      compare("shape-changed", "shape", to_text(a.shape), to_text(b.shape));
-      const bool contiguous =
-          a.strides == contiguous_strides(a.shape) && b.strides == contiguous_strides(b.shape);
-      if (!contiguous) compare("strides-changed", "strides", to_text(a.strides), to_text(b.strides));
+      if (a.shape != b.shape) compare("shape-changed", "shape", to_text(a.shape), to_text(b.shape));
+      const auto contiguous = [](const Value& value) {
+        return value.strides == contiguous_strides(value.shape);
+      };
+      if (a.strides != b.strides && !(contiguous(a) && contiguous(b)))
+        compare("strides-changed", "strides", to_text(a.strides), to_text(b.strides));
     }
     compare("alias-changed", "shared storage", std::string(names_.value(a.alias_of)), b.alias_of);
     compare("residency-changed", "residency", a.residency, b.residency);
