@@ -72,7 +72,8 @@ std::vector<std::int64_t> constants(const std::vector<plan::Expr>& exprs) {
 /// An input as its value declares it, over the bytes of the case.
 Buffer input_of(const plan::Value& value, const std::string& bytes) {
   const plan::DlpackType type = plan::dlpack_type(value.dtype);
-  Buffer buffer({type.code, type.bits, 1}, constants(value.shape), std::vector<char>(bytes.begin(), bytes.end()));
+  Buffer buffer({type.code, type.bits, 1}, constants(value.shape),
+                std::vector<char>(bytes.begin(), bytes.end()));
   if (!value.strides.empty()) buffer.viewed(constants(value.shape), constants(value.strides));
   return buffer;
 }

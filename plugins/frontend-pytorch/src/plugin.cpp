@@ -43,7 +43,8 @@ class PytorchFrontend : public genie::Frontend {
     const bool named = std::ranges::any_of(kEndings, [&](auto ending) { return source.ends_with(ending); });
     if (!kind) return genie::Probe{named ? kOursToExplain : 0, kind.errors().front().message};
     if (kind->exported_program) return genie::Probe{kCertain, "it is " + kind->what};
-    return genie::Probe{kind->of_torch || named ? kOursToExplain : 0, "it is " + kind->what + "; " + kind->help};
+    return genie::Probe{kind->of_torch || named ? kOursToExplain : 0,
+                        "it is " + kind->what + "; " + kind->help};
   }
 
   genie::Expected<std::string> capture(const genie::Call& call, std::string_view source) override {
