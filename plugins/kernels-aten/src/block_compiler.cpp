@@ -129,6 +129,11 @@ void BlockCompiler::operator_node(Frame& frame, const plan::Node& node, const c1
   if (!why.empty())
     fail(place, code::kArgument, node.op + ": " + why, "The operator is " + c10::toString(schema));
   mark_read_only(frame, node, schema, actuals);
+  // Where a stage ends, a lazy conjugation is computed; conjugated back in the next stage the tensor is lazily conjugated, which
+  // it never was in PyTorch's own run. Of all operators only this one minds.
+  if (node.op == "aten.view_as_real.default")
+    for (Operand& operand : instruction.operands)
+      operand.wanted = Wanted::conjugated;
   if (is_random(op)) {
     program_.random = true;
     if (node.effects == "rng") instruction.rng_stream = plan::rng_stream(node).value_or(stream_of(node.id));

@@ -26,6 +26,7 @@ std::uint64_t monotonic_ns() {
 
 IValue convert_to(Wanted wanted, IValue value) {
   if (wanted == Wanted::as_is) return value;
+  if (wanted == Wanted::conjugated) return value.isTensor() ? IValue(value.toTensor().resolve_conj()) : value;
   if (wanted == Wanted::tensor) return value.isTensor() ? value : IValue(wrapped_number(value));
   if (value.isTensor()) value = number_of(value.toTensor());
   switch (wanted) {
@@ -48,6 +49,7 @@ IValue convert_to(Wanted wanted, IValue value) {
       throw Unfit("a number is wanted, and the value is " + describe(value));
     case Wanted::as_is:
     case Wanted::tensor:
+    case Wanted::conjugated:
       break;
   }
   return value;

@@ -29,8 +29,8 @@ enum class Source : std::uint8_t {
   list,   ///< of the instruction: built from further operands
 };
 
-/// What the operator's schema wants it to be.
-enum class Wanted : std::uint8_t { as_is, tensor, integer, floating, boolean, number };
+/// What the operator's schema wants it to be. `conjugated`: a tensor whose conjugation, if any, has been computed.
+enum class Wanted : std::uint8_t { as_is, tensor, conjugated, integer, floating, boolean, number };
 
 /// One place of an argument stack that is filled at run time.
 struct Operand {
