@@ -4,6 +4,7 @@
     python tests/ops/prove.py                                  # what CI runs, about a minute and a half
     python tests/ops/prove.py --per-op 40 --samples 100 --traced 10   # long
     python tests/ops/prove.py --only aten.add --list           # one family; name the operators without rule or sample
+    python tests/ops/prove.py --write                          # record the corpus, put the figures into docs/op-table.md
 
 The corpus of calls (sdk/schema/tools/op_samples.py) is recorded from torch; its result types and flops are checked by
 plan-tests, and every call runs through kernels-aten and must give torch's bits. docs/op-table.md explains.
@@ -28,6 +29,11 @@ from op_kernels import compare  # noqa: E402
 CASES = ["rules give the types and shapes that torch gives", "cost rules count the flops that torch's counter counts"]
 
 
+CORPUS = ROOT / "tests/plan/op_types.jsonl"
+PAGE = ROOT / "docs/op-table.md"
+FIGURES = re.compile(r"(?<=<!-- figures: tests/ops/prove.py --write -->\n```text\n).*?(?=```\n)", re.DOTALL)
+
+
 class Proof:
     """What was found; `lines()` says it in words."""
 
@@ -37,7 +43,6 @@ class Proof:
         corpus = record_types.record(table, **how)
         self.corpus_text = "\n".join(record_types.recorded_lines(corpus, table)) + "\n"
         self.sampled = set(corpus.kept)
-        self.calls = corpus.calls
         self.kernels = compare(build, scratch, corpus.donated(), table)
         lines = scratch / "op_types.jsonl"
         lines.write_text(self.corpus_text)
@@ -75,7 +80,6 @@ class Proof:
         differ = self.kernels.differences
         yield f"table: {len(self.table)} operators, as torch declares them: {'yes' if self.table_is_torchs else 'NO'}"
         yield f"rules: {len(ruled)} operators, of which {len(set(core) & set(ruled))} of the {len(core)} core ones"
-        yield f"calls: {self.calls} of {len(self.sampled)} operators"
         cases, ops, wrong = map(int, self.types.groups())
         yield f"shapes: {ops} operators, {cases} samples, {wrong} mismatches"
         yield f"  sampled, without a rule: {len(self.without_rule())}; with a rule, without a sample: {len(self.without_sample())}; neither: {len(self.without_both())}"
@@ -84,6 +88,9 @@ class Proof:
             yield f"  left out: {name}, {count} samples: {why}"
         cases, ops, wrong = map(int, self.flops.groups())
         yield f"flops: {ops} operators, {cases} samples, {wrong} mismatches"
+
+    def figures(self):
+        return "\n".join(self.lines()) + "\n"
 
     def problems(self):
         if not self.table_is_torchs:
@@ -103,6 +110,7 @@ def main():
     parser.add_argument("--traced", type=int, default=record_types.TRACED, help="of these, traced before dispatch")
     parser.add_argument("--only", default="", help="operators whose name begins so")
     parser.add_argument("--list", action="store_true", help="name the operators without a rule or a sample")
+    parser.add_argument("--write", action="store_true", help="write the corpus and the figures of the documentation")
     given = parser.parse_args()
     is_torchs = make_opset.build() == make_opset.TABLE.read_text()
     with tempfile.TemporaryDirectory() as scratch:
@@ -112,6 +120,9 @@ def main():
         print(problem)
     for line in proof.lines():
         print(line)
+    if given.write:
+        CORPUS.write_text(proof.corpus_text)
+        PAGE.write_text(FIGURES.sub(lambda _: proof.figures(), PAGE.read_text()))
     if given.list:
         for what, names in [("sampled, without a rule", proof.without_rule()), ("with a rule, without a sample", proof.without_sample()),
                             ("neither", proof.without_both())]:  # fmt: skip

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstdlib>
 
+#include "cost_contract.hpp"
 #include "genie/plan/index.hpp"
 #include "op_call.hpp"
 #include "op_lookup.hpp"
@@ -105,6 +106,13 @@ Expr recurrent_flops(Call& call) {
   return product(input.shape, 0, input.shape.size() - 1) * weights * 2;
 }
 
+/// Every pair of variables over every observation.
+Expr covariance_flops(Call& call) {
+  const Operand self = call.tensor(call.arg("self") != nullptr ? "self" : "input");
+  if (!call.ok() || self.shape.empty()) return 0;
+  return element_count(self.shape) * (self.shape.size() < 2 ? Expr(1) : self.shape.front()) * 2;
+}
+
 /// Powers by squaring: a product for each bit after the first and for each further bit that is set.
 Expr matrix_power_flops(Call& call) {
   const Operand matrix = call.tensor("self");
@@ -137,6 +145,11 @@ Expr flops_of(const std::string& rule, Call& call, const Value* result) {
   if (rule == "attention") return attention_flops(call);
   if (rule == "cell") return cell_flops(call);
   if (rule == "recurrent") return recurrent_flops(call);
+  if (rule == "covariance") return covariance_flops(call);
+  if (rule == "einsum") return detail::einsum_flops(call);
+  if (rule == "chain") return detail::chain_flops(call);
+  if (rule == "tensordot") return detail::tensordot_flops(call);
+  if (rule == "convolution_backward") return detail::convolution_backward_flops(call);
   if (rule == "matrix_power") return matrix_power_flops(call);
   return 0;
 }

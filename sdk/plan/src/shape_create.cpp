@@ -105,8 +105,11 @@ std::vector<Inferred> arange(Call& c) {
 
 std::vector<Inferred> linspace(Call& c) {
   Category highest = Category::floating;
-  for (const char* name : {"start", "end"})
-    highest = std::max(highest, c.number(name));
+  for (const char* name : {"start", "end"}) {
+    const auto bound = c.arg(name) == nullptr ? std::nullopt : c.operand(*c.arg(name));
+    if (!bound) c.unsure();
+    if (bound) highest = std::max(highest, category(bound->dtype));
+  }
   return {typed(c.dtype("dtype").value_or(type_of_number(highest)), {c.integer("steps")})};
 }
 
@@ -178,21 +181,32 @@ std::vector<Inferred> fft_to_real(Call& c) {
   return {typed(to_real(self.dtype), std::move(shape))};
 }
 
-/// fft_fft, fft_ifft, fft_rfft, fft_irfft: one dimension, cut or filled to n.
+/// fft_fft and its kin, of one dimension or several: each cut or filled to its size; of the last one half may be dropped.
 enum class Fourier : std::uint8_t { complex, from_real, to_real };
 std::vector<Inferred> fourier(Call& c, Fourier kind) {
   const Operand self = c.tensor("self");
-  const std::size_t d = c.dim(c.constant("dim"), self.rank());
-  if (!c.ok() || self.shape.empty()) return c.unsure(), std::vector<Inferred>{};
-  const std::optional<Expr> n = c.optional_integer("n");
+  const char* const given = c.arg("n") != nullptr ? "n" : "s";
+  const std::vector<Expr> sizes = c.integers(given);
+  std::vector<std::int64_t> dims = c.constants("dim");
+  if (!c.has("dim"))  // the last ones, as many as sizes are given; else all
+    for (std::int64_t d = c.has(given) ? -static_cast<std::int64_t>(sizes.size()) : -self.rank(); d < 0; ++d)
+      dims.push_back(d);
+  if (!c.ok() || self.shape.empty() || dims.empty()) return c.unsure(), std::vector<Inferred>{};
   Shape shape = self.shape;
-  if (kind == Fourier::to_real) {
-    shape[d] = n ? *n : (shape[d] - Expr(1)) * Expr(2);
-    return {typed(to_real(to_complex(to_floating(self.dtype))), std::move(shape))};
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    const std::size_t d = c.dim(dims[i], self.rank());
+    if (!c.ok()) return {};
+    const bool sized = i < sizes.size() && !(sizes[i] == Expr(-1));
+    const bool last = i + 1 == dims.size();
+    if (sized)
+      shape[d] = sizes[i];
+    else if (last && kind == Fourier::to_real)
+      shape[d] = (shape[d] - Expr(1)) * Expr(2);
+    if (last && kind == Fourier::from_real)
+      shape[d] = Expr::make(Expr::Op::floordiv, shape[d], Expr(2)) + Expr(1);
   }
-  if (n) shape[d] = *n;
-  if (kind == Fourier::from_real) shape[d] = Expr::make(Expr::Op::floordiv, shape[d], Expr(2)) + Expr(1);
-  return {typed(to_complex(to_floating(self.dtype)), std::move(shape))};
+  const DType complex = to_complex(to_floating(self.dtype));
+  return {typed(kind == Fourier::to_real ? to_real(complex) : complex, std::move(shape))};
 }
 std::vector<Inferred> fourier_complex(Call& c) {
   return fourier(c, Fourier::complex);

@@ -120,6 +120,27 @@ std::vector<Inferred> native_dropout(Call& c) {
   return {typed(input.dtype, input.shape), typed(DType::boolean, input.shape)};
 }
 
+/// Noise of these means and deviations, either of which may be a number.
+std::vector<Inferred> normal(Call& c) {
+  Shape shape;
+  for (const Operand& operand : c.all_tensors())
+    shape = c.broadcast(shape, operand.shape);
+  const std::vector<Operand> operands = c.all_tensors();
+  if (operands.empty()) return c.unsure(), std::vector<Inferred>{};
+  return {typed(operands.front().dtype, std::move(shape))};
+}
+
+/// A result and what it was made with, or what its derivative wants: both as the first tensor.
+std::vector<Inferred> like_first_twice(Call& c) {
+  std::vector<Inferred> out = like_first(c);
+  if (!out.empty()) out.push_back(out.front());
+  return out;
+}
+
+std::vector<Inferred> half_complex(Call& c) {
+  return {typed(DType::c32, c.tensor("self").shape)};
+}
+
 /// Losses of two tensors: reduction 0 none, 1 mean, 2 sum.
 std::vector<Inferred> loss(Call& c) {
   Joined joined = join(c, "weight");
@@ -164,6 +185,9 @@ std::span<const NamedRule> elementwise_rules() {
       {"loss", loss},
       {"glu", glu},
       {"complex_of", complex_of},
+      {"normal", normal},
+      {"like_first_twice", like_first_twice},
+      {"half_complex", half_complex},
   };
   return kRules;
 }

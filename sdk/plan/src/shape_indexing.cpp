@@ -7,32 +7,35 @@ namespace genie::plan::detail {
 
 namespace {
 
-/// self[i, :, j]: index tensors broadcast and stand where they stood, or in front when they are apart.
+/// self[i, :, j]: index tensors broadcast and stand where they stood, or in front when they are apart. A mask stands for as
+/// many dimensions as it has, and its positions are as many as the data says.
 std::vector<Inferred> index(Call& c) {
   const Operand self = c.tensor("self");
-  const std::vector<std::optional<Operand>> indices = c.tensors("indices");
-  if (c.ok() && indices.size() > self.shape.size())
-    c.fail(std::to_string(indices.size()) + " indices for a tensor of rank " + std::to_string(self.rank()));
-  if (!c.ok()) return {};
-  Shape joined;
-  std::vector<std::size_t> places;
-  for (std::size_t i = 0; i < indices.size(); ++i) {
-    if (!indices[i]) continue;
-    if (indices[i]->dtype == DType::boolean || indices[i]->dtype == DType::u8)
-      c.unsure();  // a mask: the data decides
-    joined = c.broadcast(joined, indices[i]->shape);
-    places.push_back(i);
+  Shape joined, shape;
+  std::size_t at = 0, first = 0, last = 0,
+              taken = 0;  // dimensions; of those indexed: the first, the end, how many
+  for (const std::optional<Operand>& given : c.tensors("indices")) {
+    const bool mask = given && (given->dtype == DType::boolean || given->dtype == DType::u8);
+    const std::size_t spans = mask ? given->shape.size() : 1;
+    if (mask && spans == 0) c.unsure();
+    if (c.ok() && at + spans > self.shape.size())
+      c.fail("more indices than the tensor's rank, " + std::to_string(self.rank()));
+    if (!c.ok()) return {};
+    if (given) {
+      joined = c.broadcast(joined, mask ? Shape{unknown_dim()} : given->shape);
+      if (taken == 0) first = at;
+      last = at + spans;
+      taken += spans;
+    } else {
+      shape.push_back(self.shape[at]);
+    }
+    at += spans;
   }
   if (!c.ok()) return {};
-  const bool together = places.empty() || places.back() - places.front() + 1 == places.size();
-  Shape shape;
-  if (!together) shape = joined;
-  for (std::size_t i = 0; i < self.shape.size(); ++i) {
-    const bool indexed = i < indices.size() && indices[i];
-    if (together && !places.empty() && i == places.front())
-      shape.insert(shape.end(), joined.begin(), joined.end());
-    if (!indexed) shape.push_back(self.shape[i]);
-  }
+  const bool together = last - first == taken;
+  shape.insert(shape.end(), self.shape.begin() + static_cast<std::ptrdiff_t>(at), self.shape.end());
+  shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(together ? first : 0), joined.begin(),
+               joined.end());
   return {typed(self.dtype, std::move(shape))};
 }
 

@@ -91,6 +91,45 @@ std::vector<Inferred> vstack(Call& c) {
   return stack_at_least(c, 2, 0, 0);
 }
 
+/// column_stack: vectors become columns. dstack: everything gets a third dimension.
+std::vector<Inferred> column_stack(Call& c) {
+  std::vector<Operand> items = list_of(c);
+  for (Operand& item : items)
+    if (item.shape.size() < 2) item.shape = {item.shape.empty() ? Expr(1) : item.shape.front(), Expr(1)};
+  return joined_along(c, items, 1);
+}
+std::vector<Inferred> dstack(Call& c) {
+  std::vector<Operand> items = list_of(c);
+  for (Operand& item : items) {
+    if (item.shape.size() < 2) item.shape = {Expr(1), item.shape.empty() ? Expr(1) : item.shape.front()};
+    if (item.shape.size() < 3) item.shape.emplace_back(1);
+  }
+  return joined_along(c, items, 2);
+}
+
+/// Sequences of any length, the shorter ones filled up, as one batch.
+std::vector<Inferred> pad_sequence(Call& c) {
+  const auto items = c.tensors("sequences");
+  if (!c.ok() || items.empty() || !items.front() || items.front()->shape.empty())
+    return c.unsure(), std::vector<Inferred>{};
+  Expr longest(0);
+  for (const auto& item : items)
+    if (item && !item->shape.empty()) longest = Expr::make(Expr::Op::max, longest, item->shape.front());
+  Shape shape = items.front()->shape;
+  shape.front() = longest;
+  shape.insert(shape.begin() + (c.flag("batch_first") ? 0 : 1),
+               Expr(static_cast<std::int64_t>(items.size())));
+  return {typed(items.front()->dtype, std::move(shape))};
+}
+
+std::vector<Inferred> flatten_together(Call& c) {
+  const std::vector<Operand> items = list_of(c);
+  Expr count(0);
+  for (const Operand& item : items)
+    count = count + element_count(item.shape);
+  return {typed(joined_type(c, items), {count})};
+}
+
 /// One result per part, each a view along dimension d.
 std::vector<Inferred> parts_of(Call& c, const Operand& self, std::size_t d, const std::vector<Expr>& sizes) {
   std::vector<Inferred> out;
@@ -146,6 +185,46 @@ std::vector<Inferred> split_sizes(Call& c) {
   return parts_of(c, self, d, sizes);
 }
 
+/// tensor_split and its kin: into so many parts, the first ones larger by one, or before each index.
+std::vector<Inferred> split_along(Call& c, const Operand& self, std::int64_t dim) {
+  const std::size_t d = c.dim(dim, self.rank());
+  if (!c.ok() || self.shape.empty() || !self.shape[d].is_int()) return c.unsure(), std::vector<Inferred>{};
+  const std::int64_t size = self.shape[d].as_int();
+  std::vector<Expr> sizes;
+  if (c.arg("sections") != nullptr) {
+    const std::int64_t sections = c.constant("sections");
+    if (c.ok() && sections <= 0) c.fail("a tensor is cut into " + std::to_string(sections) + " sections");
+    if (!c.ok()) return {};
+    for (std::int64_t i = 0; i < sections; ++i)
+      sizes.emplace_back(size / sections + (i < size % sections ? 1 : 0));
+  } else {
+    // As Python slices: from one index to the next, counted from the end when negative.
+    const auto place = [&](std::int64_t i) {
+      return std::clamp<std::int64_t>(i < 0 ? i + size : i, 0, size);
+    };
+    std::int64_t from = 0;
+    for (const std::int64_t index : c.constants("indices")) {
+      sizes.emplace_back(std::max<std::int64_t>(0, place(index) - from));
+      from = place(index);
+    }
+    sizes.emplace_back(size - from);
+  }
+  return parts_of(c, self, d, sizes);
+}
+std::vector<Inferred> tensor_split(Call& c) {
+  return split_along(c, c.tensor("self"), c.constant("dim"));
+}
+std::vector<Inferred> hsplit(Call& c) {
+  const Operand self = c.tensor("self");
+  return split_along(c, self, self.shape.size() == 1 ? 0 : 1);
+}
+std::vector<Inferred> vsplit(Call& c) {
+  return split_along(c, c.tensor("self"), 0);
+}
+std::vector<Inferred> dsplit(Call& c) {
+  return split_along(c, c.tensor("self"), 2);
+}
+
 std::vector<Inferred> unbind(Call& c) {
   Operand self = c.tensor("self");
   if (c.ok() && self.shape.empty()) c.fail("a 0-d tensor cannot be unbound");
@@ -187,10 +266,24 @@ std::vector<Inferred> meshgrid(Call& c) {
 
 std::span<const NamedRule> join_rules() {
   static constexpr NamedRule kRules[] = {
-      {"cat", cat},           {"stack", stack},   {"hstack", hstack},
-      {"vstack", vstack},     {"split", split},   {"split_sizes", split_sizes},
-      {"chunk", chunk},       {"unbind", unbind}, {"broadcast_tensors", broadcast_tensors},
+      {"cat", cat},
+      {"stack", stack},
+      {"hstack", hstack},
+      {"vstack", vstack},
+      {"split", split},
+      {"split_sizes", split_sizes},
+      {"chunk", chunk},
+      {"unbind", unbind},
+      {"broadcast_tensors", broadcast_tensors},
       {"meshgrid", meshgrid},
+      {"column_stack", column_stack},
+      {"dstack", dstack},
+      {"pad_sequence", pad_sequence},
+      {"flatten_together", flatten_together},
+      {"tensor_split", tensor_split},
+      {"hsplit", hsplit},
+      {"vsplit", vsplit},
+      {"dsplit", dsplit},
   };
   return kRules;
 }

@@ -154,6 +154,17 @@ std::vector<Inferred> attention_with_logsumexp(Call& c) {
   return out;
 }
 
+/// The unfused form also returns the weights of each key.
+std::vector<Inferred> attention_with_weights(Call& c) {
+  std::vector<Inferred> out = attention(c);
+  const Operand k = c.tensor("key");
+  if (!c.ok()) return {};
+  Inferred weights = out.front();
+  weights.shape.back() = k.shape[k.shape.size() - 2];
+  out.push_back(std::move(weights));
+  return out;
+}
+
 std::vector<Inferred> cdist(Call& c) {
   const Operand a = c.tensor("x1"), b = c.tensor("x2");
   if (c.ok() && (a.shape.size() < 2 || b.shape.size() < 2)) c.fail("both sets of points need rank 2 or more");
@@ -191,6 +202,7 @@ std::span<const NamedRule> matmul_rules() {
       {"bilinear", bilinear},
       {"attention", attention},
       {"attention_with_logsumexp", attention_with_logsumexp},
+      {"attention_with_weights", attention_with_weights},
       {"cdist", cdist},
       {"pdist", pdist},
   };

@@ -73,8 +73,13 @@ Inferred recurrent_output(Call& c, const Operand& input, const Operand& hidden) 
   return out;
 }
 
+/// The input of a recurrent layer, padded or packed.
+Operand sequence_of(Call& c) {
+  return c.tensor(c.arg("data") != nullptr ? "data" : "input");
+}
+
 std::vector<Inferred> lstm(Call& c) {
-  const Operand input = c.tensor("input");
+  const Operand input = sequence_of(c);
   const std::vector<std::optional<Operand>> state = c.tensors("hx");
   if (!c.ok() || state.size() != 2 || !state[0] || !state[1]) return c.unsure(), std::vector<Inferred>{};
   return {recurrent_output(c, input, *state[0]), typed(state[0]->dtype, state[0]->shape),
@@ -82,7 +87,7 @@ std::vector<Inferred> lstm(Call& c) {
 }
 
 std::vector<Inferred> gru(Call& c) {
-  const Operand input = c.tensor("input"), state = c.tensor("hx");
+  const Operand input = sequence_of(c), state = c.tensor("hx");
   return {recurrent_output(c, input, state), typed(state.dtype, state.shape)};
 }
 
@@ -99,12 +104,24 @@ std::vector<Inferred> lstm_cell(Call& c) {
   return out;
 }
 
+/// The norm of each slice along `dim`; of everything for -1.
+std::vector<Inferred> norm_except_dim(Call& c) {
+  const Operand v = c.tensor("v");
+  const std::int64_t dim = c.constant("dim");
+  if (dim == -1) return {typed(v.dtype, {})};
+  const std::size_t d = c.dim(dim, v.rank());
+  if (!c.ok() || v.shape.empty()) return c.unsure(), std::vector<Inferred>{};
+  Shape shape(v.shape.size(), Expr(1));
+  shape[d] = v.shape[d];
+  return {typed(v.dtype, std::move(shape))};
+}
+
 std::vector<Inferred> cosine_similarity(Call& c) {
   const Operand a = c.tensor("x1"), b = c.tensor("x2");
   Shape shape = c.broadcast(a.shape, b.shape);
   const std::size_t d = c.dim(c.constant("dim"), static_cast<std::int64_t>(shape.size()));
-  if (!c.ok() || shape.empty()) return c.unsure(), std::vector<Inferred>{};
-  shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(d));
+  if (!c.ok()) return {};
+  if (!shape.empty()) shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(d));
   const auto dtype = promote(a.dtype, b.dtype);
   if (!dtype) c.unsure();
   return {typed(dtype.value_or(a.dtype), std::move(shape))};
@@ -123,6 +140,7 @@ std::span<const NamedRule> norm_rules() {
       {"gru", gru},
       {"cell", cell},
       {"lstm_cell", lstm_cell},
+      {"norm_except_dim", norm_except_dim},
       {"cosine_similarity", cosine_similarity},
   };
   return kRules;

@@ -114,6 +114,18 @@ std::vector<Inferred> one_hot(Call& c) {
   return {typed(DType::i64, std::move(shape))};
 }
 
+std::vector<Inferred> ravel(Call& c) {
+  const Operand self = c.tensor("self");
+  return {typed(self.dtype, {element_count(self.shape)})};
+}
+
+/// The type of the first tensor, the shape of an argument: a list of sizes or another tensor.
+std::vector<Inferred> sized_by(Call& c) {
+  const Operand self = c.tensor("self");
+  if (c.arg("size") != nullptr) return {typed(self.dtype, c.integers("size"))};
+  return {typed(self.dtype, c.tensor("the_template").shape)};
+}
+
 /// diff along one dimension, nothing prepended.
 std::vector<Inferred> diff(Call& c) {
   const Operand self = c.tensor("self");
@@ -143,6 +155,8 @@ std::span<const NamedRule> reshape_rules() {
       {"diag_embed", diag_embed},
       {"one_hot", one_hot},
       {"diff", diff},
+      {"ravel", ravel},
+      {"sized_by", sized_by},
   };
   return kRules;
 }

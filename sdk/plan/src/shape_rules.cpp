@@ -10,7 +10,8 @@ std::map<std::string_view, ShapeRule> all_rules() {
   std::map<std::string_view, ShapeRule> rules;
   for (const auto family :
        {elementwise_rules(), reduction_rules(), view_rules(), reshape_rules(), indexing_rules(), join_rules(),
-        matmul_rules(), window_rules(), norm_rules(), create_rules()})
+        matmul_rules(), window_rules(), norm_rules(), create_rules(), linalg_rules(), loss_rules(),
+        contraction_rules(), counting_rules()})
     for (const NamedRule& rule : family)
       rules.emplace(rule.name, rule.rule);
   return rules;

@@ -23,6 +23,10 @@ struct NamedRule {
 [[nodiscard]] std::span<const NamedRule> window_rules();
 [[nodiscard]] std::span<const NamedRule> norm_rules();
 [[nodiscard]] std::span<const NamedRule> create_rules();
+[[nodiscard]] std::span<const NamedRule> linalg_rules();
+[[nodiscard]] std::span<const NamedRule> loss_rules();
+[[nodiscard]] std::span<const NamedRule> contraction_rules();
+[[nodiscard]] std::span<const NamedRule> counting_rules();
 
 /// A result of this type and shape.
 [[nodiscard]] inline Inferred typed(DType dtype, Shape shape) {

@@ -56,7 +56,15 @@ std::vector<Inferred> transpose(Call& c) {
   return permuted(c, self, order);
 }
 
-/// t, numpy_T: at most two dimensions, reversed. mT, mH, adjoint: the last two.
+/// numpy_T: all dimensions reversed.
+std::vector<Inferred> reversed(Call& c) {
+  const Operand self = c.tensor("self");
+  std::vector<std::size_t> order = identity(self.shape.size());
+  std::ranges::reverse(order);
+  return permuted(c, self, order);
+}
+
+/// t: at most two dimensions, reversed. mT, mH, adjoint: the last two.
 std::vector<Inferred> transpose_last(Call& c) {
   const Operand self = c.tensor("self");
   std::vector<std::size_t> order = identity(self.shape.size());
@@ -194,8 +202,7 @@ std::vector<Inferred> narrow(Call& c) {
   return {view_of(self, self.shape, self.strides)};
 }
 
-std::vector<Inferred> diagonal(Call& c) {
-  Operand self = c.tensor("self");
+std::vector<Inferred> diagonal_of(Call& c, const Operand& self) {
   const std::size_t a = c.dim(c.constant("dim1"), self.rank());
   const std::size_t b = c.dim(c.constant("dim2"), self.rank());
   const std::int64_t offset = c.constant("offset");
@@ -212,6 +219,13 @@ std::vector<Inferred> diagonal(Call& c) {
   shape.emplace_back(std::max<std::int64_t>(0, std::min(rows, columns)));
   strides.push_back(stride);
   return {view_of(self, std::move(shape), std::move(strides))};
+}
+
+std::vector<Inferred> diagonal(Call& c) {
+  return diagonal_of(c, c.tensor("self"));
+}
+std::vector<Inferred> matrix_diagonal(Call& c) {
+  return diagonal_of(c, c.tensor("A"));
 }
 
 /// The same tensor: alias, detach, lift_fresh.
@@ -328,6 +342,8 @@ std::span<const NamedRule> view_rules() {
       {"expand_as", expand_as},
       {"select", select},
       {"slice", slice},
+      {"reversed", reversed},
+      {"matrix_diagonal", matrix_diagonal},
       {"narrow", narrow},
       {"diagonal", diagonal},
       {"alias", alias},

@@ -236,6 +236,21 @@ std::vector<Inferred> col2im(Call& c) {
   return {typed(self.dtype, std::move(shape))};
 }
 
+/// The last dimensions become `output_size`: max_unpool, fractional_max_pool (which also says what it chose).
+std::vector<Inferred> resized_window(Call& c) {
+  const Operand self = c.tensor("self");
+  const std::vector<Expr> size = c.integers("output_size");
+  if (!c.ok() || size.size() > self.shape.size()) return c.unsure(), std::vector<Inferred>{};
+  Shape shape = self.shape;
+  std::ranges::copy(size, shape.end() - static_cast<std::ptrdiff_t>(size.size()));
+  return {typed(self.dtype, shape), typed(DType::i64, shape)};
+}
+std::vector<Inferred> unpool(Call& c) {
+  std::vector<Inferred> out = resized_window(c);
+  if (!out.empty()) out.pop_back();
+  return out;
+}
+
 }  // namespace
 
 std::span<const NamedRule> window_rules() {
@@ -258,6 +273,8 @@ std::span<const NamedRule> window_rules() {
       {"adaptive_pool3d_with_indices", adaptive_pool_with_indices<3>},
       {"upsample", upsample},
       {"grid_sample", grid_sample},
+      {"resized_window", resized_window},
+      {"unpool", unpool},
       {"im2col", im2col},
       {"col2im", col2im},
   };

@@ -64,7 +64,7 @@ def own_samples():
         (aten.sym_constrain_range.default, (3,), {"min": 0, "max": 9}), (aten.sym_constrain_range_for_size.default, (3,), {"min": 2, "max": 9}),
         (aten.rnn_relu_cell.default, (rows, rows, torch.ones(8, 8), torch.ones(8, 8))),
         (aten.rnn_tanh_cell.default, (rows, rows, torch.ones(8, 8), torch.ones(8, 8), torch.ones(8), torch.ones(8))),
-        *recurrent_layers(), *backward_samples(),
+        *recurrent_layers(), *backward_samples(), *composite_samples(),
     ]  # fmt: skip
 
 
@@ -82,6 +82,53 @@ def recurrent_layers():
                 weights += [torch.randn(gates * 4, width), torch.randn(gates * 4, 4), torch.randn(gates * 4), torch.randn(gates * 4)]
             state = [hidden, hidden] if gates == 4 else hidden
             yield op, (steps, state, weights, True, 2, 0.0, False, both, first)
+            packed = torch.ops.aten._pack_padded_sequence(steps, torch.tensor([5, 3]), False)
+            state = [hidden[:, :2].contiguous()] * 2 if gates == 4 else hidden[:, :2].contiguous()
+            yield getattr(getattr(aten, op._schema.name[6:]), "data"), (*packed, state, weights, True, 2, 0.0, False, both)
+
+
+def composite_samples():
+    """Composites that torch's functions in Python do not reach."""
+    aten = torch.ops.aten
+    torch.manual_seed(0)
+    rows, square, image = torch.randn(4, 8), torch.randn(3, 4, 4), torch.randn(2, 5, 6, 6)
+    steps, tolerance = [torch.arange(4.0), torch.arange(8.0) ** 2], torch.tensor(1e-5)
+    query = torch.randn(2, 4, 6, 8)
+    whole = torch.tensor([3, 1, 3, 3, 2])
+    return [
+        (aten._log_softmax_backward_data.default, (rows, rows, 1, torch.float32)), (aten._neg_view.default, (rows,)),
+        (aten.conj.default, (torch.view_as_complex(rows.reshape(4, 4, 2)),)), (aten._conj.default, (torch.view_as_complex(rows.reshape(4, 4, 2)),)),
+        *((op, ([tolerance, rows, whole],)) for op in [aten.atleast_1d.Sequence, aten.atleast_2d.Sequence, aten.atleast_3d.Sequence]),
+        (aten.chain_matmul.default, ([rows, rows.t(), rows, rows.t()],)), (aten.linalg_multi_dot.default, ([rows[0], rows.t(), rows, rows.t()],)),
+        (aten.frobenius_norm.dim, (rows, [1], True)), (aten.nuclear_norm.default, (rows,)), (aten.nuclear_norm.dim, (square, [0, 2])),
+        (aten.gradient.array, (rows,), {"dim": [0, 1]}), (aten.gradient.scalararray, (rows,), {"spacing": 2.0, "dim": [1]}),
+        (aten.gradient.scalarrayarray, (rows,), {"spacing": [1.0, 2.0], "dim": [0, 1]}),
+        (aten.gradient.tensorarray, (rows,), {"spacing": steps, "dim": [0, 1]}), (aten.gradient.tensorarrayint, (rows,), {"spacing": steps[1:], "dim": 1}),
+        (aten.is_conj.default, (rows,)), (aten.is_neg.default, (rows,)), (aten.is_signed.default, (rows,)), (aten.can_cast.default, (torch.float32, torch.int64)),
+        (aten.linalg_cond.p_str, (square, "fro")), (aten.linalg_matrix_norm.default, (square, 2.0)), (aten.linalg_norm.ord_str, (rows, "nuc", [0, 1], True)),
+        (aten.linalg_matrix_rank.default, (square, 1e-5)), (aten.linalg_matrix_rank.tol_tensor, (square, tolerance)),
+        (aten.linalg_pinv.default, (rows, 1e-5)), (aten.linalg_pinv.rcond_tensor, (square, tolerance)),
+        (aten.nll_loss.default, (rows, torch.tensor([0, 7, 2, 2]))), (aten.nll_loss.default, (rows, torch.tensor([0, 7, 2, 2]), None, 0)),
+        (aten.nll_loss2d.default, (image, torch.ones(2, 6, 6, dtype=torch.int64), None, 0)), (aten.nll_loss2d.default, (image, torch.ones(2, 6, 6, dtype=torch.int64))),
+        (aten.tensor_split.indices, (rows, [1, 3, 20, -1], 1)), (aten.tensor_split.sections, (rows, 3, 1)),
+        (aten._unique.default, (whole, True, True)), (aten.unique_dim.default, (rows.round(), 0, True, True, True)),
+        (aten.unique_dim_consecutive.default, (rows.round(), 1, True, True)),
+        (aten.pad_sequence.default, ([rows, rows[:2]],)), (aten.pad_sequence.default, ([rows[:1], rows[:3]], True, 2.0)),
+        (aten.norm_except_dim.default, (square, 2, 1)), (aten.norm_except_dim.default, (square, 2, -1)),
+        (aten._weight_norm.default, (rows, torch.ones(4, 1))), (aten.flatten_dense_tensors.default, ([rows, square],)),
+        (aten.fake_quantize_per_tensor_affine.default, (rows, 0.1, 0, 0, 255)),
+        (aten.fake_quantize_per_tensor_affine.tensor_qparams, (rows, torch.tensor(0.1), torch.tensor(0), 0, 255)),
+        (aten.fake_quantize_per_channel_affine.default, (rows, torch.ones(4), torch.zeros(4, dtype=torch.int32), 0, 0, 255)),
+        (aten._convolution_mode.default, (image, torch.randn(3, 5, 3, 2), None, [1, 1], "same", [1, 1], 1)),
+        (aten._pad_enum.default, (image, [1, 2, 0, 1], 1)), (aten._scaled_dot_product_attention_math.default, (query, query[:, :, :5], query[:, :, :5, :3])),
+        *((aten.einsum.default, (equation, operands)) for equation, operands in [
+            ("bij,bjk->bik", [square, square]), ("...ij,jk", [square, rows]), ("ij,jk,lk->il", [rows, rows.t(), rows.t()[:, :4].contiguous()[:3]]),
+            ("ii->i", [square[0]]), ("b...h,bh", [query[:, 0], rows[:2]]), ("ij,ij->", [rows, rows]), ("bhqd,bhkd->bhqk", [query, query]),
+            ("i...,j->...ji", [square, rows[0]])]),
+        (aten.tensordot.default, (square, square, [1, 2], [2, 1])), (aten.index.Tensor, (rows, [rows > 0])),
+        (aten.index.Tensor, (square, [None, square[0] > 0])), (aten.index.Tensor, (square, [torch.tensor([0, 1]), None, torch.tensor([[1], [3]])])),
+        (aten.index.Tensor, (query, [None, whole[1], None, whole[:2]])), (aten.index.Tensor, (query, [None, whole[:2], whole[:2]])),
+    ]  # fmt: skip
 
 
 def backward_samples():

@@ -43,7 +43,9 @@ def record(known, per_op=PER_OP, only="", limit=SAMPLES, traced=TRACED):
 def recorded_lines(corpus, table):
     """The cases of operators with a shape rule, as the committed file has them."""
     for name in sorted(name for name in corpus.kept if "shape_rule" in table[name]):
-        for _, line, op, args, kwargs in corpus.kept[name]:
+        # An operator that returns what it wrote has little to get wrong.
+        few = len(corpus.kept[name]) if table[name]["shape_rule"] != "in_place" else 2
+        for _, line, op, args, kwargs in corpus.kept[name][:few]:
             case = json.loads(line)
             node = case["nodes"][0]
             for result in table[name].get("device_dependent", []):
