@@ -122,7 +122,7 @@ def main():
         print(line)
     if given.write:
         CORPUS.write_text(proof.corpus_text)
-        PAGE.write_text(FIGURES.sub(lambda _: proof.figures(), PAGE.read_text()))
+        PAGE.write_text(FIGURES.sub(lambda _: proof.figures(), PAGE.read_text(), count=1))
     if given.list:
         for what, names in [("sampled, without a rule", proof.without_rule()), ("with a rule, without a sample", proof.without_sample()),
                             ("neither", proof.without_both())]:  # fmt: skip
