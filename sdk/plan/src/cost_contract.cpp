@@ -47,8 +47,8 @@ std::int64_t cheapest_chain(const std::vector<std::int64_t>& sizes) {
       const std::size_t last = first + length - 1;
       std::int64_t& best = cost[first][last] = std::numeric_limits<std::int64_t>::max();
       for (std::size_t cut = first; cut < last; ++cut)
-        best = std::min(best, cost[first][cut] + cost[cut + 1][last] +
-                                  sizes[first] * sizes[cut + 1] * sizes[last + 1]);
+        best = std::min(
+            best, cost[first][cut] + cost[cut + 1][last] + sizes[first] * sizes[cut + 1] * sizes[last + 1]);
     }
   return cost.front().back();
 }
@@ -69,7 +69,8 @@ Expr einsum_flops(Call& call) {
       ++named[key];
   const auto kept = [&](int key) {
     if (key < 0) return true;
-    if (equation.output) return std::ranges::find(equation.output->letters, key) != equation.output->letters.end();
+    if (equation.output)
+      return std::ranges::find(equation.output->letters, key) != equation.output->letters.end();
     return named[key] == 1;
   };
   Expr flops(0);
@@ -87,7 +88,8 @@ Expr einsum_flops(Call& call) {
         later = later || left[i].contains(key);
       const auto in_a = left[0].find(key);
       const auto in_b = b.find(key);
-      const bool both = in_a != left[0].end() && in_b != b.end() && !is_one(in_a->second) && !is_one(in_b->second);
+      const bool both =
+          in_a != left[0].end() && in_b != b.end() && !is_one(in_a->second) && !is_one(in_b->second);
       // What only one of them has is summed before the product.
       if (later || both) work = work * size;
       sums = sums || (!later && both);
@@ -134,7 +136,8 @@ Expr tensordot_flops(Call& call) {
 }
 
 Expr convolution_backward_flops(Call& call) {
-  const Operand gradient = call.tensor("grad_output"), input = call.tensor("input"), weight = call.tensor("weight");
+  const Operand gradient = call.tensor("grad_output"), input = call.tensor("input"),
+                weight = call.tensor("weight");
   const Arg* mask = call.arg("output_mask");
   const auto* wanted = mask == nullptr ? nullptr : std::get_if<arg::List>(&mask->is);
   if (!call.ok() || wanted == nullptr || wanted->items.size() != 3 || input.shape.size() < 3 ||

@@ -66,8 +66,10 @@ Results repeat_interleave(Call& c) {
 std::optional<std::int64_t> choose(std::int64_t n, std::int64_t k) {
   std::int64_t out = 1;
   for (std::int64_t i = 1; i <= k; ++i)
-    if (__builtin_mul_overflow(out, n - k + i, &out)) return std::nullopt;
-    else out /= i;
+    if (__builtin_mul_overflow(out, n - k + i, &out))
+      return std::nullopt;
+    else
+      out /= i;
   return n < k ? 0 : out;
 }
 
@@ -140,8 +142,7 @@ Results diag(Call& c) {
   }
   const Expr rows = self.shape[0] + Expr(std::min<std::int64_t>(offset, 0));
   const Expr columns = self.shape[1] - Expr(std::max<std::int64_t>(offset, 0));
-  return {typed(self.dtype,
-                {Expr::make(Expr::Op::max, Expr(0), Expr::make(Expr::Op::min, rows, columns))})};
+  return {typed(self.dtype, {Expr::make(Expr::Op::max, Expr(0), Expr::make(Expr::Op::min, rows, columns))})};
 }
 Results diagflat(Call& c) {
   const Operand self = c.tensor("self");

@@ -27,8 +27,8 @@ class Einsum {
     const Equation equation(call_.text("equation"));
     const auto operands = call_.tensors("tensors");
     if (call_.ok() && operands.size() != equation.inputs.size())
-      call_.fail("the equation names " + std::to_string(equation.inputs.size()) + " operands, and there are " +
-                 std::to_string(operands.size()));
+      call_.fail("the equation names " + std::to_string(equation.inputs.size()) +
+                 " operands, and there are " + std::to_string(operands.size()));
     Promotion promotion;
     for (std::size_t i = 0; call_.ok() && i < operands.size(); ++i) {
       if (!operands[i]) return call_.unsure(), Results{};

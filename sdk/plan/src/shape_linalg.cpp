@@ -105,7 +105,8 @@ Results svd(Call& c) {
   const Inferred values = a.result(to_real(a.dtype), {a.least});
   if (!vectors && !legacy) return {empty_result(a.dtype), values, empty_result(a.dtype)};
   const Expr left = full || !vectors ? a.rows : a.least, right = full || !vectors ? a.columns : a.least;
-  return {a.result({a.rows, left}), values, legacy ? a.result({a.columns, right}) : a.result({right, a.columns})};
+  return {a.result({a.rows, left}), values,
+          legacy ? a.result({a.columns, right}) : a.result({right, a.columns})};
 }
 Results svdvals(Call& c) {
   const Matrix a(c);

@@ -27,7 +27,8 @@ Results by_target_with_weight(Call& c) {
 Results cross_entropy(Call& c) {
   const Operand self = c.tensor("self"), target = c.tensor("target");
   Shape shape = target.shape;
-  const bool probabilities = self.shape.size() == shape.size() && category(target.dtype) == Category::floating;
+  const bool probabilities =
+      self.shape.size() == shape.size() && category(target.dtype) == Category::floating;
   if (probabilities && !shape.empty()) shape.erase(shape.begin() + (shape.size() > 1 ? 1 : 0));
   return {reduced(c, self.dtype, std::move(shape))};
 }
@@ -112,7 +113,8 @@ Results layer_norm_backward(Call& c) {
   const Operand input = c.tensor("input");
   const Inferred parameters = typed(input.dtype, c.integers("normalized_shape"));
   const auto weight = c.optional_tensor("weight");
-  return {typed(input.dtype, input.shape), like(weight, parameters), like(c.optional_tensor("bias"), parameters)};
+  return {typed(input.dtype, input.shape), like(weight, parameters),
+          like(c.optional_tensor("bias"), parameters)};
 }
 
 Results group_norm_backward(Call& c) {
