@@ -191,9 +191,9 @@ void add_plan(CLI::App& app, Parsed& parsed) {
       ->type_name("SELECTOR");
   show->add_option("--stage", parsed.show.view.stage, "List the nodes of a stage")->type_name("ID");
   show->add_flag("--decisions", parsed.show.view.decisions, "All decisions, with their alternatives");
-  show->add_option("--limit", parsed.show.view.limit, "Rows of each table; 0: all")
-      ->type_name("ROWS")
-      ->capture_default_str();
+  show->add_option("--limit", parsed.show.view.limit,
+                   "Rows of each table; 0: all (default: what fits a screen)")
+      ->type_name("ROWS");
   show->callback([&parsed] { parsed.action = [&parsed] { return plan_show(parsed.common, parsed.show); }; });
 
   CLI::App* validate = add_command(*plan, "validate", "Check a plan, and say what is wrong and where",

@@ -93,8 +93,9 @@ plan::Result<std::string> plan_json(const plan::Plan& plan, const PlanView& view
     write_method(writer, method);
   writer.end_object();
   writer.key("largest_weights").begin_array();
-  const std::size_t count =
-      view.limit == 0 ? summary->weights.size() : std::min(view.limit, summary->weights.size());
+  constexpr std::size_t kShownWeights = 12;
+  const std::size_t limit = view.limit.value_or(kShownWeights);
+  const std::size_t count = limit == 0 ? summary->weights.size() : std::min(limit, summary->weights.size());
   for (std::size_t i = 0; i < count; ++i) {
     const WeightSummary& weight = summary->weights[i];
     writer.begin_object()

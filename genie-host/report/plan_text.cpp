@@ -15,8 +15,14 @@ namespace {
 
 using Align = Table::Align;
 constexpr std::string_view kIndent = "  ";
-constexpr std::size_t kShownDecisions = 5;
-constexpr std::size_t kShownWeights = 5;
+// Rows that together fit a screen.
+constexpr std::size_t kShownPorts = 4;
+constexpr std::size_t kShownStages = 8;
+constexpr std::size_t kShownWeights = 4;
+constexpr std::size_t kShownDecisions = 4;
+constexpr std::size_t kShownNodes = 40;
+constexpr std::size_t kShownMethods = 3;
+constexpr std::size_t kRowsOfOneOfSeveral = 3;  ///< of the ports and stages of a method that is not alone
 constexpr std::size_t kModuleColumns = 44;  ///< module paths, the widest column, leave room for the others
 constexpr std::size_t kNodeColumns = 24;
 constexpr std::size_t kOpColumns = 30;
@@ -33,8 +39,13 @@ class PlanText {
       return std::move(out_);
     }
     header();
-    for (const MethodSummary& method : summary_.methods)
-      write_method(method);
+    const std::size_t methods = shown(summary_.methods.size(), kShownMethods);
+    for (std::size_t i = 0; i < methods; ++i)
+      write_method(summary_.methods[i]);
+    if (methods < summary_.methods.size()) {
+      out_ += '\n';
+      more(summary_.methods.size(), methods, "--method NAME shows one");
+    }
     weights();
     decisions();
     return std::move(out_);
@@ -44,8 +55,14 @@ class PlanText {
   [[nodiscard]] std::string paint(Paint colour, std::string_view text) const {
     return painted(style_, colour, text);
   }
-  [[nodiscard]] std::size_t shown(std::size_t rows) const {
-    return view_.limit == 0 ? rows : std::min(rows, view_.limit);
+  /// How many of the rows: as many as were asked for, or as fit.
+  [[nodiscard]] std::size_t shown(std::size_t rows, std::size_t fitting) const {
+    const std::size_t limit = view_.limit.value_or(fitting);
+    return limit == 0 ? rows : std::min(rows, limit);
+  }
+  /// The same for tables that every method has.
+  [[nodiscard]] std::size_t shown_of_method(std::size_t rows, std::size_t fitting) const {
+    return shown(rows, summary_.methods.size() > 1 ? std::min(fitting, kRowsOfOneOfSeveral) : fitting);
   }
 
   void lines(const std::string& text) {
@@ -56,11 +73,10 @@ class PlanText {
       rest.remove_prefix(std::min(end + 1, rest.size()));
     }
   }
-  void more(std::size_t rows) {
-    if (rows > shown(rows))
-      out_ +=
-          fmt::format("{}{}\n", kIndent,
-                      paint(Paint::dim, fmt::format("… {} more (--limit 0 shows all)", rows - shown(rows))));
+  void more(std::size_t rows, std::size_t shown_rows, std::string_view how = "--limit 0 shows all") {
+    if (rows > shown_rows)
+      out_ += fmt::format("{}{}\n", kIndent,
+                          paint(Paint::dim, fmt::format("… {} more ({})", rows - shown_rows, how)));
   }
 
   void title() {
@@ -131,7 +147,7 @@ class PlanText {
                         counted(method.nodes, "node"));
     Table table({Align::left, Align::left, Align::left});
     const auto add = [&](std::string_view label, const std::vector<PortSummary>& ports) {
-      const std::size_t count = shown(ports.size());
+      const std::size_t count = shown_of_method(ports.size(), kShownPorts);
       for (std::size_t i = 0; i < count; ++i)
         table.row({paint(Paint::dim, i == 0 ? label : ""), paint(Paint::cyan, ports[i].name), ports[i].type});
       if (count < ports.size())
@@ -159,7 +175,7 @@ class PlanText {
     table.row({paint(Paint::dim, "stage"), paint(Paint::dim, "device"), paint(Paint::dim, "nodes"),
                paint(Paint::dim, "weights"), paint(Paint::dim, "modules"),
                one_kind ? "" : paint(Paint::dim, "kernels")});
-    const std::size_t count = shown(method.stages.size());
+    const std::size_t count = shown_of_method(method.stages.size(), kShownStages);
     for (std::size_t i = 0; i < count; ++i) {
       const StageSummary& stage = method.stages[i];
       const std::string again = stage.recomputed > 0 ? fmt::format("+{}", stage.recomputed) : "";
@@ -169,7 +185,7 @@ class PlanText {
     }
     out_ += '\n';
     lines(table.text(kIndent));
-    more(method.stages.size());
+    more(method.stages.size(), count);
     if (one_kind)
       out_ +=
           fmt::format("{}{}  {}\n", kIndent, paint(Paint::dim, "computed by"), method.stages.front().kernels);
@@ -192,7 +208,7 @@ class PlanText {
 
   void nodes() {
     out_ += fmt::format("\n{}\n", paint(Paint::bold, counted(summary_.nodes.size(), "node")));
-    const std::size_t count = shown(summary_.nodes.size());
+    const std::size_t count = shown(summary_.nodes.size(), kShownNodes);
     // The module takes what the other columns leave.
     std::size_t widest[4] = {};
     const auto cells = [&](const NodeSummary& node) {
@@ -216,14 +232,12 @@ class PlanText {
           {paint(Paint::cyan, row[0]), row[1], row[2], row[3], paint(Paint::dim, fitted_end(where, left))});
     }
     lines(table.text(kIndent));
-    more(summary_.nodes.size());
+    more(summary_.nodes.size(), count);
   }
 
   void weights() {
     if (summary_.weights.empty()) return;
-    const std::size_t count = std::min<std::size_t>(
-        view_.limit == 0 ? summary_.weights.size() : std::min(view_.limit, kShownWeights),
-        summary_.weights.size());
+    const std::size_t count = shown(summary_.weights.size(), kShownWeights);
     out_ += fmt::format("\n{}\n", paint(Paint::bold, "largest weights"));
     Table table({Align::left, Align::left, Align::right, Align::left});
     for (std::size_t i = 0; i < count; ++i) {
@@ -238,8 +252,7 @@ class PlanText {
     if (!plan_.schedule || plan_.schedule->decisions.empty()) return;
     const auto& all = plan_.schedule->decisions;
     out_ += fmt::format("\n{}\n", paint(Paint::bold, "decisions"));
-    const std::size_t count =
-        view_.decisions || view_.limit == 0 ? all.size() : std::min(all.size(), kShownDecisions);
+    const std::size_t count = view_.decisions ? all.size() : shown(all.size(), kShownDecisions);
     for (std::size_t i = 0; i < count; ++i) {
       const plan::Decision& decision = all[i];
       const std::string head = headline(decision);
@@ -247,18 +260,19 @@ class PlanText {
       if (!decision.detail.empty()) reason += (reason.empty() ? "" : ": ") + decision.detail;
       if (!decision.honours.empty())
         reason += fmt::format(" (honours {})", fmt::join(decision.honours, ", "));
-      if (!view_.decisions) {
-        out_ +=
-            fitted(fmt::format("{}{}  {}", kIndent, paint(Paint::cyan, head), reason), style_.width) + "\n";
-        continue;
+      const std::string who = fmt::format("{}{}", kIndent, paint(Paint::cyan, head));
+      if (reason.empty()) {
+        out_ += who + "\n";
+      } else if (!view_.decisions) {
+        out_ += fitted(fmt::format("{}  {}", who, reason), style_.width) + "\n";
+      } else {
+        std::string before = who + "  ";
+        for (const std::string& line : wrapped(reason, style_.width - kIndent.size() - head.size() - 2)) {
+          out_ += before + line + "\n";
+          before.assign(kIndent.size() + head.size() + 2, ' ');
+        }
       }
-      std::string_view before = kIndent;
-      for (const std::string& line : wrapped(reason, style_.width - kIndent.size() - head.size() - 2)) {
-        out_ += before == kIndent
-                    ? fmt::format("{}{}  {}\n", kIndent, paint(Paint::cyan, head), line)
-                    : fmt::format("{}{}\n", std::string(kIndent.size() + head.size() + 2, ' '), line);
-        before = {};
-      }
+      if (!view_.decisions) continue;
       for (const plan::Alternative& alternative : decision.alternatives) {
         std::string why = alternative.refused.empty() ? "" : "refused: " + alternative.refused;
         if (alternative.makespan_ns)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include "format.hpp"
@@ -11,11 +12,11 @@
 namespace genie::report {
 
 struct PlanView {
-  std::string method;      ///< only this one
-  std::string scope;       ///< a selector: list the nodes it matches
-  std::string stage;       ///< list the nodes of this stage
-  bool decisions = false;  ///< all of them, with alternatives
-  std::size_t limit = 12;  ///< rows of each table; 0: all
+  std::string method;                ///< only this one
+  std::string scope;                 ///< a selector: list the nodes it matches
+  std::string stage;                 ///< list the nodes of this stage
+  bool decisions = false;            ///< all of them, with alternatives
+  std::optional<std::size_t> limit;  ///< rows of each table; 0: all; absent: what fits a screen
 };
 
 /// GE0019 for a method or stage the plan has not, the selector's own error for one that matches nothing.
