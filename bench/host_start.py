@@ -1,65 +1,66 @@
 #!/usr/bin/env python3
 """Time and memory of starting genie-host, beside the smallest program there is.
 
-Runs each command in turn, again and again, and reports minimum and median wall time and the peak resident memory.
+Runs each command in turn, again and again, and reports minimum and median wall time, median CPU time and the peak resident
+memory.
 """
 
 import argparse
 import json
-import os
 import pathlib
 import statistics
+import subprocess
 import sys
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-
-
-def run_once(command):
-    """Wall time in ns and peak resident memory in KiB of one run; output is thrown away."""
-    start = time.perf_counter_ns()
-    process = os.posix_spawn(command[0], command, os.environ,
-                             file_actions=[(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)])
-    _, status, usage = os.wait4(process, 0)
-    elapsed = time.perf_counter_ns() - start
-    if status:
-        raise SystemExit(f"{' '.join(command)} ended with status {os.waitstatus_to_exitcode(status)}")
-    return elapsed, usage.ru_maxrss
+import figures
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--host", default=str(ROOT / "build" / "genie-host" / "genie-host"), help="the genie-host to start")
+    parser.add_argument("--build", type=pathlib.Path, default=figures.ROOT / "build", help="build tree with bench/launch")
+    parser.add_argument("--host", type=pathlib.Path, help="the genie-host to start (default: the build tree's)")
     parser.add_argument("--runs", type=int, default=30, help="runs of each command (default: 30)")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--write", action="store_true", help="also put the table into docs/performance.md")
     options = parser.parse_args()
+    host = str(options.host or options.build / "genie-host" / "genie-host")
+
+    def run_once(command):
+        """Wall and CPU time in ns, and the peak resident memory in KiB."""
+        done = subprocess.run([options.build / "bench/launch", *command], check=True, capture_output=True, text=True)
+        return tuple(map(int, done.stdout.split()))
 
     commands = {
         "/bin/true": ["/bin/true"],
-        "genie-host --help": [options.host, "--help"],
-        "genie-host explain": [options.host, "explain", "GE0312"],
-        "genie-host plugins": [options.host, "plugins"],
-        "genie-host --version": [options.host, "--version"],
+        "genie-host --help": [host, "--help"],
+        "genie-host explain": [host, "explain", "GE0312"],
+        "genie-host plugins": [host, "plugins"],
+        "genie-host --version": [host, "--version"],
     }
-    figures = {name: [] for name in commands}
+    busy = figures.is_busy()
+    runs = {name: [] for name in commands}
     for command in commands.values():
         run_once(command)  # files into the page cache, plug-ins into the probe cache
     for _ in range(options.runs):
         for name, command in commands.items():
-            figures[name].append(run_once(command))
+            runs[name].append(run_once(command))
 
-    base = statistics.median(ns for ns, _ in figures["/bin/true"])
-    rows = [{"command": name, "min_ns": min(ns for ns, _ in runs), "median_ns": statistics.median(ns for ns, _ in runs),
-             "ratio": statistics.median(ns for ns, _ in runs) / base, "peak_kib": max(kib for _, kib in runs)}
-            for name, runs in figures.items()]
+    base = statistics.median(wall for wall, _, _ in runs["/bin/true"])
+    rows = [{"command": name, "min_ns": min(wall for wall, _, _ in one), "median_ns": statistics.median(wall for wall, _, _ in one),
+             "cpu_ns": statistics.median(cpu for _, cpu, _ in one), "ratio": statistics.median(wall for wall, _, _ in one) / base,
+             "peak_kib": max(kib for _, _, kib in one)} for name, one in runs.items()]
+    ms = figures.milliseconds
+    text = figures.table(["command", "fastest", "median", "× /bin/true", "CPU, median", "peak memory"],
+                         [[f"`{row['command']}`", ms(row["min_ns"]), ms(row["median_ns"]), f"{row['ratio']:.1f}", ms(row["cpu_ns"]),
+                           f"{row['peak_kib'] / 1024:.1f} MiB"] for row in rows])
+    text += f"\n\n{options.runs} turns; {figures.machine()}." + (" " + figures.LOAD if busy else "")
+    if options.write:
+        figures.write_section("host_start", text)
     if options.json:
-        json.dump({"bench": "host_start", "runs": options.runs, "rows": rows}, sys.stdout, indent=2)
+        json.dump({"bench": "host_start", "machine": figures.machine(), "runs": options.runs, "busy": busy, "rows": rows}, sys.stdout, indent=2)
         print()
-        return
-    print(f"{'command':24} {'min':>9} {'median':>9} {'ratio':>7} {'peak memory':>12}")
-    for row in rows:
-        print(f"{row['command']:24} {row['min_ns'] / 1e6:6.1f} ms {row['median_ns'] / 1e6:6.1f} ms {row['ratio']:7.1f} "
-              f"{row['peak_kib'] / 1024:8.1f} MiB")
+    else:
+        print(text)
 
 
 if __name__ == "__main__":
