@@ -24,6 +24,7 @@ sys.path.insert(0, str(figures.ROOT / "python"))
 LOAD = """
 import json, sys, time
 import torch
+import transformers.modeling_outputs  # GPT-2's result is one of its classes
 start = (time.process_time_ns(), time.perf_counter_ns())
 torch.export.load(sys.argv[1])
 print(json.dumps({"cpu_ns": time.process_time_ns() - start[0], "wall_ns": time.perf_counter_ns() - start[1]}))
@@ -45,6 +46,12 @@ def one_gibibyte():
     # 16 layers of 64 MiB each.
     layers = [torch.nn.Linear(4096, 4096, bias=False) for _ in range(16)]
     return torch.nn.Sequential(*layers).eval(), (torch.zeros(1, 4096),)
+
+
+def tiny():
+    import torch
+
+    return torch.nn.Linear(4, 4).eval(), (torch.zeros(1, 4),)
 
 
 def export(name, make, folder):
@@ -110,7 +117,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, default=figures.ROOT / "build", help="build tree with bench/launch and pt2-to-plan")
     parser.add_argument("--rounds", type=int, default=5, help="turns that each side takes (default: 5)")
-    parser.add_argument("--only", choices=["gpt2", "one-gib"], help="only this archive")
+    parser.add_argument("--only", choices=["gpt2", "one-gib", "tiny"], help="only this archive; tiny is there to try the command")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--write", action="store_true", help="also put the table into docs/performance.md")
     options = parser.parse_args()
@@ -119,8 +126,8 @@ def main():
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        for case, title, make in (("gpt2", "GPT-2, 124M", gpt2), ("one-gib", "16 layers, 1 GiB", one_gibibyte)):
-            if options.only in (None, case):
+        for case, title, make in (("gpt2", "GPT-2, 124M", gpt2), ("one-gib", "16 layers, 1 GiB", one_gibibyte), ("tiny", "one layer", tiny)):
+            if options.only == case or (options.only is None and case != "tiny"):
                 rows.append(measure(options, title, export(case, make, folder), folder))
     import torch
 

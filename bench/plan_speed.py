@@ -3,7 +3,7 @@
 
 Both sides get transformer blocks (big_graphs.py) of the same size, bare and annotated, and take turns, each run in a process of
 its own. The plan is read, decoded and validated up to V3, which infers every type anew; ONNX's model is loaded and checked, also with
-`full_check`, which infers types. Needs `onnx` (bench/requirements.txt).
+`full_check`, which infers types.
 """
 
 import argparse
@@ -86,10 +86,7 @@ def main():
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--write", action="store_true", help="also put the table into docs/performance.md")
     options = parser.parse_args()
-    try:
-        import onnx
-    except ImportError:
-        raise SystemExit("this needs onnx: pip install -r bench/requirements.txt") from None
+    import onnx
 
     busy = figures.is_busy()
     with tempfile.TemporaryDirectory() as folder:

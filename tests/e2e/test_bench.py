@@ -1,0 +1,80 @@
+"""The benchmarks' commands run on small sizes and print what they say they print. What they measure is not judged."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+SMALL = {
+    "plan_speed": ["--nodes", "40", "90", "--rounds", "1"],
+    "capture": ["--only", "tiny", "--rounds", "1"],
+    "host_start": ["--runs", "1"],
+    "kernels_aten": ["--sequences", "4", "--rounds", "1", "--repeat", "2"],
+}
+COLUMNS = {
+    "plan_speed": {"nodes", "annotated", "plan_bytes", "onnx_bytes", "plan_ns", "decode_ns", "validate_ns", "encode_ns", "hash_ns", "plan_wall_ns",
+                   "onnx_ns", "onnx_full_ns", "onnx_wall_ns", "plan_peak_bytes_per_node", "onnx_peak_bytes_per_node", "ratio", "ratio_full"},
+    "capture": {"archive", "bytes", "cold_ns", "cold_wall_ns", "warm_ns", "warm_wall_ns", "torch_ns", "torch_wall_ns", "sha256_ns", "sha256_wall_ns",
+                "warm_peak_kib"},
+    "host_start": {"command", "min_ns", "median_ns", "cpu_ns", "ratio", "peak_kib"},
+    "kernels_aten": {"sequence", "threads", "genie_ns", "eager_ns", "exported_ns", "to_eager", "to_exported", "best_to_best_eager", "equal_bits"},
+}
+
+
+def run(root, build, name, *more):
+    done = subprocess.run([sys.executable, root / "bench" / f"{name}.py", "--build", build, *SMALL[name], *more], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def rows_of(root, build, name):
+    result = json.loads(run(root, build, name, "--json"))
+    assert result["bench"] == name and result["rows"]
+    assert all(set(row) == COLUMNS[name] for row in result["rows"])
+    return result["rows"]
+
+
+@pytest.mark.slow
+def test_plan_speed(root, build):
+    rows = rows_of(root, build, "plan_speed")
+    assert [(row["nodes"], row["annotated"]) for row in rows] == [(40, False), (90, False), (40, True), (90, True)]
+    assert all(row["plan_ns"] > 0 and row["onnx_ns"] > 0 for row in rows)
+
+
+@pytest.mark.slow
+def test_both_graphs_of_plan_speed_have_the_same_nodes(root, tmp_path):
+    import onnx
+
+    sys.path.insert(0, str(root / "bench"))
+    import big_graphs
+
+    for annotated in (False, True):
+        big_graphs.write_plan(tmp_path / "plan.json", 70, annotated)
+        big_graphs.write_onnx(tmp_path / "model.onnx", 70, annotated)
+        nodes = json.loads((tmp_path / "plan.json").read_text())["methods"]["forward"]["nodes"]
+        peers = onnx.load(tmp_path / "model.onnx").graph.node
+        assert len(nodes) == len(peers) == 70
+        assert [node["results"] for node in nodes] == [list(peer.output) for peer in peers]
+        assert all(("scope" in node) == annotated == bool(peer.metadata_props) for node, peer in zip(nodes, peers))
+
+
+@pytest.mark.slow
+def test_capture(root, build):
+    (row,) = rows_of(root, build, "capture")
+    assert row["cold_ns"] > 0 and row["torch_ns"] > 0 and row["sha256_ns"] > 0
+
+
+def test_host_start(root, build):
+    rows = rows_of(root, build, "host_start")
+    assert rows[0]["command"] == "/bin/true" and len(rows) > 3
+    # The host's own memory: more than the smallest program's, less than a Python's that starts it with torch loaded.
+    assert all(rows[0]["peak_kib"] < row["peak_kib"] < 200 * 1024 for row in rows[1:])
+    table = run(root, build, "host_start").splitlines()
+    assert table[0].startswith("| command |") and len(table) >= 2 + len(rows)
+
+
+@pytest.mark.slow
+def test_kernels_aten(root, build):
+    (row,) = rows_of(root, build, "kernels_aten")
+    assert row["equal_bits"]
