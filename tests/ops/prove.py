@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Proves the op table against the installed torch: signatures, result types, kernels and flops.
 
-    python tests/ops/prove.py                                  # what CI runs, about a minute and a half
+    python tests/ops/prove.py --check                          # what CI runs, about a minute and a half
     python tests/ops/prove.py --per-op 40 --samples 100 --traced 10   # long
     python tests/ops/prove.py --only aten.add --list           # one family; name the operators without rule or sample
     python tests/ops/prove.py --write                          # record the corpus, put the figures into docs/op-table.md
@@ -24,6 +24,7 @@ sys.path[:0] = [str(ROOT / "sdk/schema/tools"), str(ROOT / "tests/ops")]
 
 import make_opset  # noqa: E402
 import record_types  # noqa: E402
+from op_samples import with_fixed_hashes  # noqa: E402
 from op_kernels import compare  # noqa: E402
 
 CASES = ["rules give the types and shapes that torch gives", "cost rules count the flops that torch's counter counts"]
@@ -101,6 +102,15 @@ class Proof:
             yield f"{name}: {len(differences)} of {self.kernels.samples[name]} calls differ: {differences[0]}"
         yield from self.wrong_marks()
 
+    def stale(self):
+        """What --write would change."""
+        recorded, committed = set(self.corpus_text.splitlines()), set(CORPUS.read_text().splitlines())
+        for text, lines in [("torch gives, and the corpus lacks", recorded - committed), ("the corpus has, and torch does not give", committed - recorded)]:
+            if lines:
+                yield f"{len(lines)} calls that {text}, as {min(lines)}"
+        if FIGURES.search(PAGE.read_text()).group() != self.figures():
+            yield f"the figures of {PAGE.name} are of another run"
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -109,14 +119,17 @@ def main():
     parser.add_argument("--samples", type=int, default=record_types.SAMPLES, help="samples run of each database entry")
     parser.add_argument("--traced", type=int, default=record_types.TRACED, help="of these, traced before dispatch")
     parser.add_argument("--only", default="", help="operators whose name begins so")
+    parser.add_argument("--check", action="store_true", help="hold the committed corpus and figures to what was found")
     parser.add_argument("--list", action="store_true", help="name the operators without a rule or a sample")
     parser.add_argument("--write", action="store_true", help="write the corpus and the figures of the documentation")
     given = parser.parse_args()
+    with_fixed_hashes()
     is_torchs = make_opset.build() == make_opset.TABLE.read_text()
     with tempfile.TemporaryDirectory() as scratch:
         proof = Proof(given.build.resolve(), pathlib.Path(scratch), is_torchs, per_op=given.per_op, only=given.only,
                       limit=given.samples, traced=given.traced)  # fmt: skip
-    for problem in proof.problems():
+    problems = [*proof.problems(), *(proof.stale() if given.check else ())]
+    for problem in problems:
         print(problem)
     for line in proof.lines():
         print(line)
@@ -128,7 +141,7 @@ def main():
                             ("neither", proof.without_both())]:  # fmt: skip
             print(f"{what}:")
             print(textwrap.fill(" ".join(name.removeprefix("aten.").removesuffix(".default") for name in names), 120, break_on_hyphens=False))
-    return 1 if any(proof.problems()) else 0
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

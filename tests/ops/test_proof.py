@@ -1,6 +1,8 @@
-"""Every operator of the table against torch itself: what prove.py prints must be without a mismatch."""
+"""Every operator of the table against torch itself: what prove.py finds must be without a mismatch, and as committed."""
 
 import json
+import re
+import subprocess
 import sys
 
 import pytest
@@ -9,19 +11,12 @@ torch = pytest.importorskip("torch")
 
 
 @pytest.mark.slow
-def test_rules_kernels_and_costs_are_torchs_over_every_sampled_operator(root, build, tmp_path):
-    sys.path[:0] = [str(root / "sdk/schema/tools"), str(root / "tests/ops")]
-    import make_opset
-
-    written_with = json.loads(make_opset.TABLE.read_text())["torch"]
+def test_rules_kernels_and_costs_are_torchs_over_every_sampled_operator(root, build):
+    written_with = json.loads((root / "sdk/schema/opset-aten-1.json").read_text())["torch"]
     if torch.__version__.split("+")[0] != written_with:
         pytest.skip(f"the table was written with torch {written_with}")
-    from prove import CORPUS, FIGURES, PAGE, Proof
-
-    proof = Proof(build, tmp_path, make_opset.build() == make_opset.TABLE.read_text())
-    assert list(proof.problems()) == []
+    ran = subprocess.run([sys.executable, root / "tests/ops/prove.py", "--check", "--build", build], capture_output=True, text=True)
+    assert ran.returncode == 0, f"{ran.stdout[-4000:]}\n{ran.stderr[-2000:]}\nif the change is meant: tests/ops/prove.py --write"
     # A proof over nothing proves nothing.
-    assert len(proof.kernels.samples) > 1200 and len(proof.sampled) > 1200
-    assert proof.kernels.excluded.total() < 20
-    assert proof.corpus_text == CORPUS.read_text(), "run tests/ops/prove.py --write"
-    assert FIGURES.search(PAGE.read_text()).group() == proof.figures(), "run tests/ops/prove.py --write"
+    for what, least in [("shapes", 1200), ("kernels", 1200), ("flops", 40)]:
+        assert int(re.search(rf"{what}: (\d+) operators", ran.stdout)[1]) >= least

@@ -63,12 +63,12 @@ Expr einsum_flops(Call& call) {
     left.push_back(sizes_of(equation.inputs[left.size()], operand->shape));
   }
   if (!call.ok() || left.empty()) return 0;
-  std::map<int, int> named;  // by how many operands
-  for (const Sizes& sizes : left)
-    for (const auto& [key, size] : sizes)
-      ++named[key];
+  std::map<int, int> named;  // how often
+  for (const Subscripts& input : equation.inputs)
+    for (const char letter : input.letters)
+      ++named[letter];
   const auto kept = [&](int key) {
-    if (key < 0) return true;
+    if (key < 0) return !equation.output || equation.output->before_dots.has_value();
     if (equation.output)
       return std::ranges::find(equation.output->letters, key) != equation.output->letters.end();
     return named[key] == 1;
@@ -77,7 +77,7 @@ Expr einsum_flops(Call& call) {
   for (std::size_t next = 1; next < left.size(); ++next) {
     const Sizes& b = left[next];
     Sizes joined = left[0];
-    bool sums = false, keeps = false;
+    bool sums = false;
     Expr work(1);
     for (const auto& [key, size] : b)
       if (const auto [at, added] = joined.emplace(key, size); !added && is_one(at->second)) at->second = size;
@@ -93,11 +93,10 @@ Expr einsum_flops(Call& call) {
       // What only one of them has is summed before the product.
       if (later || both) work = work * size;
       sums = sums || (!later && both);
-      keeps = keeps || later;
       at = later ? std::next(at) : joined.erase(at);
     }
-    // With nothing to sum it is elementwise; with nothing to keep, a dot product: neither is counted.
-    if (sums && keeps) flops = flops + work * Expr(2);
+    // With nothing to sum it is elementwise, which is not counted.
+    if (sums) flops = flops + work * Expr(2);
     left[0] = std::move(joined);
   }
   return flops;

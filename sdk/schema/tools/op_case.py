@@ -41,6 +41,13 @@ def contiguous(shape):
     return strides
 
 
+def extent_bytes(tensor):
+    """From the first element to the last."""
+    if tensor.numel() == 0:
+        return 0
+    return tensor.element_size() * (1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride())))
+
+
 def declare(tensor):
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.dtype not in NAMES or tensor.is_nested:
         raise Unsupported
@@ -94,6 +101,20 @@ def copy_of(arguments):
     return tree_map(lambda leaf: copied(leaf, known) if isinstance(leaf, torch.Tensor) else leaf, arguments)
 
 
+def without_noise(arguments):
+    """The numbers given beside tensors, to three digits.
+
+    Some samples take them from random tensors, whose last bits depend on which vector instructions the processor has.
+    """
+
+    def rounded(leaf):
+        if isinstance(leaf, complex):
+            return complex(rounded(leaf.real), rounded(leaf.imag))
+        return float(f"{leaf:.3g}") if isinstance(leaf, float) else leaf
+
+    return tree_map(rounded, arguments)
+
+
 class Case:
     """A call: `graph` is its plan, `inputs` the tensors behind the plan's values by id."""
 
@@ -101,6 +122,7 @@ class Case:
         self.op, self.name = op, op_name(op)
         self.values, self.inputs, self.ids, self.written = {}, {}, {}, []
         self.args, self.kwargs = [], {}
+        self.sees_storage = any(argument.name == "storage_offset" for argument in op._schema.arguments)
         for position, argument in enumerate(op._schema.arguments):
             if not argument.kwarg_only and position < len(args):
                 spelled = self.given(argument, args[position])
@@ -118,6 +140,8 @@ class Case:
     def value(self, tensor):
         if id(tensor) not in self.ids:
             declared = declare(tensor)
+            if self.sees_storage and (tensor.storage_offset() or tensor.untyped_storage().nbytes() != extent_bytes(tensor)):
+                raise Unsupported  # the call reaches elements that are not the value's
             self.ids[id(tensor)] = name = f"v{len(self.ids)}"
             self.values[name], self.inputs[name] = declared, tensor
         return self.ids[id(tensor)]

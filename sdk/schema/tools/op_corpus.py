@@ -1,4 +1,4 @@
-"""Gathers calls: a few of each operator, chosen by hash, the same whenever torch is the same."""
+"""Gathers calls: a few of each operator, chosen by hash, the same on every machine whenever torch is the same."""
 
 import bisect
 import hashlib
@@ -7,7 +7,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-from op_case import Case, Unsupported, copy_of, op_name, writes
+from op_case import Case, Unsupported, copy_of, op_name, without_noise, writes
 from op_samples import PROMOTED, PROMOTED_NUMBERS
 
 # What promotes types has many more ways to be wrong.
@@ -31,6 +31,7 @@ class Corpus:
         if not self.wants(name):
             return op(*args, **kwargs)
         self.calls += 1
+        args, kwargs = without_noise((args, kwargs))
         case, before = None, None
         try:
             case = Case(op, args, kwargs)

@@ -64,6 +64,8 @@ def own_samples():
         (aten.sym_constrain_range.default, (3,), {"min": 0, "max": 9}), (aten.sym_constrain_range_for_size.default, (3,), {"min": 2, "max": 9}),
         (aten.rnn_relu_cell.default, (rows, rows, torch.ones(8, 8), torch.ones(8, 8))),
         (aten.rnn_tanh_cell.default, (rows, rows, torch.ones(8, 8), torch.ones(8, 8), torch.ones(8), torch.ones(8))),
+        (aten.lgamma_.default, (rows.clone(),)), (aten.polygamma_.default, (rows.clone(), 1)), (aten.reciprocal_.default, (rows.clone(),)),
+        (aten.gradient.scalarrayint, (rows,), {"spacing": [2.0], "dim": 1}),
         *recurrent_layers(), *backward_samples(), *composite_samples(),
     ]  # fmt: skip
 
@@ -124,7 +126,8 @@ def composite_samples():
         *((aten.einsum.default, (equation, operands)) for equation, operands in [
             ("bij,bjk->bik", [square, square]), ("...ij,jk", [square, rows]), ("ij,jk,lk->il", [rows, rows.t(), rows.t()[:, :4].contiguous()[:3]]),
             ("ii->i", [square[0]]), ("b...h,bh", [query[:, 0], rows[:2]]), ("ij,ij->", [rows, rows]), ("bhqd,bhkd->bhqk", [query, query]),
-            ("i...,j->...ji", [square, rows[0]])]),
+            ("i...,j->...ji", [square, rows[0]]), ("ij,jk,lk->", [rows, rows.t(), rows.t()[:3, :4]]), ("ij,j,i->", [rows, rows[0], rows[:, 0]]),
+            ("ij,ij->", [rows[:1], rows]), ("bij,bij->b", [square, square])]),
         (aten.tensordot.default, (square, square, [1, 2], [2, 1])), (aten.index.Tensor, (rows, [rows > 0])),
         (aten.index.Tensor, (square, [None, square[0] > 0])), (aten.index.Tensor, (square, [torch.tensor([0, 1]), None, torch.tensor([[1], [3]])])),
         (aten.index.Tensor, (query, [None, whole[1], None, whole[:2]])), (aten.index.Tensor, (query, [None, whole[:2], whole[:2]])),

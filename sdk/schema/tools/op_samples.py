@@ -8,7 +8,9 @@ still without a call the arguments of its kin: the in-place form, the alias, the
 
 import collections
 import itertools
+import os
 import random
+import sys
 import zlib
 
 import numpy
@@ -44,6 +46,12 @@ class Replayer(torch.fx.Interpreter):
         if isinstance(target, torch._ops.OpOverload):
             return self.calls.run(target, args, kwargs)
         return super().call_function(target, args, kwargs)
+
+
+def with_fixed_hashes():
+    """Starts the program anew if Python's string hashes are random: some samples of torch's come in the order of a set."""
+    if sys.flags.hash_randomization:
+        os.execve(sys.executable, sys.orig_argv, {**os.environ, "PYTHONHASHSEED": "0"})
 
 
 def seed(text):

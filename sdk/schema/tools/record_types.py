@@ -19,7 +19,7 @@ import torch
 
 from make_opset import TABLE
 from op_corpus import Corpus, counted_flops
-from op_samples import every_call
+from op_samples import every_call, with_fixed_hashes
 
 # Of the committed corpus.
 PER_OP, SAMPLES, TRACED = 3, 16, 3
@@ -65,6 +65,7 @@ def main():
     parser.add_argument("--traced", type=int, default=TRACED, help="of these, traced before dispatch, for composites")
     parser.add_argument("--only", default="", help="operators whose name begins so")
     arguments = parser.parse_args()
+    with_fixed_hashes()
     table = read_table()
     corpus = record(table, arguments.per_op, arguments.only, limit=arguments.samples, traced=arguments.traced)
     lines = list(recorded_lines(corpus, table))
