@@ -1,0 +1,169 @@
+#include "damage.hpp"
+
+#include <algorithm>
+#include <array>
+#include <random>
+#include <utility>
+#include <vector>
+
+namespace genie::fuzz {
+namespace {
+
+constexpr std::size_t kTruncationStep = 64;
+constexpr std::size_t kDepth = 100'000;
+constexpr std::size_t kMany = 1'000'000;
+
+using Random = std::mt19937_64;
+
+/// A number below `limit`, the same with every standard library.
+std::size_t below(Random& random, std::size_t limit) {
+  return static_cast<std::size_t>(random() % limit);
+}
+
+/// At most `count` of these, picked at random, in order.
+template <class T>
+std::vector<T> some(std::vector<T> all, std::uint64_t seed, int count) {
+  Random random(seed);
+  while (all.size() > static_cast<std::size_t>(count))
+    all.erase(all.begin() + static_cast<std::ptrdiff_t>(below(random, all.size())));
+  return all;
+}
+
+using Range = std::pair<std::size_t, std::size_t>;  // begin, length
+
+std::string replaced(std::string_view document, Range range, std::string_view by) {
+  std::string text(document.substr(0, range.first));
+  text += by;
+  text += document.substr(range.first + range.second);
+  return text;
+}
+
+std::vector<std::size_t> places_of(std::string_view document, std::string_view characters) {
+  std::vector<std::size_t> found;
+  for (std::size_t at = document.find_first_of(characters); at != std::string_view::npos;
+       at = document.find_first_of(characters, at + 1))
+    found.push_back(at);
+  return found;
+}
+
+std::vector<Range> numbers(std::string_view document) {
+  std::vector<Range> found;
+  constexpr std::string_view kDigits = "-+.0123456789eE";
+  for (std::size_t at = document.find_first_of(":[,"); at != std::string_view::npos;
+       at = document.find_first_of(":[,", at + 1)) {
+    const std::size_t begin = std::min(document.find_first_not_of(' ', at + 1), document.size());
+    const std::size_t end = std::min(document.find_first_not_of(kDigits, begin), document.size());
+    if (end > begin) found.emplace_back(begin, end - begin);
+  }
+  return found;
+}
+
+/// Contents of strings, without their quotes.
+std::vector<Range> strings(std::string_view document) {
+  std::vector<Range> found;
+  for (std::size_t begin = document.find('"'); begin != std::string_view::npos;) {
+    std::size_t end = begin + 1;
+    while (end < document.size() && document[end] != '"')
+      end += document[end] == '\\' ? 2 : 1;
+    if (end >= document.size()) break;
+    found.emplace_back(begin + 1, end - begin - 1);
+    begin = document.find('"', end + 1);
+  }
+  return found;
+}
+
+std::string repeated(std::string_view text, std::size_t count) {
+  std::string all;
+  all.reserve(text.size() * count);
+  for (std::size_t i = 0; i < count; ++i)
+    all += text;
+  return all;
+}
+
+}  // namespace
+
+void truncate(std::string_view document, const Take& take) {
+  for (std::size_t size = 0; size < document.size(); size += kTruncationStep)
+    take(std::string(document.substr(0, size)));
+}
+
+void flip_bits(std::string_view document, std::uint64_t seed, int count, const Take& take) {
+  if (document.empty()) return;
+  Random random(seed);
+  for (int i = 0; i < count; ++i) {
+    std::string damaged(document);
+    for (std::size_t bits = 1 + below(random, 3); bits > 0; --bits) {
+      char& byte = damaged[below(random, damaged.size())];
+      byte = static_cast<char>(static_cast<unsigned char>(byte) ^ (1u << below(random, 8)));
+    }
+    take(damaged);
+  }
+}
+
+void replace_numbers(std::string_view document, std::uint64_t seed, int places, const Take& take) {
+  constexpr std::array<std::string_view, 14> kHard = {"-1",
+                                                      "9007199254740991",
+                                                      "9007199254740992",
+                                                      "9223372036854775807",
+                                                      "-9223372036854775808",
+                                                      "9223372036854775808",
+                                                      "18446744073709551616",
+                                                      "4611686018427387904",
+                                                      "1e308",
+                                                      "1e309",
+                                                      "-0",
+                                                      "0.1",
+                                                      "1e-400",
+                                                      "null"};
+  for (const Range range : some(numbers(document), seed, places))
+    for (const std::string_view number : kHard)
+      take(replaced(document, range, number));
+}
+
+void break_strings(std::string_view document, std::uint64_t seed, int places, const Take& take) {
+  constexpr std::array<std::string_view, 7> kBroken = {
+      "\xff", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\\ud800", "\\u0000"};
+  for (const Range range : some(strings(document), seed, places))
+    for (const std::string_view bytes : kBroken)
+      take(replaced(document, {range.first, 0}, bytes));
+}
+
+void exchange_strings(std::string_view document, std::uint64_t seed, int count, const Take& take) {
+  const std::vector<Range> all = strings(document);
+  if (all.empty()) return;
+  Random random(seed);
+  for (int i = 0; i < count; ++i) {
+    const Range other = all[below(random, all.size())];
+    take(replaced(document, all[below(random, all.size())], document.substr(other.first, other.second)));
+  }
+}
+
+void repeat_keys(std::string_view document, std::uint64_t seed, int places, const Take& take) {
+  for (const std::size_t at : some(places_of(document, "{"), seed, places)) {
+    const std::size_t key = document.find('"', at);
+    const std::size_t end = key == std::string_view::npos ? key : document.find('"', key + 1);
+    if (end != std::string_view::npos)
+      take(replaced(document, {at + 1, 0}, std::string(document.substr(key, end + 1 - key)) + ":0,"));
+  }
+}
+
+void nest_deeply(std::string_view document, std::uint64_t seed, int places, const Take& take) {
+  for (const std::size_t at : some(places_of(document, "[:"), seed, places)) {
+    take(replaced(document, {at + 1, 0}, repeated("[", kDepth)));
+    take(replaced(document, {at + 1, 0}, repeated("{\"a\":", kDepth)));
+    take(replaced(document, {at + 1, 0}, repeated("[", kDepth) + repeated("]", kDepth) + ","));
+  }
+}
+
+void fill(std::string_view document, std::uint64_t seed, int places, const Take& take) {
+  const std::string items = repeated("0,", kMany);
+  for (const std::size_t at : some(places_of(document, "["), seed, places))
+    take(replaced(document, {at + 1, 0}, items));
+  std::string members;
+  for (std::size_t i = 0; i < kMany; ++i)
+    members += "\"k" + std::to_string(i) + "\":0,";
+  for (const std::size_t at : some(places_of(document, "{"), seed, places))
+    take(replaced(document, {at + 1, 0}, members));
+}
+
+}  // namespace genie::fuzz

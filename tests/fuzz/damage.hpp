@@ -1,0 +1,31 @@
+// Ways in which a document is damaged: by disks, by lines, by hands, and on purpose. All of them repeat: the same bytes and
+// seed give the same damage.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace genie::fuzz {
+
+using Take = std::function<void(const std::string& damaged)>;
+
+/// Cut off at every 64th byte.
+void truncate(std::string_view document, const Take& take);
+/// One to three bits turned over, `count` times.
+void flip_bits(std::string_view document, std::uint64_t seed, int count, const Take& take);
+/// A number replaced by each of those that are hard to read or to compute with; at most `places` numbers.
+void replace_numbers(std::string_view document, std::uint64_t seed, int places, const Take& take);
+/// Bytes that are no UTF-8 put into strings.
+void break_strings(std::string_view document, std::uint64_t seed, int places, const Take& take);
+/// A string replaced by another one of the document: references that dangle, repeat, and lead in circles.
+void exchange_strings(std::string_view document, std::uint64_t seed, int count, const Take& take);
+/// A key given twice: an object's first member repeated.
+void repeat_keys(std::string_view document, std::uint64_t seed, int places, const Take& take);
+/// A hundred thousand brackets where a value or member is expected.
+void nest_deeply(std::string_view document, std::uint64_t seed, int places, const Take& take);
+/// A million numbers, or a million members, put into an array or object.
+void fill(std::string_view document, std::uint64_t seed, int places, const Take& take);
+
+}  // namespace genie::fuzz

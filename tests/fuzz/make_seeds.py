@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""Write the seeds of the fuzz targets anew, from the golden plans and from small models that are exported here.
+
+Usage: make_seeds.py [FOLDER]        (default: the folder seeds/ beside this file)
+
+Seeds are committed, so that fuzzing needs no PyTorch. Write them anew when torch's archives or our documents get new parts.
+"""
+
+import io
+import json
+import pathlib
+import struct
+import sys
+import tempfile
+import zipfile
+
+import numpy
+import torch
+from safetensors.torch import save
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+GOLDEN = ROOT / "tests/plan/golden/0.1"
+PART = b"\n---\n"
+
+
+class Lines(torch.nn.Module):
+    """Parameters, a composite, a symbolic size."""
+
+    def __init__(self):
+        super().__init__()
+        self.up = torch.nn.Linear(4, 2)
+
+    def forward(self, x):
+        return {"y": torch.nn.functional.gelu(self.up(x)).reshape(x.shape[0] * 2)}
+
+
+class Counter(torch.nn.Module):
+    """A state, a constant, an operator in place, a view."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(3))
+
+    def forward(self, x):
+        self.seen[1:].add_(x)
+        return self.seen + torch.tensor([1.0, 2.0, 3.0]), [x.sum().item()]
+
+
+class Branch(torch.nn.Module):
+    """Sub-graphs."""
+
+    def forward(self, x):
+        return torch.cond(x.sum() > 0, lambda v: v.sin(), lambda v: v.cos() + 1, (x,))
+
+
+def archives():
+    batch = torch.export.Dim("batch", min=2, max=8)
+    yield "lines", torch.export.export(Lines().eval(), (torch.zeros(2, 4),), dynamic_shapes={"x": {0: batch}})
+    yield "counter", torch.export.export(Counter().eval(), (torch.zeros(2),))
+    yield "branch", torch.export.export(Branch().eval(), (torch.zeros(2),))
+
+
+def without_noise(program):
+    """A program without what no reader needs and every change of a file or a path would alter."""
+    def strip(graph):
+        for node in graph["nodes"]:
+            kept = {key: value for key, value in node["metadata"].items() if key == "nn_module_stack"}
+            node["metadata"] = kept | {"stack_trace": 'File "model.py", line 7, in forward\n    return f(x)'}
+            for argument in node["inputs"]:
+                inner = argument["arg"].get("as_graph")
+                if inner:
+                    strip(inner["graph"])
+        return graph
+
+    program = json.loads(program)
+    strip(program["graph_module"]["graph"])
+    return json.dumps(program).encode()
+
+
+def archive_seeds():
+    for name, program in archives():
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "m.pt2"
+            torch.export.save(program, path)
+            with zipfile.ZipFile(path) as archive:
+                parts = [without_noise(archive.read("m/models/model.json")),
+                         archive.read("m/data/weights/model_weights_config.json"),
+                         archive.read("m/data/constants/model_constants_config.json")]
+                storages = [archive.read(entry) for entry in archive.namelist()
+                            if pathlib.PurePath(entry).name.startswith(("weight_", "tensor_"))]
+        yield f"{name}.parts", PART.join([*parts, max(storages, key=len, default=b"")])
+        if name == "lines":
+            yield f"{name}.pt2", repacked(parts, storages)
+
+
+def repacked(parts, storages):
+    """An archive of these parts as torch packs them, but with nothing in it that depends on the machine."""
+    packed = io.BytesIO()
+    names = ["m/models/model.json", "m/data/weights/model_weights_config.json", "m/data/constants/model_constants_config.json"]
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number, storage in enumerate(storages):
+            archive.writestr(zipfile.ZipInfo(f"m/data/weights/weight_{number}"), storage)
+        for name, part in zip(names, parts):
+            archive.writestr(zipfile.ZipInfo(name), part)
+        for name, text in (("archive_format", "pt2"), ("archive_version", "0"), ("byteorder", "little")):
+            archive.writestr(zipfile.ZipInfo(f"m/{name}"), text)
+    return packed.getvalue()
+
+
+def plan_seeds():
+    for name in ("captured", "everything", "scheduled"):
+        yield f"{name}.json", (GOLDEN / f"{name}.plan.json").read_bytes()
+
+
+def config_seeds():
+    version = {"major": 0, "minor": 1}
+    full = {
+        "schema": "genie.run", "version": version,
+        "plugins": {"paths": ["../plugins"], "allow": [{"id": "org.example.a", "sha256": "0" * 64}]},
+        "source": {"plugin": "org.genie.frontend-pytorch", "uri": "m.pt2", "options": {"method": "decode"}},
+        "policy": {"plugin": "org.genie.policy-default", "options": {"objective": "latency"}},
+        "kernels": [{"plugin": "org.genie.kernels-aten", "options": {"threads": 1}}],
+        "backend": {"plugin": "org.genie.backend-emulation", "options": {"topology": "cluster.json", "timing": "virtual"}},
+        "hints": [{"kind": "pin", "select": "encoder.*", "device": "w0", "strength": "hard"},
+                  {"id": "h", "kind": "budget", "select": "**", "device": "w1", "bytes": 4096},
+                  {"kind": "recompute", "select": "op:aten.relu.*", "value": "never"},
+                  {"kind": "forbid", "select": "role:attention.*", "device": "w1", "strength": "soft", "weight": 0.5}],
+        "run": {"repeat": 2, "warmup": 1, "seed": 7, "deadline_ms": 1000, "on_worker_loss": "replan",
+                "add": [{"output": "next", "argmax": "logits", "dim": -1}, {"output": "best", "topk": "logits", "k": 4}],
+                "steps": [{"method": "prefill", "inputs": "prompt.safetensors"},
+                          {"method": "decode", "repeat": 3,
+                           "inputs": {"token": {"output": "-1/next"}, "mask": {"file": "mask.npy"},
+                                      "noise": {"random": {"seed": 1, "shape": [1, 16], "dtype": "f32", "low": -1, "high": 1}},
+                                      "scale": {"value": [[0.5, 1e-3], [1, -2]], "dtype": "f16"}}}]},
+        "outputs": {"file": "outputs.safetensors", "only": ["0/logits"]},
+        "expect": {"file": "expected.safetensors", "rtol": 1e-5, "atol": 1e-6},
+        "report": {"json": "report.json", "trace": "trace.json", "plan": "plan.json"},
+    }
+    yield "full.json", json.dumps(full).encode()
+    yield "short.json", b'// the shortest\n{"source": {"plan": "plan.json"}, "run": {"inputs": {"x": {"value": 1}}},}\n'
+    yield "set.json", b'/run/repeat=3\0{"source": {"uri": "m.pt2"}, "run": {"inputs": "in.safetensors"}}'
+    for name in ("cluster", "one-device"):
+        yield f"{name}.topology.json", (GOLDEN / f"{name}.topology.json").read_bytes()
+
+
+def tensor_seeds():
+    yield "three.safetensors", save({"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([True, False]),
+                                     "c": torch.zeros(0, 4, dtype=torch.bfloat16)}, {"format": "pt"})
+    header = json.dumps({"odd": {"dtype": "F4", "shape": [2], "data_offsets": [0, 1]}}).encode()
+    yield "unknown-type.safetensors", struct.pack("<Q", len(header)) + header + b"\0"
+    arrays = {"f4": numpy.arange(6, dtype="<f4").reshape(2, 3), "big-endian": numpy.arange(3, dtype=">i8"),
+              "fortran": numpy.asfortranarray(numpy.arange(6, dtype="<c8").reshape(2, 3)), "number": numpy.float64(1.5)}
+    for name, array in arrays.items():
+        file = io.BytesIO()
+        numpy.save(file, array)
+        yield f"{name}.npy", file.getvalue()
+    file = io.BytesIO()
+    numpy.lib.format.write_array(file, numpy.zeros((1, 2), dtype="?"), version=(2, 0))
+    yield "version-2.npy", file.getvalue()
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "seeds"
+    for target, seeds in (("archive", archive_seeds), ("plan", plan_seeds), ("config", config_seeds), ("tensors", tensor_seeds)):
+        (folder / target).mkdir(parents=True, exist_ok=True)
+        for name, content in seeds():
+            (folder / target / name).write_bytes(content)
+
+
+if __name__ == "__main__":
+    main()
