@@ -115,7 +115,7 @@ void replace_numbers(std::string_view document, std::uint64_t seed, int places, 
                                                       "0.1",
                                                       "1e-400",
                                                       "null"};
-  for (const Range range : some(numbers(document), seed, places))
+  for (const Range& range : some(numbers(document), seed, places))
     for (const std::string_view number : kHard)
       take(replaced(document, range, number));
 }
@@ -123,7 +123,7 @@ void replace_numbers(std::string_view document, std::uint64_t seed, int places, 
 void break_strings(std::string_view document, std::uint64_t seed, int places, const Take& take) {
   constexpr std::array<std::string_view, 7> kBroken = {
       "\xff", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\\ud800", "\\u0000"};
-  for (const Range range : some(strings(document), seed, places))
+  for (const Range& range : some(strings(document), seed, places))
     for (const std::string_view bytes : kBroken)
       take(replaced(document, {range.first, 0}, bytes));
 }

@@ -10,9 +10,12 @@ namespace {
 /// Two devices whose names the seeds' schedules use.
 const plan::Topology& topology() {
   static const plan::Topology made = [] {
-    auto decoded = plan::decode_topology(R"({"schema": "genie.topology", "version": {"major": 0, "minor": 1},
-      "devices": [{"id": "w0", "kind": "cpu", "memory_bytes": 1048576, "host": "a", "kernels": ["org.genie.kernels-aten"]},
-                  {"id": "w1", "kind": "cpu", "memory_bytes": 4096, "host": "b", "kernels": ["org.genie.kernels-aten"]}],
+    auto decoded = plan::decode_topology(R"({
+      "schema": "genie.topology", "version": {"major": 0, "minor": 1},
+      "devices": [{"id": "w0", "kind": "cpu", "memory_bytes": 1048576, "host": "a", "kernels": ["org.genie.kernels-aten"],
+                   "compute": {"flops_per_s": 1e9, "memory_bytes_per_s": 1e9}},
+                  {"id": "w1", "kind": "cpu", "memory_bytes": 4096, "host": "b", "kernels": ["org.genie.kernels-aten"],
+                   "compute": {"flops_per_s": 1e9, "memory_bytes_per_s": 1e9}}],
       "links": [{"id": "l", "ends": ["a", "b"], "bandwidth_bytes_per_s": 1e9}]})");
     require(decoded.ok(), "the topology of this target is one");
     return std::move(decoded).value();
@@ -20,7 +23,7 @@ const plan::Topology& topology() {
   return made;
 }
 
-void validate(const plan::Plan& plan, const plan::ValidateContext& context) {
+void check(const plan::Plan& plan, const plan::ValidateContext& context) {
   const plan::Validation verdict = plan::validate(plan, context);
   if (!verdict.ok()) judge(verdict.diagnostics);
 }
@@ -37,12 +40,12 @@ bool read(std::string_view bytes) {
   const auto again = plan::decode(canonical);
   require(again.ok(), "canonical bytes decode");
   require(plan::encode(*again, {.locations = true}) == canonical, "canonical bytes are a fixed point");
-  validate(*decoded, {});
+  check(*decoded, {});
   if (decoded->schedule) {
     plan::ValidateContext scheduled;
     scheduled.topology = &topology();
     scheduled.up_to = plan::Level::v5;
-    validate(*decoded, scheduled);
+    check(*decoded, scheduled);
   }
   return true;
 }

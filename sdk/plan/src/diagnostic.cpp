@@ -5,6 +5,7 @@
 #include <array>
 
 #include "genie/plan/json.hpp"
+#include "utf8.hpp"
 
 namespace genie::plan {
 namespace {
@@ -24,6 +25,19 @@ constexpr std::array<std::pair<std::string_view, std::string Diagnostic::*>, 7> 
      {"scope", &Diagnostic::scope},
      {"source", &Diagnostic::source},
      {"help", &Diagnostic::help}}};
+
+/// Names come from files of strangers: what would move a terminal's cursor, or is no text, is shown as U+FFFD.
+std::string for_a_terminal(std::string_view text) {
+  std::string shown;
+  for (const char c : repaired_utf8(text)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f)
+      shown += "\xef\xbf\xbd";
+    else
+      shown += c;
+  }
+  return shown;
+}
 
 std::string string_member(const json::View& object, std::string_view key) {
   const auto found = object.find(key);
@@ -49,7 +63,10 @@ bool has_errors(const Diagnostics& diagnostics) {
                      [](const Diagnostic& d) { return d.severity == Severity::error; });
 }
 
-std::string to_text(const Diagnostic& diagnostic) {
+std::string to_text(const Diagnostic& given) {
+  Diagnostic diagnostic = given;
+  for (const auto& [key, member] : kTexts)
+    diagnostic.*member = for_a_terminal(diagnostic.*member);
   std::string text(word(diagnostic.severity));
   if (!diagnostic.code.empty()) text += "[" + diagnostic.code + "]";
   text += ": " + diagnostic.message + "\n";
@@ -76,7 +93,7 @@ std::string to_json(const Diagnostics& diagnostics) {
     writer.key("code").value(diagnostic.code);
     writer.key("severity").value(word(diagnostic.severity));
     for (const auto& [key, member] : kTexts)
-      if (!(diagnostic.*member).empty()) writer.key(key).value(diagnostic.*member);
+      if (!(diagnostic.*member).empty()) writer.key(key).value(repaired_utf8(diagnostic.*member));
     writer.end_object();
   }
   return writer.end_array().take();

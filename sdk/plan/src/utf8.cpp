@@ -47,6 +47,16 @@ std::size_t first_invalid_utf8(std::string_view text) {
   return text.size();
 }
 
+std::string repaired_utf8(std::string_view text) {
+  std::string whole;
+  for (std::size_t bad = first_invalid_utf8(text); bad != text.size(); bad = first_invalid_utf8(text)) {
+    whole += text.substr(0, bad);
+    whole += "\xef\xbf\xbd";
+    text.remove_prefix(bad + 1);
+  }
+  return whole += text;
+}
+
 std::string valid_prefix(std::string_view text) {
   return std::string(text.substr(0, first_invalid_utf8(text)));
 }
