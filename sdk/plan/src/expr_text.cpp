@@ -103,9 +103,12 @@ std::string Expr::to_text() const {
 }
 
 std::string to_text(std::span<const Expr> shape) {
+  // No framework has tensors of more dimensions; a damaged document may.
+  constexpr std::size_t kMostDimensions = 64;
   std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i)
+  for (std::size_t i = 0; i < shape.size() && i < kMostDimensions; ++i)
     text += (i == 0 ? "" : ", ") + shape[i].to_text();
+  if (shape.size() > kMostDimensions) text += ", … (" + std::to_string(shape.size()) + " dimensions)";
   return text + "]";
 }
 
