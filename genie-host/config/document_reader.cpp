@@ -34,7 +34,25 @@ void report_kind(Findings& findings, View view, std::string_view wanted) {
 
 }  // namespace
 
+bool Findings::full() const {
+  constexpr std::size_t kMostFindings = 100;
+  return diagnostics_.size() >= kMostFindings;
+}
+
+plan::Diagnostics Findings::take() {
+  if (dropped_ != 0)
+    diagnostics_.push_back({.code = diagnostics_.front().code,
+                            .severity = plan::Severity::note,
+                            .message = fmt::format("and {} more problems in this document", dropped_),
+                            .file = file_});
+  return std::move(diagnostics_);
+}
+
 void Findings::report(std::string_view code, std::string pointer, std::string message, std::string help) {
+  if (full()) {
+    ++dropped_;
+    return;
+  }
   plan::Diagnostic diagnostic;
   diagnostic.code = code;
   diagnostic.message = std::move(message);
@@ -139,7 +157,7 @@ ObjectReader::ObjectReader(Findings& findings, View view, std::initializer_list<
     for (const std::string_view one : keys)
       found = found || one == key;
     if (found) continue;
-    const std::string_view near = plan::json::nearest(key, keys);
+    const std::string_view near = findings.full() ? std::string_view() : plan::json::nearest(key, keys);
     findings.report("GE0010", value.pointer(), fmt::format("unknown key `{}`", key),
                     near.empty() ? fmt::format("known here: {}", choices(keys))
                                  : fmt::format("did you mean `{}`?", near));

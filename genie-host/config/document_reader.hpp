@@ -20,7 +20,7 @@ namespace genie::config {
 
 using plan::json::View;
 
-/// Where diagnostics of one document go.
+/// Where diagnostics of one document go. Bounded: a broken writer makes the same mistake a million times.
 class Findings {
  public:
   /// `set_pointers`: what --set wrote; problems below them are the command line's, and say so.
@@ -29,12 +29,15 @@ class Findings {
 
   void report(std::string_view code, std::string pointer, std::string message, std::string help);
   [[nodiscard]] bool any() const { return !diagnostics_.empty(); }
-  [[nodiscard]] plan::Diagnostics take() { return std::move(diagnostics_); }
+  /// Further ones are only counted.
+  [[nodiscard]] bool full() const;
+  [[nodiscard]] plan::Diagnostics take();
 
  private:
   std::string file_;
   std::vector<std::string> set_pointers_;
   plan::Diagnostics diagnostics_;
+  std::size_t dropped_ = 0;
 };
 
 struct IntegerRange {

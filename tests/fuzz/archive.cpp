@@ -44,25 +44,28 @@ bool without_cache() {
 
 }  // namespace
 
-bool read(std::string_view bytes) {
+Reading read(std::string_view bytes) {
+  Reading reading;
   static const bool alone = without_cache();
   require(alone, "the environment can be set");
   const MemoryFile file(bytes.starts_with("PK") ? std::string(bytes) : pack(bytes));
-  if (const auto kind = pytorch::Pt2Archive::recognise(file.path()); !kind) judge(kind.errors());
+  const auto kind = pytorch::Pt2Archive::recognise(file.path());
   bool stopped = false;
   const auto captured = pytorch::capture(file.path(), {}, {}, stopped);
   if (!captured) {
-    judge(captured.errors());
-    return false;
+    reading.refuse(captured.errors());
+    return reading;
   }
+  require(kind.ok(), "what is captured is recognised");
   const auto plan = plan::decode(plan::encode(captured->plan, {.locations = true}));
   if (!plan) {
-    judge(plan.errors());
-    return false;
+    reading.refuse(plan.errors());
+    return reading;
   }
   const plan::Validation verdict = plan::validate(*plan, {});
-  if (!verdict.ok()) judge(verdict.diagnostics);
-  return verdict.ok();
+  reading.accepted = verdict.ok();
+  if (!verdict.ok()) reading.refuse(verdict.diagnostics);
+  return reading;
 }
 
 }  // namespace genie::fuzz

@@ -7,29 +7,32 @@
 
 namespace genie::fuzz {
 
-bool read(std::string_view bytes) {
+Reading read(std::string_view bytes) {
+  Reading reading;
   std::vector<config::Edit> edits;
   if (const std::size_t nul = bytes.find('\0'); nul != std::string_view::npos) {
     auto edit = config::parse_edit(bytes.substr(0, nul));
     if (edit)
       edits.push_back(std::move(*edit));
     else
-      judge(edit.errors());
+      reading.refuse(edit.errors());
     bytes.remove_prefix(nul + 1);
   }
   const auto config = config::decode_run(bytes, "run.json", "/", edits);
-  if (!config) judge(config.errors());
+  reading.accepted = config.ok();
+  if (!config) reading.refuse(config.errors());
 
   const auto topology = plan::decode_topology(bytes, {.comments = true}, "cluster.json");
   if (!topology) {
-    judge(topology.errors());
-    return config.ok();
+    reading.refuse(topology.errors());
+    return reading;
   }
   const std::string canonical = plan::encode_topology(*topology);
   const auto again = plan::decode_topology(canonical);
   require(again.ok() && plan::encode_topology(*again) == canonical,
           "a topology's canonical bytes are a fixed point");
-  return true;
+  reading.accepted = true;
+  return reading;
 }
 
 }  // namespace genie::fuzz

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "genie/plan/codes.hpp"
 #include "genie/plan/json.hpp"
@@ -12,9 +13,10 @@
 namespace genie::fuzz {
 namespace {
 
-/// No message needs more: texts of the input are cut before they are quoted.
-constexpr std::size_t kLongestText = 4096;
-constexpr std::size_t kMostDiagnostics = 2000;
+/// Of one diagnostic as a person sees it.
+constexpr std::size_t kLongestText = 64 * 1024;
+/// A hundred, and the line that counts the rest.
+constexpr std::size_t kMostDiagnostics = 101;
 
 }  // namespace
 
@@ -24,18 +26,21 @@ void require(bool holds, std::string_view promise) {
   std::abort();
 }
 
-void judge(const plan::Diagnostics& diagnostics) {
+void Reading::refuse(plan::Diagnostics diagnostics) {
   require(plan::has_errors(diagnostics), "a refusal has at least one error");
   require(diagnostics.size() <= kMostDiagnostics, "a document has a bounded number of diagnostics");
   for (const plan::Diagnostic& one : diagnostics) {
     require(plan::find_code(one.code) != nullptr, "the code " + one.code + " is registered");
     require(!one.message.empty(), one.code + " has a message");
-    for (const std::string* text : {&one.message, &one.help, &one.node, &one.scope, &one.source})
-      require(text->size() <= kLongestText, one.code + " has a text of bounded length");
+    const std::string text = plan::to_text(one);
+    require(text.size() <= kLongestText, one.code + " has a text of bounded length");
+    require(text.find('\0') == std::string::npos && text.find('\x1b') == std::string::npos,
+            one.code + " says nothing to a terminal");
   }
   const std::string json = plan::to_json(diagnostics);
   const auto document = plan::json::Document::parse(json);
   require(document.ok(), document.ok() ? "" : "diagnostics are JSON: " + document.errors().front().message);
+  refusals.push_back(std::move(diagnostics));
 }
 
 MemoryFile::MemoryFile(std::string_view bytes)

@@ -4,20 +4,28 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "genie/plan/diagnostic.hpp"
 
 namespace genie::fuzz {
 
-/// Reads `bytes` as one kind of document or file and says whether it was accepted. Aborts with a line on stderr if a promise
-/// is broken. One for each target; the file's name is its name.
-bool read(std::string_view bytes);
+/// What the readers of a target made of an input.
+struct Reading {
+  bool accepted = false;                    ///< by one of them
+  std::vector<plan::Diagnostics> refusals;  ///< what the others said
+
+  /// Keeps a refusal. Aborts unless it keeps the promises: at least one error and a bounded number of diagnostics, codes that
+  /// are registered, texts of bounded length, and JSON that reads back.
+  void refuse(plan::Diagnostics diagnostics);
+};
+
+/// Reads `bytes` as one kind of document or file. Aborts with a line on stderr if a promise is broken. One for each target;
+/// the file's name is its name.
+Reading read(std::string_view bytes);
 
 /// Aborts unless `holds`.
 void require(bool holds, std::string_view promise);
-
-/// A refusal has at least one error; every code is registered, every text is UTF-8 of bounded length, and its JSON reads back.
-void judge(const plan::Diagnostics& diagnostics);
 
 /// Bytes as a file that lies in memory, for readers that take a path.
 class MemoryFile {

@@ -1,4 +1,7 @@
 // Tensor files: both readers see every input, and every byte that they hand out can be read.
+//
+// An input that begins with a brace is a header in want of the magic and the length before it: of a .npy file if it is a
+// Python dictionary, else of a .safetensors file. The data stands after a line of `---`. So changes reach the headers' readers.
 #include "judge.hpp"
 #include "tensors/element.hpp"
 #include "tensors/npy.hpp"
@@ -20,27 +23,49 @@ void touch(const tensors::Tensor& tensor) {
   if (tensor.elements() > 0) (void)tensors::element_text(tensor.dtype(), tensor.bytes().data());
 }
 
+void append_number(std::string& file, std::size_t number, int bytes) {
+  for (int i = 0; i < bytes; ++i)
+    file += static_cast<char>(number >> (8 * i) & 0xff);
+}
+
+std::string pack(std::string_view bytes) {
+  constexpr std::string_view kPart = "\n---\n";
+  const std::size_t end = std::min(bytes.find(kPart), bytes.size());
+  const std::string_view data = bytes.substr(std::min(bytes.size(), end + kPart.size()));
+  std::string file;
+  if (bytes.starts_with("{'")) {
+    file.assign("\x93NUMPY\2\0", 8);
+    append_number(file, end, 4);
+  } else {
+    append_number(file, end, 8);
+  }
+  return file.append(bytes.substr(0, end)).append(data);
+}
+
 }  // namespace
 
-bool read(std::string_view bytes) {
-  const MemoryFile file(bytes);
+Reading read(std::string_view bytes) {
+  Reading reading;
+  const MemoryFile file(bytes.starts_with('{') ? pack(bytes) : std::string(bytes));
   const auto array = tensors::read_npy(file.path());
+  reading.accepted = array.ok();
   if (array)
     touch(*array);
   else
-    judge(array.errors());
+    reading.refuse(array.errors());
 
   const auto table = tensors::Safetensors::open(file.path());
   if (!table) {
-    judge(table.errors());
-    return array.ok();
+    reading.refuse(table.errors());
+    return reading;
   }
   for (const auto& [name, tensor] : table->tensors())
     touch(tensor);
   for (const auto& [name, type] : table->unsupported())
-    if (const auto refused = table->get(name); !refused) judge(refused.errors());
-  if (const auto absent = table->get("nowhere"); !absent) judge(absent.errors());
-  return true;
+    require(!table->get(name), "a tensor of an unknown type is not handed out");
+  if (const auto absent = table->get("nowhere"); !absent) Reading().refuse(absent.errors());
+  reading.accepted = true;
+  return reading;
 }
 
 }  // namespace genie::fuzz

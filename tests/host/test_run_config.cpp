@@ -242,3 +242,15 @@ TEST_CASE("relative paths among plug-in options are made absolute by the name of
         R"({"topology":{"devices":[{"id":"w0"}]}})");
   CHECK(config::resolve_path("https://host/model.onnx", "/base") == "https://host/model.onnx");
 }
+
+TEST_CASE("a hundred errors of a config are told, the others counted") {
+  std::string hints;
+  for (int i = 0; i < 150; ++i)
+    hints += i == 0 ? "3" : ", 3";
+  const auto config = decode(R"({"source": {"uri": "m.pt2"}, "run": {}, "hints": [)" + hints + "]}");
+  REQUIRE_FALSE(config.ok());
+  REQUIRE(config.errors().size() == 101);
+  CHECK(config.errors()[99].pointer.starts_with("/hints/"));
+  CHECK(config.errors()[100].severity == plan::Severity::note);
+  CHECK(config.errors()[100].message.find("more problems in this document") != std::string::npos);
+}

@@ -264,3 +264,18 @@ TEST_CASE("diagnostics survive JSON; foreign entries keep their text") {
   CHECK(diagnostics_from_json("[3, \"boom\"]").at(1).message == "\"boom\"");
   CHECK(diagnostics_from_json("no json").at(0).message == "no json");
 }
+
+TEST_CASE("diagnostics are UTF-8, harmless to a terminal, and no longer than anybody reads") {
+  const Diagnostic hostile{
+      .code = "GE0301", .message = "\x1b[2J and \xff", .help = std::string(1'000'000, 'x') + " the end"};
+  const std::string text = to_text(hostile);
+  CHECK(text.find('\x1b') == std::string::npos);
+  CHECK(text.find("\xef\xbf\xbd[2J and \xef\xbf\xbd\n") != std::string::npos);
+  CHECK(text.size() < 10'000);
+  CHECK(text.find(" bytes left out) … x") != std::string::npos);
+  CHECK(text.ends_with("the end\n"));
+  const Diagnostics back = diagnostics_from_json(to_json({hostile}));
+  REQUIRE(back.size() == 1);
+  CHECK(back[0].message == "\x1b[2J and \xef\xbf\xbd");
+  CHECK(back[0].help.ends_with("the end"));
+}

@@ -62,10 +62,14 @@ int level(const Diagnostic& diagnostic) {
 
 }  // namespace
 
+bool Problems::full() const {
+  return errors_.size() >= kMostProblems;
+}
+
 void Problems::add(const View& at, std::string_view code, std::string message, std::string help) {
   Diagnostic error{
       .code = std::string(code), .message = std::move(message), .file = file_, .help = std::move(help)};
-  if (errors_.size() >= kMostProblems) {
+  if (full()) {
     // A lower level still has to be seen, because it decides what is reported.
     const auto higher = std::find_if(errors_.begin(), errors_.end(),
                                      [&](const Diagnostic& e) { return level(e) > level(error); });
@@ -156,7 +160,8 @@ void Fields::refuse_unknown(Extra* vendors) const {
       vendors->emplace_back(std::string(key), value.canonical());
       continue;
     }
-    const std::string_view meant = json::nearest(key, {known_.begin(), known_.end()});
+    const std::string_view meant =
+        problems_->full() ? std::string_view() : json::nearest(key, {known_.begin(), known_.end()});
     problems_->add(
         value, "GE0312", "the key \"" + std::string(key) + "\" is not known here",
         meant.empty() ? "known keys: " + joined(known_) : "did you mean \"" + std::string(meant) + "\"?");

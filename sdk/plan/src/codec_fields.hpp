@@ -27,6 +27,8 @@ class Problems {
   void add(const View& at, std::string_view code, std::string message, std::string help = {});
 
   [[nodiscard]] bool empty() const { return errors_.empty(); }
+  /// Further ones of this level are only counted: nothing costly need be found out for their texts.
+  [[nodiscard]] bool full() const;
   [[nodiscard]] std::size_t size() const { return errors_.size(); }
   /// Says where in the user's model the problems from number `first` on stand.
   void locate(std::size_t first, const Node& node);

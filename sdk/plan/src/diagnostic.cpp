@@ -26,10 +26,21 @@ constexpr std::array<std::pair<std::string_view, std::string Diagnostic::*>, 7> 
      {"source", &Diagnostic::source},
      {"help", &Diagnostic::help}}};
 
+/// Text that can be shown: UTF-8, and no longer than anybody reads. Names come from files of strangers, a name may be a
+/// megabyte; what is said about it stands at both ends.
+std::string presentable(std::string_view text) {
+  constexpr std::size_t kLongestBytes = 8192;
+  constexpr std::size_t kKeptAtEnd = kLongestBytes / 4;
+  if (text.size() <= kLongestBytes) return repaired_utf8(text);
+  const std::size_t left_out = text.size() - kLongestBytes;
+  return repaired_utf8(text.substr(0, kLongestBytes - kKeptAtEnd)) + " … (" + std::to_string(left_out) +
+         " bytes left out) … " + repaired_utf8(text.substr(text.size() - kKeptAtEnd));
+}
+
 /// Names come from files of strangers: what would move a terminal's cursor, or is no text, is shown as U+FFFD.
 std::string for_a_terminal(std::string_view text) {
   std::string shown;
-  for (const char c : repaired_utf8(text)) {
+  for (const char c : presentable(text)) {
     const auto byte = static_cast<unsigned char>(c);
     if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f)
       shown += "\xef\xbf\xbd";
@@ -93,7 +104,7 @@ std::string to_json(const Diagnostics& diagnostics) {
     writer.key("code").value(diagnostic.code);
     writer.key("severity").value(word(diagnostic.severity));
     for (const auto& [key, member] : kTexts)
-      if (!(diagnostic.*member).empty()) writer.key(key).value(repaired_utf8(diagnostic.*member));
+      if (!(diagnostic.*member).empty()) writer.key(key).value(presentable(diagnostic.*member));
     writer.end_object();
   }
   return writer.end_array().take();

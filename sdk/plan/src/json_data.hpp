@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,12 @@ struct Cell {
 };
 static_assert(sizeof(Cell) == 16);
 
+/// Where a value stands: in which container, and as which of its children.
+struct Place {
+  std::uint32_t parent;
+  std::uint32_t number;
+};
+
 struct DocumentData {
   std::string owned;  ///< empty when the source is borrowed
   std::string_view source;
@@ -57,6 +64,14 @@ struct DocumentData {
   [[nodiscard]] std::uint32_t after(std::uint32_t index) const {
     return container(index) ? cells[index].extent.end : index + 1;
   }
+
+  /// One for each cell. Made when the first pointer is asked for: only a document with a fault in it needs them, and one
+  /// with a million faults must not be searched a million times.
+  [[nodiscard]] const std::vector<Place>& places() const;
+
+ private:
+  mutable std::once_flag places_made_;
+  mutable std::vector<Place> places_;
 };
 
 }  // namespace genie::plan::json

@@ -22,25 +22,34 @@ const Cell& cell(const DocumentData* data, std::uint32_t index) {
   return data->cells[index];
 }
 
-/// The numbers of the children on the way from the root to a cell.
 std::string path_to(const DocumentData& data, std::uint32_t target) {
+  std::vector<std::uint32_t> way;
+  for (std::uint32_t at = target; at != 0; at = data.places()[at].parent)
+    way.push_back(at);
   std::string path;
-  std::uint32_t at = 0;
-  while (at != target) {
-    const bool array = data.kind(at) == Kind::array;
-    std::uint32_t child = at + 1;
-    std::size_t number = 0;
-    while (data.after(child) <= target) {
-      child = data.after(child);
-      ++number;
-    }
-    path += array ? "/" + std::to_string(number) : pointer_token(data.key(data.cells[child]));
-    at = child;
+  for (auto at = way.rbegin(); at != way.rend(); ++at) {
+    const Place place = data.places()[*at];
+    const bool array = data.kind(place.parent) == Kind::array;
+    path += array ? "/" + std::to_string(place.number) : pointer_token(data.key(data.cells[*at]));
   }
   return path;
 }
 
 }  // namespace
+
+const std::vector<Place>& DocumentData::places() const {
+  std::call_once(places_made_, [this] {
+    places_.resize(cells.size());
+    const auto count = static_cast<std::uint32_t>(cells.size());
+    for (std::uint32_t parent = 0; parent < count; ++parent) {
+      if (!container(parent)) continue;
+      std::uint32_t number = 0;
+      for (std::uint32_t child = parent + 1; child < cells[parent].extent.end; child = after(child))
+        places_[child] = {parent, number++};
+    }
+  });
+  return places_;
+}
 
 Kind View::kind() const {
   return data_->kind(index_);

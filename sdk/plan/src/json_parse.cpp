@@ -258,6 +258,15 @@ std::string place(std::string_view source, std::size_t offset) {
   return "line " + std::to_string(line) + ", column " + std::to_string(column);
 }
 
+/// Whether the text ends in the \u escape of a surrogate pair's first half.
+bool ends_in_half_a_pair(std::string_view text) {
+  constexpr std::size_t kEscapeBytes = 6;  // \ud800
+  if (text.size() < kEscapeBytes) return false;
+  const std::string_view escape = text.substr(text.size() - kEscapeBytes);
+  return escape[0] == '\\' && escape[1] == 'u' && (escape[2] == 'd' || escape[2] == 'D') &&
+         std::string_view("89abAB").find(escape[3]) != std::string_view::npos;
+}
+
 Diagnostic grammar_error(const bj::error_code& ec, std::string_view source, std::size_t offset,
                          const Limits& limits) {
   Diagnostic error;
@@ -276,7 +285,9 @@ Diagnostic grammar_error(const bj::error_code& ec, std::string_view source, std:
     error.code = "GE0304";
     error.message = "a number's exponent is out of range at " + at;
     error.help = "the largest finite number is about 1.8e308";
-  } else if (ec == bj::error::illegal_leading_surrogate || ec == bj::error::illegal_trailing_surrogate) {
+  } else if (ec == bj::error::illegal_leading_surrogate || ec == bj::error::illegal_trailing_surrogate ||
+             ec == bj::error::expected_utf16_escape ||
+             (ec == bj::error::syntax && ends_in_half_a_pair(source.substr(0, offset)))) {
     error.code = "GE0302";
     error.message = "a \\u escape is half of a surrogate pair at " + at;
     error.help = "write the character itself in UTF-8, or both halves of the pair";

@@ -138,8 +138,9 @@ Result<std::string> canonicalize(std::string_view json) {
 }
 
 std::string_view nearest(std::string_view key, const std::vector<std::string_view>& known) {
-  constexpr std::size_t kLongestKey = 64;  // beyond, nobody mistyped a key
-  if (key.size() > kLongestKey) return {};
+  constexpr std::size_t kLongestKey = 64;     // beyond, nobody mistyped a key
+  constexpr std::size_t kMostKnown = 20'000;  // a search among more takes longer than it helps
+  if (key.size() > kLongestKey || known.size() > kMostKnown) return {};
   std::string_view best;
   std::size_t fewest = std::max<std::size_t>(1, key.size() / 3) + 1;
   for (const std::string_view candidate : known) {

@@ -18,7 +18,7 @@ bool add_term(Polynomial& into, const Monomial& monomial, std::int64_t coefficie
     if (__builtin_add_overflow(at->second, coefficient, &at->second)) return false;
     if (at->second == 0) into.erase(at);
   }
-  return into.size() <= kMaxTerms;
+  return into.size() <= kMaxTerms && monomial.size() <= kMaxFactors;
 }
 
 Monomial product(const Monomial& a, const Monomial& b) {

@@ -25,10 +25,11 @@ struct MonomialLess {
 /// Monomial → coefficient, never 0. Constants come first.
 using Polynomial = std::map<Monomial, std::int64_t, MonomialLess>;
 
-/// Beyond this a sum is of no use to a reader and would nest too deeply in a document.
+/// Beyond this a sum or a product is of no use to a reader and would nest too deeply in a document.
 inline constexpr std::size_t kMaxTerms = 32;
+inline constexpr std::size_t kMaxFactors = 32;
 
-/// Each adds to or makes a polynomial; false or nothing when a coefficient does not fit in 64 bits or terms exceed the limit.
+/// Each adds to or makes a polynomial; false or nothing when a coefficient does not fit in 64 bits or a limit is exceeded.
 [[nodiscard]] bool accumulate(Polynomial& into, const Expr& normal, std::int64_t factor);
 [[nodiscard]] std::optional<Polynomial> multiply(const Polynomial& a, const Polynomial& b);
 /// a / b when b divides a without remainder (b taken as non-zero).

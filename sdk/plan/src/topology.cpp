@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 
 #include "codec_parts.hpp"
 #include "genie/plan/codec.hpp"
@@ -127,6 +128,10 @@ void check(Problems& problems, const View& root, const Topology& topology) {
   ids.clear();
   const auto links = root.find("links");
   if (!links) return;
+  std::map<std::string_view, int> uses;
+  for (const Link& link : topology.links)
+    for (const std::string& end : link.ends)
+      ++uses[end];
   for (const auto& [key, link] : links->items()) {
     if (const View id = *link.find("id"); !ids.insert(id.string()).second)
       problems.add(id, "GE0342", "two links have the id " + quoted(id.string()), "give each link its own id");
@@ -134,14 +139,9 @@ void check(Problems& problems, const View& root, const Topology& topology) {
       const View& end = member.value;
       // A host may also be known by its links alone: a switch, or a client that names no device.
       if (places.contains(end.string())) continue;
-      const auto uses = [&](const Link& other) {
-        return (other.ends[0] == end.string()) + (other.ends[1] == end.string());
-      };
-      int count = 0;
-      for (const Link& other : topology.links)
-        count += uses(other);
-      if (count > 1) continue;
-      const std::string_view meant = json::nearest(end.string(), names);
+      if (uses[end.string()] > 1) continue;
+      const std::string_view meant =
+          problems.full() ? std::string_view() : json::nearest(end.string(), names);
       problems.add(end, "GE0343",
                    "the link ends at " + quoted(end.string()) +
                        ", which is no device, no host and no other link's end",

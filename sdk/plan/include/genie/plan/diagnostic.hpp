@@ -31,10 +31,10 @@ using Diagnostics = std::vector<Diagnostic>;
 /// True when at least one diagnostic is an error.
 [[nodiscard]] bool has_errors(const Diagnostics& diagnostics);
 
-/// One diagnostic as several lines for a terminal, rustc's order: code and message, place, source, help. No colour codes.
+/// Lines for a terminal, rustc's order: code and message, place, source, help. A text beyond 8 KiB loses its middle.
 [[nodiscard]] std::string to_text(const Diagnostic& diagnostic);
 
-/// All diagnostics as one JSON array (keys as the member names, empty members omitted).
+/// One JSON array (keys as the member names, empty members omitted). A text beyond 8 KiB loses its middle.
 [[nodiscard]] std::string to_json(const Diagnostics& diagnostics);
 
 /// The inverse of to_json; entries that are not diagnostics are turned into one diagnostic that carries their text.

@@ -153,7 +153,7 @@ class Writer {
 /// RFC 8785 bytes of any JSON text that passes V0.
 [[nodiscard]] Result<std::string> canonicalize(std::string_view json);
 
-/// The known key nearest to a mistyped one (edit distance), or empty.
+/// The known key nearest to a mistyped one (edit distance), or empty; empty too among more than 20,000 known ones.
 [[nodiscard]] std::string_view nearest(std::string_view key, const std::vector<std::string_view>& known);
 
 /// One key or index, escaped for a JSON pointer and prefixed by '/'.
