@@ -111,3 +111,39 @@ def test_a_program_that_draws_in_one_place_draws_what_torch_does_after_seeding_i
     torch.manual_seed(11)
     expected = {"0/output": torch.rand(3, 4)}
     run(host, tmp_path / "run", archive, [{"x": torch.zeros(3, 4)}], expected=expected)
+
+
+class Slices(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(24, 8))
+        self.bias = nn.Parameter(torch.randn(24))
+
+    def forward(self):
+        return self.weight[8:], self.bias[8:]
+
+
+class Projects(nn.Module):
+    def forward(self, x, weight, bias):
+        return nn.functional.linear(x.transpose(0, 1), weight, bias)
+
+
+class SlicedProjection(nn.Module):
+    """A part of a parameter is cut out in one place and used in another."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = Slices(), Projects()
+
+    def forward(self, x):
+        return self.second(x, *self.first())
+
+
+def test_a_view_of_a_parameter_that_crosses_devices_is_computed_with_as_pytorch_does(host, tmp_path):
+    torch.manual_seed(0)
+    x = torch.randn(2, 6, 8)
+    program = genie.export.export(SlicedProjection().eval(), (x,))
+    archive = genie.export.save(program, tmp_path / "model.pt2")
+    expected = {f"0/{name}": tensor for name, tensor in tensors.run_steps(program, [((x,), {})]).items()}
+    _, devices = run(host, tmp_path / "run", archive, [{"x": x}], pins(first="w0", second="w1"), expected)
+    assert devices == {"w0", "w1"}

@@ -12,6 +12,7 @@
 #include "failure.hpp"
 #include "genie/plan/codec.hpp"
 #include "genie/plan/index.hpp"
+#include "genie/plan/optional_members.hpp"
 
 namespace genie::kernels_aten {
 
@@ -144,6 +145,7 @@ class StageCompiler {
         continue;
       }
       if (auto made = declare(port.name, declared->second, scope)) {
+        made->requires_grad = plan::requires_grad(port);
         program_.inputs.push_back(*std::move(made));
       } else {
         diagnostics_.push_back(problem(code::kElementType,

@@ -115,6 +115,7 @@ struct Declared {
   std::optional<plan::ScalarKind> scalar;
   at::ScalarType dtype = at::ScalarType::Float;
   std::vector<std::uint32_t> shape;  ///< into Program::dims
+  bool requires_grad = false;        ///< of an input: torch's choice of algorithm asks
 };
 
 struct Dim {

@@ -199,12 +199,15 @@ Outcome StageExecutable::bind_inputs(const genie_run_args& args) {
   const Block& stage = program_.blocks.front();
   inputs_.clear();
   for (std::size_t i = 0; i < args.input_count; ++i) {
+    // An inference tensor cannot say that its gradients are tracked.
+    const c10::InferenceMode inference(!program_.inputs[i].requires_grad);
     auto tensor = borrow(args.inputs[i]);
     if (!tensor) {
       Error error = std::move(tensor).error();
       return error_of(error.code, stage_input("input \"" + program_.inputs[i].name + "\": " + error.message));
     }
     if (Outcome fits = check("input", program_.inputs[i], *tensor); !fits) return fits;
+    if (program_.inputs[i].requires_grad) tensor->set_requires_grad(true);
     if (stage.inputs[i] != kNone)
       frames_[0][stage.inputs[i]] = program_.inputs[i].scalar ? number_of(*tensor) : c10::IValue(*tensor);
     inputs_.push_back(*std::move(tensor));

@@ -94,8 +94,10 @@ Port read_port(Problems& problems, const View& view, bool output) {
     else
       port.value = {arg::Value{read_id(problems, *value)}};
   }
-  if (!output)
+  if (!output) {
     check_member(view, kConstant, [&](const View& number) { (void)read_number(problems, number); });
+    check_member(view, kRequiresGrad, [&](const View& flag) { (void)read_boolean(problems, flag); });
+  }
   fields.keep_unknown(port.extra);
   return port;
 }

@@ -9,6 +9,7 @@ namespace genie::plan::detail {
 
 inline constexpr std::string_view kRngStream = "rng_stream";
 inline constexpr std::string_view kConstant = "constant";
+inline constexpr std::string_view kRequiresGrad = "requires_grad";
 
 /// An argument that is an int, a float or a bool. In optional_members.cpp.
 [[nodiscard]] Arg read_number(Problems& problems, const View& view);

@@ -69,4 +69,13 @@ void set_constant(Port& input, const Arg& number) {
   put(input.extra, detail::kConstant, writer.take());
 }
 
+bool requires_grad(const Port& input) {
+  const std::string* text = find(input.extra, detail::kRequiresGrad);
+  return text != nullptr && *text == "true";
+}
+
+void set_requires_grad(Port& input) {
+  put(input.extra, detail::kRequiresGrad, "true");
+}
+
 }  // namespace genie::plan

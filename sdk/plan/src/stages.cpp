@@ -1,6 +1,7 @@
 // Stages as kernels and backends see them: what crosses their boundary, and a document that stands alone.
 #include <algorithm>
 
+#include "genie/plan/optional_members.hpp"
 #include "genie/plan/schedule.hpp"
 #include "placement.hpp"
 
@@ -86,6 +87,23 @@ void bind_symbols_inside(const Placement& placement, const StageUse& use, Plan& 
   }
 }
 
+/// Whether a value views a weight that the framework tracks gradients of. Detaching ends that.
+bool views_parameter(const Placement& placement, std::uint32_t value) {
+  const auto& values = placement.index().values();
+  for (std::size_t steps = 0; steps <= values.size() && value != kNone; ++steps) {
+    const auto& info = values[value];
+    if (info.value == nullptr || info.producer == kNone) return false;
+    if (placement.method().nodes[info.producer].op.starts_with("aten.detach")) return false;
+    const std::string_view alias = info.value->alias_of;
+    if (alias.starts_with("weight:")) {
+      const auto weight = placement.plan().weights.find(alias.substr(7));
+      return weight != placement.plan().weights.end() && weight->second.requires_grad;
+    }
+    value = placement.index().value(std::string(alias));
+  }
+  return false;
+}
+
 Plan document_of(const Placement& placement, const StageUse& use) {
   const Plan& plan = placement.plan();
   const auto& values = placement.index().values();
@@ -107,6 +125,7 @@ Plan document_of(const Placement& placement, const StageUse& use) {
   for (const std::uint32_t v : use.inputs) {
     add_value(v);
     stage.inputs.push_back({placement.id(v), {arg::Value{placement.id(v)}}, {}});
+    if (views_parameter(placement, v)) set_requires_grad(stage.inputs.back());
   }
   detail::Names ids;
   for (const std::uint32_t n : use.nodes)

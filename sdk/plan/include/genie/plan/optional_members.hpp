@@ -19,4 +19,9 @@ void set_rng_stream(Node& node, std::uint64_t stream);
 /// `number` is an int, float or bool.
 void set_constant(Port& input, const Arg& number);
 
+/// Whether the framework would track gradients of a stage's input: a view of a parameter that another stage made. No gradient is
+/// ever computed, but torch chooses between algorithms by it.
+[[nodiscard]] bool requires_grad(const Port& input);
+void set_requires_grad(Port& input);
+
 }  // namespace genie::plan
