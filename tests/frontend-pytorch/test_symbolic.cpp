@@ -88,9 +88,47 @@ TEST_CASE("Python conditions over inputs become relations") {
 }
 
 TEST_CASE("conditions that are not understood are nothing") {
-  for (const char* text : {"L['x'].size()[0] == 1", "not (1 == 1)", "1 == 1 or 2 == 2",
-                           "L['ids'].stride()[0] == 1", "1", "1 == 1 and", "x is None"})
+  for (const char* text : {"L['x'].size()[0] == 1", "L['ids'].stride()[0] == 1", "1", "1 == 1 and",
+                           "1 == 1 or", "not", "not 1", "x is None", "Not(Eq(1, 1)", "1 / 2 == 0 or 1 == 1"})
     CHECK_MESSAGE(!parse_condition(text).has_value(), text);
+}
+
+TEST_CASE("or, not and parentheses become relations that hold exactly when Python's condition does") {
+  const auto resolve = [](const InputTerm& term) -> std::optional<Expr> {
+    return Expr::symbol(term.stride ? "stride" : term.path == "['a']" ? "a" : "b");
+  };
+  const auto holds = [&](const char* text, std::int64_t a, std::int64_t b) {
+    const auto conditions = parse_condition(text, resolve);
+    REQUIRE_MESSAGE(conditions.has_value(), text);
+    bool all = true;
+    for (const auto& [relation, left, right] : *conditions) {
+      const std::int64_t x = left.evaluate({{"a", a}, {"b", b}, {"stride", b}}).value();
+      const std::int64_t y = right.evaluate({{"a", a}, {"b", b}, {"stride", b}}).value();
+      all = all && (relation == "eq"   ? x == y
+                    : relation == "ne" ? x != y
+                    : relation == "lt" ? x < y
+                    : relation == "le" ? x <= y
+                    : relation == "gt" ? x > y
+                                       : x >= y);
+    }
+    return all;
+  };
+  for (std::int64_t a = 0; a < 5; ++a)
+    for (std::int64_t b = 0; b < 5; ++b) {
+      CHECK(holds("L['a'].size()[1] == 1 or L['b'].size()[1] == L['a'].size()[1]", a, b) ==
+            (a == 1 || b == a));
+      CHECK(holds("not L['a'].size()[0] == 2", a, b) == (a != 2));
+      CHECK(holds("not (L['a'].size()[0] < 2 and L['b'].size()[0] >= 3)", a, b) == !(a < 2 && b >= 3));
+      CHECK(holds("not (L['a'].size()[0] < 2 or L['b'].size()[0] >= 3)", a, b) == !(a < 2 || b >= 3));
+      CHECK(holds("(L['a'].size()[0] > 3 or L['b'].size()[0] != 1) and L['a'].size()[0] <= 4", a, b) ==
+            ((a > 3 || b != 1) && a <= 4));
+      CHECK(holds("L['a'].size()[0] % 2 == 0 or 0 <= L['b'].size()[0] < 2", a, b) == (a % 2 == 0 || b < 2));
+      CHECK(holds("L['x'].stride()[0] == 1 or L['x'].storage_offset() != 0", a, b) == (b == 1));
+      CHECK(
+          holds(
+              "Or(Eq(L['a'].size()[0], 1), Not(And(LessThan(L['b'].size()[0], 2), Ne(L['a'].size()[0], 3))))",
+              a, b) == (a == 1 || !(b <= 2 && a != 3)));
+    }
 }
 
 TEST_CASE("relations in srepr") {

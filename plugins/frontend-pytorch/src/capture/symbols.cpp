@@ -162,7 +162,14 @@ class SymbolWriter {
       if (tensor == program_.graph.tensors.end() || *term.dim < 0 ||
           static_cast<std::size_t>(*term.dim) >= tensor->second.sizes.size())
         return std::nullopt;
-      return tensor->second.sizes[static_cast<std::size_t>(*term.dim)];
+      const auto dim = static_cast<std::size_t>(*term.dim);
+      // Inputs come with the strides that the export declares; dense ones are known by the sizes.
+      if (!term.stride) return tensor->second.sizes[dim];
+      if (dim < tensor->second.strides.size()) return tensor->second.strides[dim];
+      Expr stride(1);
+      for (std::size_t inner = dim + 1; inner < tensor->second.sizes.size(); ++inner)
+        stride = stride * tensor->second.sizes[inner];
+      return stride;
     };
     std::vector<plan::Guard> guards;
     for (const std::string& text : program_.guards) {

@@ -67,6 +67,45 @@ constexpr std::array<Spelling, 8> kRelations = {{{"Equality", "eq"},
                                                  {"Eq", "eq"},
                                                  {"Ne", "ne"}}};
 
+/// A number that is 0 when the condition holds and positive otherwise.
+Expr violation(const Condition& condition) {
+  const Expr over = condition.a - condition.b;
+  const Expr under = condition.b - condition.a;
+  const auto positive = [](const Expr& value) { return Expr::make(Expr::Op::max, value, Expr(0)); };
+  const Expr apart = Expr::make(Expr::Op::max, over, under);
+  if (condition.relation == "eq") return apart;
+  if (condition.relation == "ne") return Expr(1) - Expr::make(Expr::Op::min, apart, Expr(1));
+  if (condition.relation == "le") return positive(over);
+  if (condition.relation == "lt") return positive(over + Expr(1));
+  if (condition.relation == "ge") return positive(under);
+  return positive(under + Expr(1));
+}
+
+Expr violation(const std::vector<Condition>& all) {
+  Expr result(0);
+  for (const Condition& condition : all)
+    result = Expr::make(Expr::Op::max, result, violation(condition));
+  return result;
+}
+
+/// One or the other, as one condition: the lesser violation is none.
+std::vector<Condition> either(const std::vector<Condition>& a, const std::vector<Condition>& b) {
+  return {{"eq", Expr::make(Expr::Op::min, violation(a), violation(b)), Expr(0)}};
+}
+
+std::vector<Condition> opposite(const std::vector<Condition>& all) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kOpposites = {
+      {{"eq", "ne"}, {"ne", "eq"}, {"lt", "ge"}, {"ge", "lt"}, {"le", "gt"}, {"gt", "le"}}};
+  if (all.size() != 1) return {{"ne", violation(all), Expr(0)}};
+  Condition condition = all.front();
+  for (const auto& [relation, other] : kOpposites)
+    if (condition.relation == relation) {
+      condition.relation = other;
+      break;
+    }
+  return {condition};
+}
+
 /// Recursive descent. Every function returns nothing on failure and leaves the position anywhere.
 class Parser {
  public:
@@ -78,55 +117,87 @@ class Parser {
   }
 
   std::optional<std::vector<Condition>> whole_condition() {
-    std::vector<Condition> conditions;
-    do {
-      if (!conjunct(conditions)) return std::nullopt;
-    } while (word("and"));
-    if (!at_end()) return std::nullopt;
-    return conditions;
+    auto conditions = disjunction();
+    return conditions && at_end() ? conditions : std::nullopt;
   }
 
  private:
-  /// A comparison chain ("0 <= a < b"), a conjunction in parentheses, or a relation of srepr.
-  bool conjunct(std::vector<Condition>& into) {
+  using Conditions = std::vector<Condition>;  ///< all of them hold
+
+  std::optional<Conditions> disjunction() {
     const Nested nested(*this);
-    if (!nested) return false;
+    if (!nested) return std::nullopt;
+    auto result = conjunction();
+    while (result && word("or")) {
+      const auto next = conjunction();
+      if (!next) return std::nullopt;
+      result = either(*result, *next);
+    }
+    return result;
+  }
+
+  std::optional<Conditions> conjunction() {
+    auto result = negation();
+    while (result && word("and")) {
+      auto next = negation();
+      if (!next) return std::nullopt;
+      result->insert(result->end(), next->begin(), next->end());
+    }
+    return result;
+  }
+
+  std::optional<Conditions> negation() {
+    const Nested nested(*this);
+    if (!nested) return std::nullopt;
+    if (!word("not")) return relation();
+    const auto inside = negation();
+    return inside ? std::optional(opposite(*inside)) : std::nullopt;
+  }
+
+  /// A comparison chain ("0 <= a < b"), conditions in parentheses, or what srepr writes for them.
+  std::optional<Conditions> relation() {
     const std::size_t start = position_;
     const std::string_view name = identifier();
     for (const Spelling& spelling : kRelations)
       if (name == spelling.text) {
-        if (!token("(")) return false;
+        if (!token("(")) return std::nullopt;
         auto a = sum();
-        if (!a || !token(",")) return false;
+        if (!a || !token(",")) return std::nullopt;
         auto b = sum();
-        if (!b || !token(")")) return false;
-        into.push_back({std::string(spelling.relation), *a, *b});
-        return true;
+        if (!b || !token(")")) return std::nullopt;
+        return Conditions{{std::string(spelling.relation), *a, *b}};
       }
-    if (name == "And" && token("(")) {
+    if ((name == "And" || name == "Or" || name == "Not") && token("(")) {
+      std::optional<Conditions> result;
       do {
-        if (!conjunct(into)) return false;
+        auto next = disjunction();
+        if (!next) return std::nullopt;
+        if (!result || name == "Not")
+          result = std::move(next);
+        else if (name == "Or")
+          result = either(*result, *next);
+        else
+          result->insert(result->end(), next->begin(), next->end());
       } while (token(","));
-      return token(")");
+      if (!token(")")) return std::nullopt;
+      return name == "Not" ? opposite(*result) : *std::move(result);
     }
     position_ = start;
+    Conditions chain;
     auto left = sum();
-    bool any = false;
-    for (; left; any = true) {
-      const std::string_view relation = comparison();
-      if (relation.empty()) break;
+    while (left) {
+      const std::string_view sign = comparison();
+      if (sign.empty()) break;
       auto right = sum();
-      if (!right) return false;
-      into.push_back({std::string(relation), *left, *right});
+      if (!right) return std::nullopt;
+      chain.push_back({std::string(sign), *left, *right});
       left = std::move(right);
     }
-    if (left && any) return true;
+    if (left && !chain.empty()) return chain;
     position_ = start;  // "(a == b and c == d)": what stands in parentheses is no number
-    if (!token("(")) return false;
-    do {
-      if (!conjunct(into)) return false;
-    } while (word("and"));
-    return token(")");
+    if (!token("(")) return std::nullopt;
+    auto inside = disjunction();
+    return inside && token(")") ? inside : std::nullopt;
   }
 
   std::string_view comparison() {
@@ -240,11 +311,14 @@ class Parser {
           term.path += "[" + std::to_string(index->as_int()) + "]";
         }
         if (!token("]")) return std::nullopt;
-      } else if (token(".size()[")) {
+      } else if (token(".size()[") || token(".stride()[")) {
+        term.stride = text_.substr(0, position_).ends_with(".stride()[");
         const auto dim = number();
         if (!dim || !token("]")) return std::nullopt;
         term.dim = dim->as_int();
         break;
+      } else if (token(".storage_offset()")) {
+        return Expr(0);  // a call's inputs begin where their bytes do
       } else if (token(".")) {
         const std::string_view attribute = identifier();
         if (attribute.empty()) return std::nullopt;

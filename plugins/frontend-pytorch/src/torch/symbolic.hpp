@@ -20,6 +20,7 @@ namespace genie::pytorch {
 struct InputTerm {
   std::string path;  ///< "['d']['k']": how the argument is reached from the call's named arguments
   std::optional<std::int64_t> dim;  ///< of `.size()[dim]`; nothing: the (scalar) argument itself
+  bool stride = false;              ///< `.stride()[dim]` instead
 };
 /// The expression a term stands for; nothing if it is unknown.
 using ResolveInput = std::function<std::optional<plan::Expr>(const InputTerm&)>;
@@ -35,8 +36,8 @@ struct Condition {
 /// fraction, floats). The caller decides whether that is an error.
 [[nodiscard]] std::optional<plan::Expr> parse_expression(std::string_view text);
 
-/// The conjuncts of a condition: of Python ("a <= b and c != d") or srepr ("GreaterThan(…)"). Nothing when it is not
-/// understood, `or` and `not` included.
+/// The conjuncts of a condition: of Python ("a <= b and (c != d or not e == f)") or srepr ("GreaterThan(…)"). What is joined by
+/// `or` becomes one condition: a number that is zero if any part holds. Nothing when it is not understood.
 [[nodiscard]] std::optional<std::vector<Condition>> parse_condition(std::string_view text,
                                                                     const ResolveInput& resolve = {});
 
