@@ -7,9 +7,12 @@ Everything that reads exports or runs them is tested against this folder. ``mani
      "archives": [{"name": "bert-dynamic.plain", "case": "bert-dynamic", "form": "plain", "dynamic": true,
                    "tags": ["model"], "archive": "bert-dynamic.plain.pt2", "weight_bytes": 1234,
                    "runs": [{"name": "2x9", "inputs": ["bert-dynamic.2x9.0.safetensors"], "methods": ["forward"],
-                             "expected": "bert-dynamic.plain.2x9.expected.safetensors"}]}]}
+                             "expected": "bert-dynamic.plain.2x9.expected.safetensors"}]}],
+     "refused": [{"case": "mixtral-static", "form": "plain and recommended", "error": "GuardOnDataDependentSymNode",
+                  "message": "Could not guard on …"}]}
 
-``inputs`` has one file for each step of a session and ``methods`` what it calls; with several steps the expected outputs are named ``<step>/<output>``.
+``inputs`` has one file for each step of a session and ``methods`` what it calls; with several steps the expected outputs are
+named ``<step>/<output>``. ``refused`` lists what PyTorch itself cannot export.
 Random numbers are seeded by the name of the case. A second run with nothing changed does nothing.
 """
 
@@ -153,6 +156,9 @@ def write_cases(names, folder, options):
             except Exception as error:
                 if case.torch_refuses and type(error).__name__ == case.torch_refuses:
                     print(f"    PyTorch itself refuses {case.name}: {case.torch_refuses}")
+                    first_line = str(error).strip().splitlines()[0].strip()
+                    entries[case.name] = [{"case": case.name, "form": " and ".join(case.forms), "error": case.torch_refuses,
+                                           "message": first_line, "refused": True}]
                     continue
                 # Not the exception itself: those of torch do not all survive the way to the other process.
                 raise RuntimeError(f"corpus case {case.name}: {error}") from None
@@ -190,9 +196,10 @@ def main():
         shares = [names[i::workers] for i in range(workers)]
         for written in pool.map(write_cases, shares, [options.folder] * workers, [options] * workers):
             entries |= written
-    archives = [entry for name in names for entry in entries.get(name, ())]
+    written = [entry for name in names for entry in entries[name]]
+    archives = [entry for entry in written if not entry.get("refused")]
     manifest = {"schema": "genie.corpus", "version": 1, "torch": importlib.metadata.version("torch"), "threads": options.threads,
-                "archives": archives}
+                "archives": archives, "refused": [entry for entry in written if entry.get("refused")]}
     (options.folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
     stamp_file.write_text(wanted)
     runs = sum(len(archive["runs"]) for archive in archives)

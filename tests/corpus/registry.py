@@ -7,7 +7,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent.parent / "python")]
 
-TOOLS = {"case", "make", "registry"}
+TOOLS = {"case", "make", "registry", "table"}
 
 
 def all_cases(families=False):

@@ -1,5 +1,8 @@
 """Every program of the corpus gives the same bits as in PyTorch, on one device and on three."""
 
+import subprocess
+import sys
+
 import pytest
 
 from harness import OK, topology
@@ -54,3 +57,9 @@ def test_equal_bits_on_three_devices_that_cannot_hold_the_model_alone(host, corp
 @pytest.mark.parametrize("name", archives(lambda case: not case.torch_refuses, families=True))
 def test_equal_bits_of_the_model_families(host, families, tmp_path, name):
     run_sessions(host, families, families.archives[name], tmp_path, [1024 * MIB])
+
+
+@pytest.mark.slow
+def test_the_table_of_models_is_in_step_with_what_is_captured(corpus, families, build, root):
+    check = subprocess.run([sys.executable, root / "tests/corpus/table.py", build, "--check"], capture_output=True, text=True)
+    assert check.returncode == 0, check.stdout + check.stderr
