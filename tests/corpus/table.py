@@ -24,6 +24,7 @@ from harness import SCHEMA_VERSION, Corpus, Host, topology
 
 PAGE = ROOT / "docs" / "models.md"
 MEMORY_BYTES = 1 << 30
+COLUMNS = 7
 VERSION = "{major}.{minor}".format(**SCHEMA_VERSION)
 
 INTRODUCTION = """\
@@ -35,7 +36,8 @@ all runs. Weights are random, shapes are small; what is tested is the meaning, n
 
 * *form*: plain is what `torch.export` gives, recommended what `genie.export` does ([export.md](export.md)).
 * *nodes*: of all methods and their sub-graphs, in the captured plan. *operators*: how many different ones.
-* *runs*: calls compared; in dynamic exports of different sizes, with state one after the other in a session.
+* *shapes*: whether sizes were left open in the export. *runs*: calls compared; where shapes are dynamic of different sizes, where there is
+  state one after the other in a session.
 * A program that PyTorch itself cannot export is listed with PyTorch's words.
 
 Made with torch {torch}.
@@ -78,27 +80,31 @@ def difference_of(host, corpus, archive):
 def row_of(host, corpus, archive, run):
     calls = sum(len(steps["inputs"]) for steps in archive["runs"])
     plan, refusal = plan_of(host, corpus.folder / archive["archive"])
-    head = [archive["case"], archive["form"]]
+    head = [archive["case"], archive["form"], "dynamic" if archive["dynamic"] else "static"]
     if plan is None:
         return [*head, "", "", "", refusal]
     nodes, operators = shape_of(plan)
     return [*head, str(nodes), str(operators), str(calls), difference_of(host, corpus, archive) if run else None]
 
 
-def section(host, corpus, title, run):
-    """Heading and rows of one corpus."""
-    archives = corpus.manifest["archives"]
+def rows_of_corpus(host, corpus, run):
+    """The rows of a corpus: those of models, and the others."""
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        rows = list(pool.map(lambda archive: row_of(host, corpus, archive, run), archives))
-    rows += [[refused["case"], refused["form"], "", "", "", f"refused by PyTorch: {refused['error']}: {refused['message']}"]
-             for refused in corpus.manifest["refused"]]
-    return title, rows
+        rows = list(pool.map(lambda archive: row_of(host, corpus, archive, run), corpus.manifest["archives"]))
+    is_model = [not {"family", "model"}.isdisjoint(archive["tags"]) for archive in corpus.manifest["archives"]]
+    return ([row for row, model in zip(rows, is_model) if model], [row for row, model in zip(rows, is_model) if not model])
+
+
+def refusals(corpus):
+    return [[refused["case"], refused["form"], "", "", "", "", f"refused by PyTorch: {refused['error']}: {refused['message']}"]
+            for refused in corpus.manifest["refused"]]
 
 
 def page(sections, torch):
     text = INTRODUCTION.format(torch=torch)
     for title, rows in sections:
-        text += f"\n## {title}\n\n| program | form | nodes | operators | runs | largest difference |\n|---|---|---|---|---|---|\n"
+        text += f"\n## {title}\n\n| program | form | shapes | nodes | operators | runs | largest difference |\n"
+        text += "|---|---|---|---|---|---|---|\n"
         text += "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in rows)
     return text
 
@@ -116,13 +122,14 @@ def main():
     build = options.build.resolve()
     host = Host(build)
     families, others = Corpus(build / "corpus-families"), Corpus(build / "corpus")
-    sections = [section(host, families, "Model families", not options.check),
-                section(host, others, "Small models and single constructs", not options.check)]
+    models, constructs = rows_of_corpus(host, others, not options.check)
+    more_models, more_constructs = rows_of_corpus(host, families, not options.check)
+    sections = [("Models", models + more_models + refusals(families)), ("Single constructs", constructs + more_constructs + refusals(others))]
     if not options.check:
         PAGE.write_text(page(sections, families.manifest["torch"]))
         print(f"wrote {PAGE}: {sum(len(rows) for _, rows in sections)} rows")
         return
-    written = {(row[0], row[1]): row for row in rows_of(PAGE.read_text())[2:] if len(row) == 6}
+    written = {(row[0], row[1]): row for row in rows_of(PAGE.read_text())[2:] if len(row) == COLUMNS}
     wrong = []
     for _, rows in sections:
         for row in rows:

@@ -105,6 +105,23 @@ TEST_CASE("GE0241: loops, scans and maps are refused by name") {
   }
 }
 
+TEST_CASE("GE0241: what torch.vmap leaves in a plain export is refused once, by the name that users know") {
+  ProgramBuilder program;
+  const auto functorch = [](const std::string& name) { return "torch._functorch.predispatch." + name; };
+  program.input("x", meta(kF32, {"2", "3"}))
+      .node({"up", functorch("_vmap_increment_nesting"), {{"a", number(2)}}, {R"({"as_none":true})"}})
+      .node({"add", functorch("_add_batch_dim"), {{"self", tensor("x")}}, {tensor("add")}},
+            {{"add", meta(kF32, {"3"})}})
+      .node(relu("r", "add"), {{"r", meta(kF32, {"3"})}})
+      .output(tensor("r"));
+  const auto captured = capture_bytes(program.archive());
+  REQUIRE_FALSE(captured.ok());
+  REQUIRE(captured.errors().size() == 1);
+  CHECK(captured.errors().front().code == "GE0241");
+  CHECK(captured.errors().front().message == "torch.vmap cannot be captured as it stands in a plain export");
+  CHECK(captured.errors().front().help.find("genie.export") != std::string::npos);
+}
+
 TEST_CASE("with_effects becomes the operator that it names; its tokens go") {
   ProgramBuilder program;
   program.constant("token", tensor("token"), R"({"token":{"arg":{"name":"token"}}})")

@@ -55,6 +55,32 @@ TEST_CASE("dynamic sizes become symbols with bounds, origin and dims; shape arit
   CHECK(plan.guards[0].text == "x.size(0) == y.size(0)");
 }
 
+TEST_CASE(
+    "bounds of a derived dimension are bounds of its symbol, and replace the 2 that torch traces with") {
+  const auto symbol = [](const std::string& size, const std::string& key, const std::string& min,
+                         const std::string& max, const std::string& own_min) {
+    ProgramBuilder program;
+    program.input("x", meta(kF32, {size}))
+        .node(relu("r", "x"), {{"r", meta(kF32, {size})}})
+        .output(tensor("r"))
+        .range("s9", own_min, "8")
+        .range(key, min, max);
+    const Plan plan = plan_of(program.archive());
+    CHECK(plan.guards.empty());
+    return plan.symbols.at("s9");
+  };
+  const auto next = symbol("Add(Integer(1), Symbol('s9', integer=True))", "s9 + 1", "4", "7", "2");
+  CHECK(next.min == 3);
+  CHECK(next.max == 6);
+  const auto affine =
+      symbol("Add(Integer(1), Mul(Integer(3), Symbol('s9', integer=True)))", "3*s9 + 1", "4", "24", "2");
+  CHECK(affine.min == 1);
+  CHECK(affine.max == 7);
+  CHECK(symbol("Mul(Integer(2), Symbol('s9', integer=True))", "2*s9", "2", "16", "2").min == 1);
+  // What the user declared of the symbol itself stays.
+  CHECK(symbol("Mul(Integer(2), Symbol('s9', integer=True))", "2*s9", "2", "16", "3").min == 3);
+}
+
 TEST_CASE("numbers that data decides stay nodes with number results, and bind their symbol") {
   ProgramBuilder program;
   program.input("x", meta(kF32, {"6"}))

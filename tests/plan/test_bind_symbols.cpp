@@ -84,6 +84,18 @@ TEST_CASE("GE0545: a size that the expression cannot be") {
         "GE0545 input ids, dimension 1 is 7, which s39*2 cannot be with s39 = 3");
 }
 
+TEST_CASE("GE0543 GE0545: expressions in the user's names, with the size that was given") {
+  const auto plan = [](const std::string& size) {
+    return plan_of(R"("v0": {"dtype": "i64", "shape": [1, )" + size +
+                   R"(]}, "v1": {"dtype": "i64", "shape": [1, 3]})");
+  };
+  CHECK(
+      refusal(bind(plan(R"(["mul", 2, "s77"])"), {1, 1026}, {1, 3})) ==
+      "GE0543 input ids, dimension 1 is 1026 = seq*2: seq (s77) is 513, more than the export's maximum 512");
+  CHECK(refusal(bind(plan(R"(["mul", 2, "s77"])"), {1, 7}, {1, 3})) ==
+        "GE0545 input ids, dimension 1 is 7, which seq*2 cannot be");
+}
+
 TEST_CASE("GE0546: two inputs disagree") {
   CHECK(refusal(bind(plan_of(kPlain), {1, 7}, {1, 8})) ==
         "GE0546 input mask, dimension 1 is 8, but seq (s77) is 7 by input ids, dimension 1");

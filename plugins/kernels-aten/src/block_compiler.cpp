@@ -88,6 +88,16 @@ void BlockCompiler::fail(std::uint32_t place, const char* code, std::string mess
   diagnostics_.push_back(at_node(program_.places[place], code, std::move(message), std::move(help)));
 }
 
+/// What to do about an operator that torch does not have.
+static std::string remedy_for_unknown(const std::string& op) {
+  if (std::string others = alternatives(op); !others.empty()) return others;
+  if (!op.starts_with("aten."))
+    return "It is no operator of PyTorch's own: write it with those in the module, or provide a kernels "
+           "plug-in that has it";
+  return "Export the model with this version of torch, or build kernels-aten for the one it was exported "
+         "with";
+}
+
 void BlockCompiler::node(Frame& frame, std::size_t number) {
   const plan::Node& node = frame.graph.nodes[number];
   const auto place = static_cast<std::uint32_t>(program_.places.size());
@@ -97,10 +107,7 @@ void BlockCompiler::node(Frame& frame, std::size_t number) {
   const auto& op = frame.handles[number];
   if (!op) {
     fail(place, code::kUnknownOperator, "torch " GENIE_TORCH_VERSION " has no operator " + node.op,
-         alternatives(node.op) + (alternatives(node.op).empty()
-                                      ? "Export the model with this version of torch, or build kernels-aten "
-                                        "for the one it was exported with"
-                                      : ""));
+         remedy_for_unknown(node.op));
   } else if (!runs_on_cpu(*op)) {
     fail(place, code::kNoCpuKernel,
          "torch " GENIE_TORCH_VERSION " has " + node.op + ", but no CPU kernel for it",

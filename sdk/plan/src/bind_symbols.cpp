@@ -30,9 +30,14 @@ std::string dim_text(const Equation& e) {
   return "input " + *e.input + ", dimension " + std::to_string(e.dim);
 }
 
-/// The value of the one unbound symbol that makes the expression equal `wanted`, when it depends on it linearly.
-std::optional<std::int64_t> solve(const Expr& expr, const std::string& symbol, std::int64_t wanted,
-                                  Bindings bindings) {
+/// slope·s + offset.
+struct Line {
+  std::int64_t slope;
+  std::int64_t offset;
+};
+
+/// An expression with one unbound symbol, when it depends on it linearly.
+std::optional<Line> line_of(const Expr& expr, const std::string& symbol, Bindings bindings) {
   const auto at = [&](std::int64_t value) {
     bindings[symbol] = value;
     return expr.evaluate(bindings);
@@ -42,8 +47,7 @@ std::optional<std::int64_t> solve(const Expr& expr, const std::string& symbol, s
   const auto a = at(kBase), b = at(2 * kBase), c = at(3 * kBase);
   if (!a || !b || !c || *b - *a != *c - *b || *a == *b || (*b - *a) % kBase != 0) return std::nullopt;
   const std::int64_t slope = (*b - *a) / kBase;
-  const std::int64_t rest = wanted - (*a - slope * kBase);
-  return rest % slope == 0 ? std::optional(rest / slope) : std::nullopt;
+  return Line{slope, *a - slope * kBase};
 }
 
 class Binder {
@@ -64,6 +68,17 @@ class Binder {
   std::string called(const std::string& symbol) const {
     const auto at = plan_.symbols.find(symbol);
     return at != plan_.symbols.end() && at->second.name ? *at->second.name + " (" + symbol + ")" : symbol;
+  }
+
+  /// An expression in the user's names.
+  std::string called(const Expr& expr) const {
+    std::map<std::string, Expr, std::less<>> names;
+    std::set<std::string, std::less<>> used;
+    expr.collect_symbols(used);
+    for (const std::string& symbol : used)
+      if (const auto at = plan_.symbols.find(symbol); at != plan_.symbols.end() && at->second.name)
+        names.emplace(symbol, Expr::symbol(*at->second.name));
+    return expr.substitute(names).to_text();
   }
 
   void read_inputs() {
@@ -107,13 +122,11 @@ class Binder {
     for (bool progress = true; progress && problems_.empty();) {
       progress = false;
       for (const Equation& e : equations_) {
-        std::set<std::string, std::less<>> open;
-        e.declared.collect_symbols(open);
-        std::erase_if(open, [&](const std::string& s) { return bound_.contains(s); });
+        const auto open = open_symbols(e.declared);
         if (open.size() != 1) continue;
-        const auto value = solve(e.declared, *open.begin(), e.given, bound_);
-        if (!value) continue;
-        bind(e, *open.begin(), *value);
+        const auto line = line_of(e.declared, *open.begin(), bound_);
+        if (!line || (e.given - line->offset) % line->slope != 0) continue;
+        bind(e, *open.begin(), (e.given - line->offset) / line->slope);
         progress = true;
       }
     }
@@ -137,24 +150,27 @@ class Binder {
     }
   }
 
+  std::set<std::string, std::less<>> open_symbols(const Expr& expr) const {
+    std::set<std::string, std::less<>> open;
+    expr.collect_symbols(open);
+    std::erase_if(open, [&](const std::string& symbol) { return bound_.contains(symbol); });
+    return open;
+  }
+
   void check(const Equation& e) {
     const auto value = e.declared.evaluate(bound_);
-    if (!value) {
-      std::set<std::string, std::less<>> open;
-      e.declared.collect_symbols(open);
-      for (const std::string& symbol : open)
-        if (!bound_.contains(symbol)) {
-          problems_.push_back(problem("GE0547",
-                                      "no input's size says what " + called(symbol) + " is: " + dim_text(e) +
-                                          " is " + e.declared.to_text() +
-                                          ", which has no single solution for " + std::to_string(e.given),
-                                      "/symbols" + json::pointer_token(symbol),
-                                      "export the model with a dynamic dimension that is the symbol itself"));
-          return;
-        }
+    const auto open = open_symbols(e.declared);
+    if (!value && open.empty()) return;
+    if (!value && (open.size() > 1 || !line_of(e.declared, *open.begin(), bound_))) {
+      problems_.push_back(problem("GE0547",
+                                  "no input's size says what " + called(*open.begin()) +
+                                      " is: " + dim_text(e) + " is " + called(e.declared) +
+                                      ", which has no single solution for " + std::to_string(e.given),
+                                  "/symbols" + json::pointer_token(*open.begin()),
+                                  "export the model with a dynamic dimension that is the symbol itself"));
       return;
     }
-    if (*value == e.given) return;
+    if (value == e.given) return;
     if (e.declared.is_int()) {
       problems_.push_back(problem("GE0542",
                                   dim_text(e) + " is " + std::to_string(e.given) +
@@ -165,10 +181,11 @@ class Binder {
       e.declared.collect_symbols(used);
       std::string where;
       for (const std::string& symbol : used)
-        where += (where.empty() ? "" : ", ") + called(symbol) + " = " + std::to_string(bound_[symbol]);
+        if (const auto size = bound_.find(symbol); size != bound_.end())
+          where += (where.empty() ? "" : ", ") + called(symbol) + " = " + std::to_string(size->second);
       problems_.push_back(problem("GE0545",
                                   dim_text(e) + " is " + std::to_string(e.given) + ", which " +
-                                      e.declared.to_text() + " cannot be" +
+                                      called(e.declared) + " cannot be" +
                                       (where.empty() ? "" : " with " + where),
                                   "", "give a size that the expression can take"));
     }
@@ -182,14 +199,20 @@ class Binder {
       const bool high = symbol->second.max && value > *symbol->second.max;
       if (!low && !high) continue;
       const auto by = bound_by_.find(id);
-      const std::string where = by == bound_by_.end() ? "the number given for it" : dim_text(*by->second);
+      std::string where = by == bound_by_.end() ? "the number given for it" : dim_text(*by->second);
+      if (by != bound_by_.end() && by->second->given != value)
+        where += " is " + std::to_string(by->second->given) + " = " + called(by->second->declared);
       const std::string bound = std::to_string(low ? *symbol->second.min : *symbol->second.max);
-      problems_.push_back(
-          problem("GE0543",
-                  where + ": " + called(id) + " is " + std::to_string(value) + ", " +
-                      (low ? "less than the export's minimum " : "more than the export's maximum ") + bound,
-                  "/symbols" + json::pointer_token(id),
-                  "give a size within the bounds, or export the model with wider ones"));
+      problems_.push_back(problem(
+          "GE0543",
+          where + ": " + called(id) + " is " + std::to_string(value) + ", " +
+              (low ? "less than the export's minimum " : "more than the export's maximum ") + bound,
+          "/symbols" + json::pointer_token(id),
+          // Who named the dimension has also chosen its bounds.
+          low && !symbol->second.name && symbol->second.min == 2
+              ? "give a size within the bounds, or export the model with a dimension that allows less: "
+                "PyTorch takes at least 2 where nothing, such as Dim(min=1), is declared"
+              : "give a size within the bounds, or export the model with wider ones"));
     }
   }
 

@@ -208,11 +208,13 @@ What to do: export the recommended way, which leaves no in-place operators:
        R"(The program calls an operator that takes parts of the program as arguments (a loop, a scan, a map), of a kind that Genie
 does not capture. torch.cond, torch.autocast and switching gradients on or off are captured.
 
+torch.vmap stands in a plain export as functions of Python around the operators; the recommended form has operators alone.
+
 The same is said of an operator that runs under torch.autocast in a plain export and is made of others which convert in its
 inside (a recurrent layer, a pseudo-inverse): what goes in and comes out does not tell where.
 
-What to do: unroll loops in the module, or express them with tensor operations. Under autocast, export the recommended way
-(genie.export), which takes such operators apart.
+What to do: unroll loops in the module, or express them with tensor operations. With vmap or autocast, export the recommended
+way (genie.export), which takes such operators apart.
 )"},
       {"GE0242", "The program changes its input",
        R"(The module works in place on a tensor that its caller passes in. Over a network there is no such tensor to change, and

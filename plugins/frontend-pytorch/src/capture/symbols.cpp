@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <optional>
 
 #include "genie/plan/index.hpp"
@@ -83,6 +84,9 @@ bool always_holds(const plan::Guard& guard) {
 std::int64_t floor_div(std::int64_t a, std::int64_t b) {
   return a / b - ((a % b != 0) && ((a < 0) != (b < 0)) ? 1 : 0);
 }
+
+constexpr std::int64_t kTracedMinimum = 2;
+constexpr std::int64_t kLineLimit = std::int64_t{1} << 31;  ///< numbers that multiply without overflow
 
 class SymbolWriter {
  public:
@@ -189,7 +193,7 @@ class SymbolWriter {
     return guards;
   }
 
-  /// Bounds of symbols; of expressions in one symbol, bounds of that symbol; of others, guards.
+  /// Bounds of symbols; of expressions that grow evenly with one symbol, bounds of that symbol; of others, guards.
   void apply_ranges(const SymbolSet& used, std::vector<plan::Guard>& guards) {
     for (const RangeConstraint& range : program_.ranges) {
       auto parsed = parse_expression(range.expression);
@@ -202,10 +206,15 @@ class SymbolWriter {
         continue;
       if (expression.is_symbol()) {
         tighten(expression.as_symbol(), range.min, range.max);
-      } else if (const auto factor = multiple_of(expression); factor && symbols.size() == 1) {
-        const auto ceiling = [&](std::int64_t n) { return -floor_div(-n, *factor); };
-        tighten(*symbols.begin(), range.min ? std::optional(ceiling(*range.min)) : std::nullopt,
-                range.max ? std::optional(floor_div(*range.max, *factor)) : std::nullopt);
+      } else if (const auto line = line_of(expression, symbols)) {
+        const auto ceiling = [&](std::int64_t n) { return -floor_div(-n, line->slope); };
+        const auto min = range.min ? std::optional(ceiling(*range.min - line->offset)) : std::nullopt;
+        tighten(*symbols.begin(), min,
+                range.max ? std::optional(floor_div(*range.max - line->offset, line->slope)) : std::nullopt);
+        if (min) {
+          const auto [at, added] = derived_minimum_.emplace(*symbols.begin(), *min);
+          if (!added) at->second = std::max(at->second, *min);
+        }
       } else {
         const std::string& text = range.expression;
         if (range.min)
@@ -214,16 +223,31 @@ class SymbolWriter {
           guards.push_back({"le", expression, Expr(*range.max), text + " <= " + std::to_string(*range.max)});
       }
     }
+    // Torch traces every symbol as at least 2. Where a dimension is derived from a symbol that is no dimension itself, that 2 comes
+    // along as the symbol's bound, though the bounds that the user declared are those of the derived one.
+    for (const auto& [id, min] : derived_minimum_)
+      if (bounds_[id].min == kTracedMinimum && min < kTracedMinimum) bounds_[id].min = min;
   }
 
-  /// The positive factor k of "k*s".
-  static std::optional<std::int64_t> multiple_of(const Expr& expression) {
-    if (!expression.is_operation() || expression.as_operation().op != Expr::Op::mul) return std::nullopt;
-    const Expr& a = expression.as_operation().a;
-    const Expr& b = expression.as_operation().b;
-    if (a.is_int() && b.is_symbol() && a.as_int() > 0) return a.as_int();
-    if (b.is_int() && a.is_symbol() && b.as_int() > 0) return b.as_int();
-    return std::nullopt;
+  /// The line slope·s + offset, with a slope above zero.
+  struct Line {
+    std::int64_t slope;
+    std::int64_t offset;
+  };
+
+  static std::optional<Line> line_of(const Expr& expression, const SymbolSet& symbols) {
+    if (symbols.size() != 1 || expression.is_int()) return std::nullopt;
+    if (expression.is_symbol()) return Line{1, 0};
+    const auto& [op, a, b] = expression.as_operation();
+    const Expr& rest = a.is_int() ? b : a;
+    if ((op != Expr::Op::mul && op != Expr::Op::add) || a.is_int() == b.is_int()) return std::nullopt;
+    const std::int64_t number = a.is_int() ? a.as_int() : b.as_int();
+    const auto line = line_of(rest, symbols);
+    if (!line || std::abs(number) > kLineLimit || std::abs(line->offset) > kLineLimit ||
+        line->slope > kLineLimit)
+      return std::nullopt;
+    if (op == Expr::Op::add) return Line{line->slope, line->offset + number};
+    return number > 0 ? std::optional(Line{line->slope * number, line->offset * number}) : std::nullopt;
   }
 
   void tighten(const std::string& id, std::optional<std::int64_t> min, std::optional<std::int64_t> max) {
@@ -277,6 +301,8 @@ class SymbolWriter {
   plan::Plan& plan_;
   Diagnostics& warnings_;
   std::map<std::string, plan::Symbol> bounds_;
+  std::map<std::string, std::int64_t>
+      derived_minimum_;  ///< of symbols, by expressions that are inputs' dimensions
 };
 
 }  // namespace

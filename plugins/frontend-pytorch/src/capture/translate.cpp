@@ -78,6 +78,7 @@ class GraphTranslator {
     if (stands_for_another(node, op) || is_proven(node, op) ||
         (all_numbers_bound(node) && (python || is_size_query(op))))
       return;
+    if (python && !makes_numbers(node)) return python_function(node);
     if (schema == nullptr && !python && plan::name_declares_mutation(op)) {
       refuse(node, "GE0240",
              "operator '" + op + "' changes its arguments, and this Genie's op table does not know how",
@@ -253,6 +254,30 @@ class GraphTranslator {
     return names;
   }
 
+  static bool makes_numbers(const Node& node) {
+    return std::all_of(node.outputs.begin(), node.outputs.end(), [](const Argument& output) {
+      return !std::holds_alternative<argument::Tensor>(output.is) &&
+             !std::holds_alternative<argument::None>(output.is) &&
+             !std::holds_alternative<argument::List>(output.is);
+    });
+  }
+
+  /// A function of Python that is no operator. Those of torch.func come in groups: one message is enough.
+  void python_function(const Node& node) {
+    const bool functorch = node.target.starts_with("torch._functorch.");
+    if (functorch && std::exchange(refused_vmap_, true)) {
+      for (const Argument& output : node.outputs)
+        declare_refused(output);
+      return;
+    }
+    refuse(node, "GE0241",
+           functorch ? "torch.vmap cannot be captured as it stands in a plain export"
+                     : "'" + node.target + "' is a function of Python and no operator",
+           "export the module the recommended way (genie.export, or program.run_decompositions()), which "
+           "writes operators "
+           "in its place");
+  }
+
   std::string effect_word(const Node& node, const plan::OpSchema* schema, std::size_t number,
                           const plan::Node& out) const {
     if (schema != nullptr && draws_random(node, *schema)) return "rng";
@@ -266,8 +291,12 @@ class GraphTranslator {
 
   void nested(const Node& node, std::string_view op) {
     if (op != "cond") {
-      refuse(node, "GE0241", "the higher-order operator '" + std::string(op) + "' cannot be captured yet",
-             "rewrite this part of the module with tensor operations or torch.cond, or unroll the loop");
+      refuse(
+          node, "GE0241", "the higher-order operator '" + std::string(op) + "' cannot be captured yet",
+          op.starts_with("auto_functionalized")
+              ? "the module calls an operator of its own that changes its arguments: write it with PyTorch's "
+                "operators"
+              : "rewrite this part of the module with tensor operations or torch.cond, or unroll the loop");
       return;
     }
     plan::Node out = begin(node, "higher_order.cond");
@@ -402,6 +431,7 @@ class GraphTranslator {
   Environment& environment_;
   plan::Graph& into_;
   const std::string& prefix_;
+  bool refused_vmap_ = false;
   std::vector<NodeAccess> access_;  ///< parallel to into_.nodes
 };
 
