@@ -33,6 +33,7 @@ std::string pack(std::string_view bytes) {
       .add("m/data/weights/model_weights_config.json", text(parts[1]))
       .add("m/data/constants/model_constants_config.json", text(parts[2]))
       .add("m/data/weights/weight_0", text(parts[3]))
+      .add("m/data/weights/weight_1", text(parts[3]))
       .add("m/data/constants/tensor_0", text(parts[3]))
       .build();
 }

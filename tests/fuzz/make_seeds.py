@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Write the seeds of the fuzz targets anew, from the golden plans and from small models that are exported here.
+"""Write the seeds of the fuzz targets and the documents with one fault anew, from the golden plans and from small models that
+are exported here.
 
-Usage: make_seeds.py [FOLDER]        (default: the folder seeds/ beside this file)
+Usage: make_seeds.py [FOLDER]        (default: the folder of this file; writes its seeds/ and faults/)
 
-Seeds are committed, so that fuzzing needs no PyTorch. Write them anew when torch's archives or our documents get new parts.
+Both are committed, so that fuzzing needs no PyTorch. Write them anew when torch's archives or our documents get new parts.
 """
 
 import io
@@ -55,6 +56,7 @@ class Branch(torch.nn.Module):
 
 
 def archives():
+    torch.manual_seed(0)
     batch = torch.export.Dim("batch", min=2, max=8)
     yield "lines", torch.export.export(Lines().eval(), (torch.zeros(2, 4),), dynamic_shapes={"x": {0: batch}})
     yield "counter", torch.export.export(Counter().eval(), (torch.zeros(2),))
@@ -142,6 +144,10 @@ def config_seeds():
     yield "set.json", b'/run/repeat=3\0{"source": {"uri": "m.pt2"}, "run": {"inputs": "in.safetensors"}}'
     for name in ("cluster", "one-device"):
         yield f"{name}.topology.json", (GOLDEN / f"{name}.topology.json").read_bytes()
+    ring = json.loads((GOLDEN / "one-device.topology.json").read_bytes())
+    ring["devices"] = [ring["devices"][0] | {"id": f"w{i}"} for i in range(3)]
+    ring["links"] = [{"id": f"l{i}", "ends": [f"w{i}", f"w{(i + 1) % 3}"], "bandwidth_bytes_per_s": 1e9} for i in range(3)]
+    yield "ring.topology.json", json.dumps(ring).encode()
 
 
 def tensor_seeds():
@@ -158,13 +164,60 @@ def tensor_seeds():
     file = io.BytesIO()
     numpy.lib.format.write_array(file, numpy.zeros((1, 2), dtype="?"), version=(2, 0))
     yield "version-2.npy", file.getvalue()
+    three = save({"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([True, False])})
+    (length,) = struct.unpack("<Q", three[:8])
+    yield "safetensors.parts", three[8:8 + length].rstrip() + PART + three[8 + length:]
+    yield "npy.parts", b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }" + PART + bytes(24)
+
+
+def changed(document, **members):
+    """A copy; a member's name is its path with `__` between the keys."""
+    copy = json.loads(json.dumps(document))
+    for path, value in members.items():
+        *way, last = [int(key) if key.isdigit() else key for key in path.split("__")]
+        at = copy
+        for key in way:
+            at = at[key]
+        at[last] = value
+    return json.dumps(copy).encode()
+
+
+def plan_faults():
+    captured, scheduled = (json.loads((GOLDEN / f"{name}.plan.json").read_bytes()) for name in ("captured", "scheduled"))
+    nodes, values = "methods__forward__nodes__", "methods__forward__values__"
+    yield "GE0345-nodes-in-a-circle.json", changed(captured, **{nodes + "0__args": [{"value": "v2"}]})
+    yield "GE0345-a-node-after-itself.json", changed(captured, **{nodes + "1__after": ["n1"]})
+    yield "GE0349-values-that-share-in-a-circle.json", changed(
+        captured, **{values + "v1__alias_of": "v2", values + "v2__alias_of": "v1"})
+    yield "GE0349-a-state-that-shares-with-itself.json", changed(captured, states__k0__alias_of="k0")
+    forward = "schedule__methods__forward__"
+    transfers = [{"from": "input:x", "id": "t1", "to": "s0", "value": "v0"},
+                 {"from": "s1", "id": "t2", "to": "output:output", "value": "v2"}]
+    yield "GE0507-stages-in-a-circle.json", changed(scheduled, **{
+        forward + "stages__0__device": "w1", forward + "stages__0__after": ["s1"], forward + "transfers": transfers})
+
+
+def config_faults():
+    step = {"method": "decode", "inputs": {"token": {"output": "0/next"}}}
+    run = {"source": {"uri": "m.pt2"}, "run": {"steps": [step]}}
+    yield "GE0017-a-step-that-uses-itself.json", json.dumps(run).encode()
+
+
+def archive_faults():
+    parts = (HERE / "seeds/archive/lines.parts").read_bytes().split(PART)
+    program = json.loads(parts[0])
+    gelu = next(node for node in program["graph_module"]["graph"]["nodes"] if "gelu" in node["target"])
+    gelu["inputs"][0]["arg"] = {"as_tensor": {"name": "reshape"}}
+    yield "GE0230-nodes-in-a-circle.parts", PART.join([json.dumps(program).encode(), *parts[1:]])
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "seeds"
-    for target, seeds in (("archive", archive_seeds), ("plan", plan_seeds), ("config", config_seeds), ("tensors", tensor_seeds)):
+    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
+    made = {"seeds/archive": archive_seeds, "seeds/plan": plan_seeds, "seeds/config": config_seeds, "seeds/tensors": tensor_seeds,
+            "faults/archive": archive_faults, "faults/plan": plan_faults, "faults/config": config_faults}
+    for target, files in made.items():
         (folder / target).mkdir(parents=True, exist_ok=True)
-        for name, content in seeds():
+        for name, content in files():
             (folder / target / name).write_bytes(content)
 
 

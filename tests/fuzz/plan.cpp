@@ -49,7 +49,9 @@ Reading read(std::string_view bytes) {
     plan::ValidateContext scheduled;
     scheduled.topology = &topology();
     scheduled.up_to = plan::Level::v5;
-    (void)check(reading, *decoded, scheduled);
+    plan::Plan placed = *decoded;
+    placed.schedule->topology = plan::topology_id(topology());
+    (void)check(reading, placed, scheduled);
   }
   return reading;
 }

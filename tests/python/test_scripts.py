@@ -52,7 +52,7 @@ def test_a_missing_or_broken_result_file_is_a_failure(root, tmp_path, content):
     assert count(root, "--junit", xml) == ("0 passed, 1 failed, 0 skipped", 1)
 
 
-@pytest.mark.parametrize("script", ["scripts/quickstart", "scripts/test"])
+@pytest.mark.parametrize("script", ["scripts/quickstart", "scripts/test", "scripts/fuzz"])
 def test_help_installs_nothing_and_teaches(root, script):
     run = subprocess.run([str(root / script), "--help"], capture_output=True, text=True, timeout=20)
     assert run.returncode == 0 and run.stdout.startswith("Usage:") and "Environment:" in run.stdout

@@ -1,5 +1,6 @@
 // One graph: every reference resolves, every value has one producer, nodes stand in an order that runs.
 #include <algorithm>
+#include <set>
 #include <unordered_set>
 
 #include "structure.hpp"
@@ -120,10 +121,22 @@ class GraphCheck {
                     did_you_mean(target, graph_.values));
       return;
     }
-    if (find(id)->in_circle)
-      findings_.add(at + "/alias_of", "GE0349",
-                    "the value " + quoted(id) + " shares storage with itself in a circle",
-                    "alias_of leads to the value that owns the storage");
+    if (find(id)->in_circle) tell_circle(id);
+  }
+
+  /// Follows alias_of from a value into its circle, and tells of each circle once.
+  void tell_circle(std::string_view id) {
+    std::set<std::string_view> walked;
+    while (followed_.insert(id).second) {
+      walked.insert(id);
+      const auto value = graph_.values.find(id);
+      if (value == graph_.values.end()) return;
+      id = value->second.alias_of;
+    }
+    if (!walked.contains(id)) return;  // told when its first value was followed
+    findings_.add(place_.pointer + "/values" + json::pointer_token(id) + "/alias_of", "GE0349",
+                  "the value " + quoted(id) + " shares storage with itself in a circle",
+                  "alias_of leads to the value that owns the storage");
   }
 
   /// "state:NAME" or "weight:NAME".
@@ -302,6 +315,7 @@ class GraphCheck {
   const Graph& graph_;
   const GraphIndex& index_;
   Findings& findings_;
+  std::set<std::string_view> followed_;  ///< values that tell_circle() has seen
 };
 
 }  // namespace
