@@ -48,6 +48,7 @@ int main(int argc, char** argv) {
     fprintf(stderr, "launch: %s ended with wait status %d\n", argv[1], status);
     return 1;
   }
-  printf("%lld %lld %ld\n", wall, 1000 * (microseconds(usage.ru_utime) + microseconds(usage.ru_stime)), usage.ru_maxrss);
+  printf("%lld %lld %ld\n", wall, 1000 * (microseconds(usage.ru_utime) + microseconds(usage.ru_stime)),
+         usage.ru_maxrss);
   return 0;
 }

@@ -29,6 +29,7 @@ constexpr std::string_view kRootExamples =
     "  genie-host --config run.json --set /run/repeat=10 change one value of the config\n"
     "  genie-host plan show model.pt2                    what a model takes, gives and computes\n"
     "  genie-host plan show plan.json                    what went where, and why\n"
+    "  genie-host plan why plan.json s1                  the reasons behind one stage\n"
     "  genie-host plugins                                what is loaded from where\n"
     "  genie-host explain GE0010                         the whole story behind a diagnostic\n"
     "\n"
@@ -91,6 +92,40 @@ constexpr std::string_view kConvertExamples =
     "  genie-host plan convert model.pt2 --to 0.1 --output plan.json --indent\n"
     "  genie-host plan convert plan.json --to 0.1 | sha256sum";
 
+constexpr std::string_view kScheduleExamples =
+    "Captures and places what a run config says, and writes the scheduled plan; nothing runs. The plan may "
+    "be edited by\n"
+    "hand: a run whose config names it (\"source\": {\"plan\": \"plan.json\"}) checks it and runs it as it "
+    "is.\n"
+    "\n"
+    "Examples:\n"
+    "  genie-host plan schedule run.json --output plan.json\n"
+    "  genie-host plan schedule run.json --output plan.json --pin 'encoder.layer.0.**=w1'\n"
+    "  genie-host plan schedule run.json --set /policy/options/objective=memory > plan.json";
+
+constexpr std::string_view kWhyExamples =
+    "FILE is a scheduled plan, or a run config, which is then scheduled. SUBJECT is a stage, a node, a hint, "
+    "a weight,\n"
+    "a state, or a selector.\n"
+    "\n"
+    "Examples:\n"
+    "  genie-host plan why plan.json s1                          why this stage is where it is\n"
+    "  genie-host plan why run.json 'encoder.layer.3.**'         where that module runs, and why";
+
+constexpr std::string_view kWhatIfExamples =
+    "Schedules a run config twice, as it is and with the changes, and prints what they would change. Nothing "
+    "runs.\n"
+    "\n"
+    "Examples:\n"
+    "  genie-host plan whatif run.json --pin 'encoder.layer.0.**=w1'\n"
+    "  genie-host plan whatif run.json --budget w0=67108864 --forbid 'lm_head=w2'\n"
+    "  genie-host plan whatif run.json --set /policy/plugin=com.example.policy-round-robin";
+
+constexpr std::string_view kDotExamples =
+    "Examples:\n"
+    "  genie-host plan dot plan.json | dot -Tsvg > plan.svg      stages by device, and what travels\n"
+    "  genie-host plan dot model.pt2 --method forward            every node of a captured model";
+
 constexpr std::string_view kPluginsExamples =
     "Examples:\n"
     "  genie-host plugins                                        one line for each, and what is wrong with "
@@ -137,6 +172,10 @@ struct Parsed {
   ValidateArguments validate;
   DiffArguments diff;
   ConvertArguments convert;
+  ScheduleArguments schedule;
+  WhyArguments why;
+  WhatIfArguments whatif;
+  DotArguments dot;
   PluginsArguments plugins;
   ExplainArguments explain;
   bool version = false;
@@ -168,6 +207,20 @@ void add_run(CLI::App& app, RunArguments& run) {
   app.add_flag("--reschedule", run.reschedule, "Schedule a saved plan anew for the present topology");
 }
 
+CLI::Option* add_repeated(CLI::App& app, const char* name, std::vector<std::string>& into, const char* type,
+                          const char* about) {
+  return app.add_option(name, into, about)->type_name(type)->take_all()->allow_extra_args(false);
+}
+
+void add_changes(CLI::App& app, ScheduleChanges& changes) {
+  add_repeated(app, "--pin", changes.pin, "SELECTOR=DEVICE", "Run what it selects there; may be repeated");
+  add_repeated(app, "--forbid", changes.forbid, "SELECTOR=DEVICE", "Never there; may be repeated");
+  add_repeated(app, "--colocate", changes.colocate, "SELECTOR", "All of it on one device; may be repeated");
+  add_repeated(app, "--budget", changes.budget, "DEVICE=BYTES", "Use no more of its memory; may be repeated");
+  add_repeated(app, "--set", changes.set, "POINTER=VALUE",
+               "Replace or add one value of the config; may be repeated");
+}
+
 CLI::App* add_command(CLI::App& parent, const char* name, const char* about, std::string_view footer,
                       Common& common) {
   CLI::App* command = parent.add_subcommand(name, about);
@@ -176,8 +229,36 @@ CLI::App* add_command(CLI::App& parent, const char* name, const char* about, std
   return command;
 }
 
+/// What goes where: the commands that place, explain and compare placements.
+void add_placement(CLI::App& plan, Parsed& parsed) {
+  CLI::App* schedule = add_command(plan, "schedule", "Place what a run config says, and write the plan",
+                                   kScheduleExamples, parsed.common);
+  schedule->add_option("config", parsed.schedule.config, "The run config")->required()->type_name("FILE");
+  add_changes(*schedule, parsed.schedule.changes);
+  schedule->add_option("--output", parsed.schedule.output, "Where to write (default: stdout)")
+      ->type_name("FILE");
+  schedule->add_flag("--reschedule", parsed.schedule.reschedule,
+                     "Schedule a saved plan anew for the present topology");
+  schedule->callback(
+      [&parsed] { parsed.action = [&parsed] { return plan_schedule(parsed.common, parsed.schedule); }; });
+
+  CLI::App* why = add_command(plan, "why", "Why something is where it is", kWhyExamples, parsed.common);
+  why->add_option("file", parsed.why.file, "Scheduled plan or run config")->required()->type_name("FILE");
+  why->add_option("subject", parsed.why.subject, "Stage, node, hint, weight, state or selector")
+      ->required()
+      ->type_name("SUBJECT");
+  why->callback([&parsed] { parsed.action = [&parsed] { return plan_why(parsed.common, parsed.why); }; });
+
+  CLI::App* whatif = add_command(plan, "whatif", "What other hints or options would change, without running",
+                                 kWhatIfExamples, parsed.common);
+  whatif->add_option("config", parsed.whatif.config, "The run config")->required()->type_name("FILE");
+  add_changes(*whatif, parsed.whatif.changes);
+  whatif->callback(
+      [&parsed] { parsed.action = [&parsed] { return plan_whatif(parsed.common, parsed.whatif); }; });
+}
+
 void add_plan(CLI::App& app, Parsed& parsed) {
-  CLI::App* plan = app.add_subcommand("plan", "Show, validate, compare and convert plans and models");
+  CLI::App* plan = app.add_subcommand("plan", "Show, check, place, explain and compare plans and models");
   plan->require_subcommand(1);
   plan->footer("`genie-host plan COMMAND --help` shows examples of each.");
 
@@ -228,6 +309,14 @@ void add_plan(CLI::App& app, Parsed& parsed) {
                     "For people: indented, in the order of the documentation");
   convert->callback(
       [&parsed] { parsed.action = [&parsed] { return plan_convert(parsed.common, parsed.convert); }; });
+
+  add_placement(*plan, parsed);
+
+  CLI::App* dot = add_command(*plan, "dot", "The graph in Graphviz's language", kDotExamples, parsed.common);
+  dot->add_option("file", parsed.dot.file, "Plan, run config or model")->required()->type_name("FILE");
+  dot->add_option("--method", parsed.dot.view.method, "Only this method")->type_name("NAME");
+  dot->add_flag("--nodes", parsed.dot.view.nodes, "Every node of a scheduled plan instead of its stages");
+  dot->callback([&parsed] { parsed.action = [&parsed] { return plan_dot(parsed.common, parsed.dot); }; });
 }
 
 void add_plugins(CLI::App& app, Parsed& parsed) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/run_config.hpp"
+#include "report/dot.hpp"
 #include "report/plan_text.hpp"
 
 namespace genie::cli {
@@ -49,6 +50,37 @@ struct ConvertArguments {
   bool indent = false;
 };
 
+/// Changes to a run config, on the command line.
+struct ScheduleChanges {
+  std::vector<std::string> set;       ///< "POINTER=VALUE"
+  std::vector<std::string> pin;       ///< "SELECTOR=DEVICE"
+  std::vector<std::string> forbid;    ///< "SELECTOR=DEVICE"
+  std::vector<std::string> colocate;  ///< "SELECTOR"
+  std::vector<std::string> budget;    ///< "DEVICE=BYTES"
+};
+
+struct ScheduleArguments {
+  std::string config;
+  ScheduleChanges changes;
+  std::string output;
+  bool reschedule = false;
+};
+
+struct WhyArguments {
+  std::string file;
+  std::string subject;
+};
+
+struct WhatIfArguments {
+  std::string config;
+  ScheduleChanges changes;
+};
+
+struct DotArguments {
+  std::string file;
+  report::DotView view;
+};
+
 struct PluginsArguments {
   std::string config;
   bool explain = false;
@@ -67,6 +99,10 @@ struct ExplainArguments {
 [[nodiscard]] int plan_validate(const Common& common, const ValidateArguments& arguments);
 [[nodiscard]] int plan_diff(const Common& common, const DiffArguments& arguments);
 [[nodiscard]] int plan_convert(const Common& common, const ConvertArguments& arguments);
+[[nodiscard]] int plan_schedule(const Common& common, const ScheduleArguments& arguments);
+[[nodiscard]] int plan_why(const Common& common, const WhyArguments& arguments);
+[[nodiscard]] int plan_whatif(const Common& common, const WhatIfArguments& arguments);
+[[nodiscard]] int plan_dot(const Common& common, const DotArguments& arguments);
 [[nodiscard]] int plugins_list(const Common& common, const PluginsArguments& arguments);
 [[nodiscard]] int plugins_check(const Common& common, const PluginsArguments& arguments);
 [[nodiscard]] int explain(const Common& common, const ExplainArguments& arguments);

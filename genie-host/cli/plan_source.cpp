@@ -8,6 +8,7 @@
 #include "genie/plan/codec.hpp"
 #include "genie/plan/file.hpp"
 #include "genie/plan/json.hpp"
+#include "runtime/job.hpp"
 
 namespace genie::cli {
 
@@ -29,7 +30,9 @@ bool is_run_config(const std::string& text) {
   const auto document = plan::json::Document::parse(text, {.comments = true, .limits = {}});
   if (!document || !document->root().is(plan::json::Kind::object)) return false;
   const auto schema = document->root().find("schema");
-  return schema && schema->is(plan::json::Kind::string) && schema->string() == "genie.run";
+  // A config may leave out what it is; then it is known by what it is about.
+  if (!schema) return document->root().find("source").has_value();
+  return schema->is(plan::json::Kind::string) && schema->string() == "genie.run";
 }
 
 runtime::Result<LoadedPlan> capture(const Common& common, config::RunConfig config, Progress& progress) {
@@ -44,6 +47,39 @@ runtime::Result<LoadedPlan> capture(const Common& common, config::RunConfig conf
 }
 
 }  // namespace
+
+bool is_run_config_file(const std::string& file) {
+  if (!looks_like_json(file)) return false;
+  const auto text = plan::read_file(file);
+  return text && is_run_config(*text);
+}
+
+runtime::Result<LoadedPlan> load_scheduled(const Common& common, const ScheduleRequest& request,
+                                           Progress& progress) {
+  auto text = read_text(request.file);
+  if (!text) return std::move(text).failure();
+  if (!is_run_config_file(request.file)) {
+    runtime::Failure other =
+        failure(Category::config, GENIE_INVALID_ARGUMENT, "GE0021", request.file + " is not a run config",
+                "name the config of the run: it says on which devices to place what; "
+                "`genie-host run --help` shows one");
+    other.diagnostics.front().file = request.file;
+    return other;
+  }
+  auto config = config::read_run(request.file, request.edits);
+  if (!config) return failure(Category::config, std::move(config).errors());
+  auto options = engine_options(common, progress);
+  if (!options) return failure(Category::config, std::move(options).errors());
+  options->reschedule = request.reschedule;
+  options->set_environment = request.first;
+  auto engine = runtime::Engine::create(std::move(*config), std::move(*options));
+  if (!engine) return std::move(engine).failure();
+  auto scheduled = runtime::schedule_job(*engine);
+  progress.clear();
+  if (!scheduled) return std::move(scheduled).failure();
+  plan::Plan plan = *engine->scheduled();
+  return LoadedPlan{std::move(plan), std::move(*engine)};
+}
 
 runtime::Result<std::string> read_text(const std::string& file) {
   auto text = plan::read_file(file);

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "cli/commands.hpp"
@@ -21,6 +22,20 @@ struct LoadedPlan {
 /// V0 and V1 of a plan document; a model or a run config is captured (V0–V3).
 [[nodiscard]] runtime::Result<LoadedPlan> load_plan(const Common& common, const std::string& file,
                                                     Progress& progress);
+
+/// The plan of a run config with its schedule: captured and scheduled, or the saved one it names. GE0021 when `file` is no run
+/// config. `first`: no engine was made before in this process.
+struct ScheduleRequest {
+  std::string file;
+  std::span<const config::Edit> edits;
+  bool reschedule = false;
+  bool first = true;
+};
+[[nodiscard]] runtime::Result<LoadedPlan> load_scheduled(const Common& common, const ScheduleRequest& request,
+                                                         Progress& progress);
+
+/// Whether the file is a run config rather than a plan or a model.
+[[nodiscard]] bool is_run_config_file(const std::string& file);
 
 /// The bytes of a file, or GE0002.
 [[nodiscard]] runtime::Result<std::string> read_text(const std::string& file);

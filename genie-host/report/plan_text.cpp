@@ -7,6 +7,7 @@
 #include <array>
 #include <map>
 
+#include "decision_text.hpp"
 #include "plan_summary.hpp"
 
 namespace genie::report {
@@ -254,37 +255,15 @@ class PlanText {
     out_ += fmt::format("\n{}\n", paint(Paint::bold, "decisions"));
     const std::size_t count = view_.decisions ? all.size() : shown(all.size(), kShownDecisions);
     for (std::size_t i = 0; i < count; ++i) {
-      const plan::Decision& decision = all[i];
-      const std::string head = headline(decision);
-      std::string reason = decision.because;
-      if (!decision.detail.empty()) reason += (reason.empty() ? "" : ": ") + decision.detail;
-      if (!decision.honours.empty())
-        reason += fmt::format(" (honours {})", fmt::join(decision.honours, ", "));
-      const std::string who = fmt::format("{}{}", kIndent, paint(Paint::cyan, head));
-      if (reason.empty()) {
-        out_ += who + "\n";
-      } else if (!view_.decisions) {
-        out_ += fitted(fmt::format("{}  {}", who, reason), style_.width) + "\n";
-      } else {
-        std::string before = who + "  ";
-        for (const std::string& line : wrapped(reason, style_.width - kIndent.size() - head.size() - 2)) {
-          out_ += before + line + "\n";
-          before.assign(kIndent.size() + head.size() + 2, ' ');
-        }
+      if (view_.decisions) {
+        out_ += decision_text(all[i], style_);
+        continue;
       }
-      if (!view_.decisions) continue;
-      for (const plan::Alternative& alternative : decision.alternatives) {
-        std::string why = alternative.refused.empty() ? "" : "refused: " + alternative.refused;
-        if (alternative.makespan_ns)
-          why += fmt::format("{}would take {}", why.empty() ? "" : ", ",
-                             duration_text(*alternative.makespan_ns));
-        if (!alternative.detail.empty())
-          why += fmt::format("{}{}", why.empty() ? "" : ", ", alternative.detail);
-        out_ += fitted(fmt::format("{}    {} {}", kIndent,
-                                   paint(Paint::dim, "instead of " + alternative.device), why),
-                       style_.width) +
-                "\n";
-      }
+      const std::string reason = reason_text(all[i]);
+      out_ += fitted(fmt::format("{}{}{}{}", kIndent, paint(Paint::cyan, headline(all[i])),
+                                 reason.empty() ? "" : "  ", reason),
+                     style_.width) +
+              "\n";
     }
     if (count < all.size())
       out_ += fmt::format(

@@ -285,6 +285,18 @@ JobOutcome run_job(Engine& engine, const JobOptions& options) {
   return Job(engine, options).execute();
 }
 
+Status schedule_job(Engine& engine) {
+  if (auto captured = engine.capture(); !captured) return captured;
+  const config::RunConfig& config = engine.config();
+  const bool has_inputs = std::ranges::any_of(config.run.steps, [](const config::Step& step) {
+    return !step.inputs.file.empty() || !step.inputs.by_name.empty();
+  });
+  if (!has_inputs) return engine.schedule({});
+  auto steps = prepare_steps(config, *engine.captured(), {});
+  if (!steps) return failure(Category::config, std::move(steps).errors());
+  return engine.schedule(step_sizes(*engine.captured(), *steps));
+}
+
 report::RunReport describe(Engine& engine) {
   report::RunReport report;
   const config::Source& source = engine.config().source;

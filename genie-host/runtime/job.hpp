@@ -27,6 +27,10 @@ struct JobOutcome {
 /// `report.trace` the engine must have been created with EngineOptions::trace.
 [[nodiscard]] JobOutcome run_job(Engine& engine, const JobOptions& options = {});
 
+/// The job's part up to the schedule, for the sizes that its inputs have; without inputs in the config, for the largest
+/// sizes. Nothing is prepared, nothing runs. [serial]
+[[nodiscard]] Status schedule_job(Engine& engine);
+
 /// What an engine knows without a job: plan, topology, phase times, statistics, versions, warnings.
 [[nodiscard]] report::RunReport describe(Engine& engine);
 

@@ -229,6 +229,8 @@ TEST_CASE("selectors: modules, kinds, near misses") {
   CHECK(miss.errors()[0].message == "selector \"lim\" matches nothing in the plan");
   CHECK(miss.errors()[0].help == "did you mean lin, act?");
   CHECK(select(plan, "nodes:n1").errors()[0].code == "GE0538");
+  // A path without its beginning, as listings show it, is completed.
+  CHECK(select(plan, "weight:bias").errors()[0].help == "did you mean weight:lin.bias?");
 }
 
 TEST_CASE("a memory check at other sizes names the symbol") {

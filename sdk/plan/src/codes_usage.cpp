@@ -88,14 +88,26 @@ std::span<const CodeInfo> usage_codes() {
        "What to do: ask for a version that the message names. `genie-host --version` says which schema the "
        "host has.\n"},
       {"GE0019", "The plan has no such stage",
-       "`genie-host plan show --stage` names a stage that the plan has not. Only scheduled plans have "
-       "stages.\n"
+       "`genie-host plan show --stage` names a stage that the plan has not, or `plan why` was asked about a "
+       "plan "
+       "that is not\n"
+       "scheduled. Only scheduled plans have stages.\n"
        "\n"
-       "What to do: `genie-host plan show` lists the stages.\n"},
+       "What to do: `genie-host plan show` lists the stages; `genie-host plan schedule` places a captured "
+       "plan.\n"},
       {"GE0020", "No such diagnostic",
        "`genie-host explain` was asked about a code that does not exist.\n"
        "\n"
        "What to do: `genie-host explain` without a code lists all of them.\n"},
+      {"GE0021", "The file is not a run config",
+       "`genie-host plan schedule` and `genie-host plan whatif` place a model on devices, and the run config "
+       "is "
+       "what says on\n"
+       "which. A model or a plan alone does not.\n"
+       "\n"
+       "What to do: name the config of the run. The shortest one is\n"
+       "`{\"source\": {\"uri\": \"model.pt2\"}, \"backend\": {\"options\": {\"topology\": "
+       "\"cluster.json\"}}}`.\n"},
   };
   return kCodes;
 }

@@ -83,6 +83,25 @@ std::vector<std::string> near_misses(std::string_view pattern, const std::set<st
   return out;
 }
 
+/// The pattern below the shortest beginnings of names where it would match: listings leave out the path that all nodes share.
+std::vector<std::string> completions(const Pattern& pattern, std::string_view text,
+                                     const std::set<std::string_view>& names) {
+  std::set<std::pair<std::size_t, std::string>> found;  // shortest first
+  for (const std::string_view name : names) {
+    const std::vector<std::string_view> parts = segments(name);
+    for (std::size_t skip = 1; skip < parts.size(); ++skip) {
+      if (!matches(pattern.parts, std::span(parts).subspan(skip))) continue;
+      const auto length = static_cast<std::size_t>(parts[skip].data() - name.data());
+      found.emplace(skip, std::string(name.substr(0, length)) + std::string(text));
+      break;
+    }
+  }
+  std::vector<std::string> out;
+  for (const auto& [skip, completed] : found)
+    if (out.size() < 3) out.push_back(completed);
+  return out;
+}
+
 const std::optional<Annotation>* annotation(const Node& node, std::string_view kind) {
   if (kind == "role") return &node.semantics.role;
   if (kind == "phase") return &node.semantics.phase;
@@ -143,7 +162,8 @@ Result<Selection> select(const Plan& plan, std::string_view selector) {
         if (matched(looked_at(node, kind))) found.nodes.emplace_back(method, node.id);
   }
   if (!found.empty()) return found;
-  const std::vector<std::string> near = near_misses(text, names);
+  std::vector<std::string> near = completions(pattern, text, names);
+  if (near.empty()) near = near_misses(text, names);
   const std::string prefix = kind == "scope" ? std::string() : std::string(kind) + ":";
   std::string help;
   for (const std::string& name : near)
