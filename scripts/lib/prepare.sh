@@ -83,7 +83,7 @@ prepare_python() {
 }
 
 # build_tree [MESON OPTION...]: configure and build. Configures anew when the options or the torch in .venv changed.
-# With PARTS=run only what a run needs is built: the host and the plug-ins.
+# With PARTS=run only what a run needs is built: the host and the plug-ins; with PARTS=fuzz the fuzz targets.
 build_tree() {
   local options=(-Dtorch_python="$VENV/bin/python" "$@") wanted stamp=$BUILD/genie-options mode=()
   wanted="${options[*]} $("$VENV/bin/python" -c 'import importlib.metadata as m; print(m.version("torch"))')"
@@ -96,6 +96,17 @@ build_tree() {
   local targets=()
   if [[ ${PARTS:-all} == run ]]; then
     mapfile -t targets < <(ninja -C "$BUILD" -t targets all | sed -n 's/^\(genie-host\/genie-host\|plugins\/.*\.genie\.json\): .*/\1/p')
+  elif [[ ${PARTS:-all} == fuzz ]]; then
+    targets=(fuzz)
   fi
   step "build $(basename "$BUILD")" ninja -C "$BUILD" "${targets[@]}"
 }
+
+# build_sanitized: the second compiler, the sanitizers and the fuzz targets in one tree: clang 14, warnings as errors, ASan, UBSan.
+build_sanitized() (
+  # Meson looks for ccache only where no compiler is named.
+  local cache=''
+  ! command -v ccache >/dev/null || cache='ccache '
+  export CC="${cache}clang-14" CXX="${cache}clang++-14"
+  build_tree --werror -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 -Dfuzz=enabled
+)
