@@ -17,7 +17,7 @@ void locate(plan::Diagnostic& diagnostic, const std::string& origin) {
   diagnostic.pointer = hash == std::string::npos ? std::string() : origin.substr(hash + 1);
 }
 
-std::optional<plan::Annotation> plan::Semantics::*annotation_of(const std::string& kind) {
+plan::Boxed<plan::Annotation> plan::Semantics::*annotation_of(const std::string& kind) {
   if (kind == "phase") return &plan::Semantics::phase;
   if (kind == "role") return &plan::Semantics::role;
   if (kind == "modality") return &plan::Semantics::modality;

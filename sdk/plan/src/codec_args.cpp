@@ -152,7 +152,7 @@ bool is_symbol_id(std::string_view text) {
 Expr read_expr(Problems& problems, const View& view) {
   if (view.is(Kind::integer) || view.is(Kind::real)) return Expr(read_integer(problems, view));
   if (view.is(Kind::string)) {
-    if (is_symbol_id(view.string())) return Expr::symbol(std::string(view.string()));
+    if (is_symbol_id(view.string())) return problems.symbol(view.string());
     if (is_large_integer(view.string())) return Expr(read_large_integer(problems, view));
     problems.add(view, "GE0321", quoted(view.string()) + " is no symbol",
                  "a symbol starts with a letter or _ and has letters, digits, _ and . only");

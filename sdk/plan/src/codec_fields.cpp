@@ -83,6 +83,14 @@ void Problems::add(const View& at, std::string_view code, std::string message, s
   errors_.push_back(std::move(error));
 }
 
+Expr Problems::symbol(std::string_view id) {
+  const std::uint32_t known = symbol_numbers_.find(id);
+  if (known != kNone) return symbols_[known];
+  symbols_.push_back(Expr::symbol(std::string(id)));
+  symbol_numbers_.add(symbols_.back().as_symbol(), static_cast<std::uint32_t>(symbols_.size() - 1));
+  return symbols_.back();
+}
+
 void Problems::locate(std::size_t first, const Node& node) {
   for (std::size_t i = first; i < errors_.size(); ++i) {
     errors_[i].node = node.id;

@@ -12,6 +12,7 @@
 
 #include "genie/plan/json.hpp"
 #include "genie/plan/model.hpp"
+#include "genie/plan/name_table.hpp"
 #include "json_numbers.hpp"
 
 namespace genie::plan::detail {
@@ -30,6 +31,8 @@ class Problems {
   /// Further ones of this level are only counted: nothing costly need be found out for their texts.
   [[nodiscard]] bool full() const;
   [[nodiscard]] std::size_t size() const { return errors_.size(); }
+  /// A symbol; all expressions of a document that name it share it.
+  [[nodiscard]] Expr symbol(std::string_view id);
   /// Says where in the user's model the problems from number `first` on stand.
   void locate(std::size_t first, const Node& node);
   /// Only those of the lowest level that has any (V0 before V1 before V2).
@@ -39,6 +42,8 @@ class Problems {
   std::string file_;
   Diagnostics errors_;
   std::size_t dropped_ = 0;
+  std::vector<Expr> symbols_;
+  NameTable symbol_numbers_;
 };
 
 /// The members of one object, found by name. Reports a value that is no object.

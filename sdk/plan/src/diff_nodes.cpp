@@ -48,7 +48,7 @@ bool same(const Arg& a, const Arg& b, const Renaming& names) {
                     other_list->items.end(), [&](const Arg& x, const Arg& y) { return same(x, y, names); });
 }
 
-bool same(const std::optional<Annotation>& a, const std::optional<Annotation>& b) {
+bool same(const Boxed<Annotation>& a, const Boxed<Annotation>& b) {
   if (!a || !b) return !a && !b;
   return a->is == b->is && a->by == b->by && a->confidence == b->confidence && a->extra == b->extra;
 }
@@ -58,7 +58,7 @@ bool same(const std::optional<SourceLine>& a, const std::optional<SourceLine>& b
   return a->line == b->line && a->file == b->file && a->extra == b->extra;
 }
 
-bool same(const std::optional<Cost>& a, const std::optional<Cost>& b) {
+bool same(const Boxed<Cost>& a, const Boxed<Cost>& b) {
   if (!a || !b) return !a && !b;
   return a->flops == b->flops && a->read_bytes == b->read_bytes && a->written_bytes == b->written_bytes &&
          a->peak_bytes == b->peak_bytes && a->by == b->by && a->extra == b->extra;
@@ -204,7 +204,7 @@ class GraphDiff {
                  : std::string();
     };
     if (!same(a.source, b.source)) compare("source-changed", "source", source(a), source(b));
-    const auto annotation = [](const std::optional<Annotation>& is) {
+    const auto annotation = [](const Boxed<Annotation>& is) {
       if (!is) return std::string();
       return is->is + " (by " + is->by +
              (is->confidence ? ", " + written(*is->confidence, [](json::Writer& w, double c) { w.value(c); })

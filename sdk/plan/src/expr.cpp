@@ -22,8 +22,8 @@ using detail::Polynomial;
 // Builds operations that are in normal form already; the only code that makes an Operation.
 struct ExprBuilder {
   static Expr node(Expr::Op op, Expr a, Expr b) {
-    Expr result;
-    result.state_ = std::make_shared<const Expr::Operation>(Expr::Operation{op, std::move(a), std::move(b)});
+    Expr result(Expr::kOperation);
+    result.term_ = std::make_shared<const Expr::Operation>(Expr::Operation{op, std::move(a), std::move(b)});
     return result;
   }
 
@@ -231,21 +231,10 @@ Expr make_extreme(Op op, const Expr& a, const Expr& b) {
 
 }  // namespace
 
-// Out of line: inlined, GCC 12 takes the variant's inactive members for uninitialised ones in every user's code.
-Expr::Expr(const Expr& other) = default;
-Expr::Expr(Expr&& other) noexcept = default;
-Expr& Expr::operator=(const Expr& other) = default;
-Expr& Expr::operator=(Expr&& other) noexcept = default;
-Expr::~Expr() = default;
-
 Expr Expr::symbol(std::string id) {
-  Expr result;
-  result.state_ = std::move(id);
+  Expr result(kSymbol);
+  result.term_ = std::make_shared<const std::string>(std::move(id));
   return result;
-}
-
-const Expr::Operation& Expr::as_operation() const {
-  return *std::get<2>(state_);
 }
 
 Expr Expr::make(Op op, const Expr& a, const Expr& b) {
@@ -308,7 +297,7 @@ void Expr::collect_symbols(std::set<std::string, std::less<>>& into) const {
   as_operation().b.collect_symbols(into);
 }
 
-bool operator==(const Expr& a, const Expr& b) {
+bool Expr::same_terms(const Expr& a, const Expr& b) {
   return detail::compare(a, b) == 0;
 }
 

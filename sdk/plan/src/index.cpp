@@ -6,6 +6,8 @@
 namespace genie::plan {
 namespace {
 
+constexpr std::uint32_t kAhead = 8;  ///< nodes, far enough that memory answers in time
+
 /// Bytes from the first to the last element that sizes and strides reach; nothing when they do not fit in 64 bits.
 std::optional<std::uint64_t> extent_bytes(std::span<const std::int64_t> shape,
                                           std::span<const std::int64_t> strides,
@@ -81,6 +83,12 @@ void GraphIndex::index_values() {
   makes_.ends.reserve(graph.nodes.size());
   makes_.numbers.reserve(graph.nodes.size());
   for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
+    if (n + kAhead < graph.nodes.size()) {
+      const Node& soon = graph.nodes[n + kAhead];
+      node_numbers_.prefetch(soon.id);
+      for (const std::string& result : soon.results)
+        value_numbers_.prefetch(result);
+    }
     node_numbers_.add(graph.nodes[n].id, n);
     for (const std::string& result : graph.nodes[n].results) {
       const std::uint32_t v = result.empty() ? kNone : number(result);
@@ -99,6 +107,10 @@ void GraphIndex::index_arguments() {
     lists->numbers.reserve(nodes.size() * 2);
   }
   for (std::uint32_t n = 0; n < nodes.size(); ++n) {
+    if (n + kAhead < nodes.size())
+      for_each_arg(nodes[n + kAhead], [&](const Arg& argument) {
+        if (const auto* read = std::get_if<arg::Value>(&argument.is)) value_numbers_.prefetch(read->id);
+      });
     for_each_arg(nodes[n], [&](const Arg& argument) {
       if (const auto* read = std::get_if<arg::Value>(&argument.is))
         arguments_.numbers.push_back(value(read->id));

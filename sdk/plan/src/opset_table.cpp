@@ -68,7 +68,9 @@ struct OpTableLoader {
       for (const detail::RawReturn& r : raw.returns.subspan(from.first_return, from.returns))
         op.returns.push_back({text(r.type), text(r.alias), r.is_write != 0});
     }
-    std::ranges::sort(table.ops_, {}, &OpSchema::name);
+    table.numbers_.reserve(table.ops_.size());
+    for (std::uint32_t i = 0; i < table.ops_.size(); ++i)
+      table.numbers_.add(table.ops_[i].name, i);
     return table;
   }
 };
@@ -84,9 +86,8 @@ const OpTable* OpTable::find(std::string_view domain, int version) {
 }
 
 const OpSchema* OpTable::op(std::string_view name) const {
-  const auto at =
-      std::ranges::lower_bound(ops_, name, {}, [](const OpSchema& op) { return std::string_view(op.name); });
-  return at != ops_.end() && at->name == name ? &*at : nullptr;
+  const std::uint32_t number = numbers_.find(name);
+  return number == kNone ? nullptr : &ops_[number];
 }
 
 std::size_t OpTable::size() const {

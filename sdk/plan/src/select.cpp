@@ -102,7 +102,7 @@ std::vector<std::string> completions(const Pattern& pattern, std::string_view te
   return out;
 }
 
-const std::optional<Annotation>* annotation(const Node& node, std::string_view kind) {
+const Boxed<Annotation>* annotation(const Node& node, std::string_view kind) {
   if (kind == "role") return &node.semantics.role;
   if (kind == "phase") return &node.semantics.phase;
   if (kind == "modality") return &node.semantics.modality;

@@ -13,6 +13,8 @@ namespace genie::plan::detail {
 
 namespace {
 
+constexpr std::size_t kAhead = 8;  ///< nodes, far enough that memory answers in time
+
 /// Checks the nodes of one graph.
 class GraphTypes {
  public:
@@ -27,16 +29,28 @@ class GraphTypes {
         ops_(ops),
         facts_(facts),
         into_(into),
-        unchecked_(unchecked) {}
+        unchecked_(unchecked) {
+    scope_.value = [this](std::string_view id) {
+      const std::uint32_t v = number_of(id);
+      return v == kNone ? nullptr : index_.values()[v].value;
+    };
+  }
+  GraphTypes(const GraphTypes&) = delete;
+  GraphTypes& operator=(const GraphTypes&) = delete;
 
   void run() {
     for (number_ = 0; number_ < graph_.nodes.size(); ++number_) {
       node_ = &graph_.nodes[number_];
+      if (number_ + kAhead < graph_.nodes.size()) {
+        __builtin_prefetch(graph_.nodes[number_ + kAhead].op.data());
+        __builtin_prefetch(graph_.nodes[number_ + kAhead].args.data());
+      }
       const OpSchema* schema = ops_.find(node_->op);
       if (schema == nullptr) {
         outside_the_table();
         continue;
       }
+      note_given();
       const std::size_t before = into_.size();
       check_signature(*schema);
       check_result_kinds(*schema);
@@ -47,6 +61,22 @@ class GraphTypes {
   }
 
  private:
+  /// The node's argument values, whose numbers the index knows.
+  void note_given() {
+    given_.clear();
+    auto number = index_.arguments(static_cast<std::uint32_t>(number_)).begin();
+    for_each_arg(*node_, [&](const Arg& argument) {
+      if (const auto* value = std::get_if<arg::Value>(&argument.is))
+        given_.emplace_back(value->id.data(), *number++);
+    });
+  }
+  /// Most often asked for the very string that an argument holds.
+  [[nodiscard]] std::uint32_t number_of(std::string_view id) const {
+    for (const auto& [text, number] : given_)
+      if (text == id.data()) return number;
+    return index_.value(id);
+  }
+
   void problem(std::string_view code, std::string message, const std::string& where, std::string help) {
     into_.push_back(node_diagnostic(*node_, code, node_->op + ": " + std::move(message),
                                     node_pointer(method_, graph_name_, number_) + where, std::move(help)));
@@ -148,13 +178,13 @@ class GraphTypes {
   }
 
   /// Follows alias_of to the start: a value id, "state:NAME" (of the state that owns the storage) or "weight:NAME".
-  std::string root(std::string id) const {
-    if (const std::uint32_t v = index_.value(id); v != kNone) {
+  std::string root(std::string_view id) const {
+    if (const std::uint32_t v = number_of(id); v != kNone) {
       const GraphIndex::ValueInfo& owner = index_.values()[index_.values()[v].storage];
       id = owner.value == nullptr || owner.value->alias_of.empty() ? *owner.id : owner.value->alias_of;
     }
-    if (!id.starts_with("state:")) return id;
-    return "state:" + std::string(root_state(*scope_.plan, std::string_view(id).substr(6)));
+    if (!id.starts_with("state:")) return std::string(id);
+    return "state:" + std::string(root_state(*scope_.plan, id.substr(6)));
   }
 
   /// What a write argument names: ids as `mutates` spells them.
@@ -302,6 +332,7 @@ class GraphTypes {
   Unchecked& unchecked_;
   std::size_t number_ = 0;
   const Node* node_ = nullptr;
+  std::vector<std::pair<const char*, std::uint32_t>> given_;  ///< texts of the node's argument values
 };
 
 }  // namespace

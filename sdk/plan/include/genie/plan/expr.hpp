@@ -1,6 +1,7 @@
 // Symbolic integers: dimensions, strides, offsets and costs.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -10,7 +11,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 namespace genie::plan {
@@ -19,28 +19,32 @@ namespace genie::plan {
 using Bindings = std::map<std::string, std::int64_t, std::less<>>;
 
 /// An integer, a symbol, or [op, a, b]. Always in normal form (like terms collected, operands in a fixed order), so equal
-/// expressions are equal values and equal bytes. Cheap to copy: an operation's operands are shared and immutable.
+/// expressions are equal values and equal bytes. Cheap to copy: symbols and operations are immutable and shared.
 class Expr {
  public:
   enum class Op : std::uint8_t { add, mul, floordiv, mod, min, max };
   struct Operation;
 
-  Expr(std::int64_t value = 0) : state_(value) {}
-  Expr(const Expr& other);
-  Expr(Expr&& other) noexcept;
-  Expr& operator=(const Expr& other);
-  Expr& operator=(Expr&& other) noexcept;
-  ~Expr();
+  Expr(std::int64_t value = 0) : number_(value) {}
   [[nodiscard]] static Expr symbol(std::string id);
   /// Builds and normalises. Integer overflow saturates to an expression that evaluate() refuses.
   [[nodiscard]] static Expr make(Op op, const Expr& a, const Expr& b);
 
-  [[nodiscard]] bool is_int() const { return state_.index() == 0; }
-  [[nodiscard]] bool is_symbol() const { return state_.index() == 1; }
-  [[nodiscard]] bool is_operation() const { return state_.index() == 2; }
-  [[nodiscard]] std::int64_t as_int() const { return std::get<0>(state_); }
-  [[nodiscard]] const std::string& as_symbol() const { return std::get<1>(state_); }
-  [[nodiscard]] const Operation& as_operation() const;
+  [[nodiscard]] bool is_int() const { return term_ == nullptr; }
+  [[nodiscard]] bool is_symbol() const { return term_ != nullptr && number_ == kSymbol; }
+  [[nodiscard]] bool is_operation() const { return term_ != nullptr && number_ == kOperation; }
+  [[nodiscard]] std::int64_t as_int() const {
+    assert(is_int());
+    return number_;
+  }
+  [[nodiscard]] const std::string& as_symbol() const {
+    assert(is_symbol());
+    return *static_cast<const std::string*>(term_.get());
+  }
+  [[nodiscard]] const Operation& as_operation() const {
+    assert(is_operation());
+    return *static_cast<const Operation*>(term_.get());
+  }
 
   /// The value under the bindings; nothing if a symbol is unbound, a divisor is 0 or a result does not fit in 64 bits.
   /// floordiv and mod round toward minus infinity, as Python's do.
@@ -52,7 +56,10 @@ class Expr {
   [[nodiscard]] std::string to_text() const;
 
   /// Exact normal-form equality. Two expressions that differ may still be equal for all bindings of bounded symbols.
-  friend bool operator==(const Expr& a, const Expr& b);
+  friend bool operator==(const Expr& a, const Expr& b) {
+    if (a.number_ != b.number_ || a.is_int() != b.is_int()) return false;  // one's kind, or value, is another
+    return a.term_ == b.term_ || same_terms(a, b);
+  }
 
   friend Expr operator+(const Expr& a, const Expr& b) { return make(Op::add, a, b); }
   friend Expr operator*(const Expr& a, const Expr& b) { return make(Op::mul, a, b); }
@@ -60,7 +67,13 @@ class Expr {
 
  private:
   friend struct ExprBuilder;
-  std::variant<std::int64_t, std::string, std::shared_ptr<const Operation>> state_;
+
+  static constexpr std::int64_t kSymbol = 1;
+  static constexpr std::int64_t kOperation = 2;
+  static bool same_terms(const Expr& a, const Expr& b);
+
+  std::int64_t number_;               ///< the integer; with a term, which kind that is
+  std::shared_ptr<const void> term_;  ///< a symbol's std::string or an Operation; null: an integer
 };
 
 struct Expr::Operation {

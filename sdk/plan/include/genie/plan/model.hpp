@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "genie/plan/boxed.hpp"
 #include "genie/plan/dtype.hpp"
 #include "genie/plan/expr.hpp"
 
@@ -202,9 +203,9 @@ struct Annotation {
 };
 
 struct Semantics {
-  std::optional<Annotation> phase;
-  std::optional<Annotation> role;
-  std::optional<Annotation> modality;
+  Boxed<Annotation> phase;
+  Boxed<Annotation> role;
+  Boxed<Annotation> modality;
   Extra extra;
   [[nodiscard]] bool empty() const { return !phase && !role && !modality && extra.empty(); }
 };
@@ -237,7 +238,7 @@ struct Node {
   std::string scope;                 ///< the user's module path
   std::optional<SourceLine> source;
   Semantics semantics;
-  std::optional<Cost> cost;
+  Boxed<Cost> cost;
   Extra extra;
 };
 

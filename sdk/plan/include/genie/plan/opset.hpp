@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "genie/plan/model.hpp"
+#include "genie/plan/name_table.hpp"
 #include "genie/plan/result.hpp"
 
 namespace genie::plan {
@@ -58,7 +59,8 @@ class OpTable {
 
  private:
   friend struct OpTableLoader;
-  std::vector<OpSchema> ops_;  // sorted by name
+  std::vector<OpSchema> ops_;
+  NameTable numbers_;  // of ops_
 };
 
 /// Op sets that a plan may name. Besides those with a table: `python` 1, arithmetic on numbers as Python's operator, math and
