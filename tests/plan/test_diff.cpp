@@ -76,13 +76,14 @@ TEST_CASE("a plan does not differ from itself, nor from another spelling of itse
 
 TEST_CASE("changes of nodes and arguments") {
   CHECK(edited(kCaptured, R"("alpha": {"int": 1})", R"("alpha": {"int": 2})") ==
-        "argument-changed: n1 aten.add.Tensor: argument alpha changed from {\"int\":1} to {\"int\":2}");
+        "argument-changed: n1 aten.add.Tensor: argument alpha changed from 1 to 2");
   CHECK(edited(kCaptured, R"({"weight": "lin.bias"}], "kwargs": {"alpha": {"int": 1}},
        "results": ["v2"])",
                R"({"float": 2}], "kwargs": {"alpha": {"int": 1}},
        "results": ["v2"])") ==
-        "argument-changed: n1 aten.add.Tensor: argument other changed from {\"weight\":\"lin.bias\"} to "
-        "{\"float\":2}");
+        "argument-changed: n1 aten.add.Tensor: argument other changed from weight lin.bias to 2");
+  CHECK(edited(kCaptured, R"("alpha": {"int": 1})", R"("alpha": {"float": 1})") ==
+        "argument-changed: n1 aten.add.Tensor: argument alpha changed from {\"int\":1} to {\"float\":1}");
   CHECK(edited(kCaptured, "aten.relu.default", "aten.gelu.default") ==
         "op-changed: n0: op changed from aten.relu.default to aten.gelu.default");
   CHECK(edited(kCaptured, R"("is": "encode", "by": "inferred", "confidence": 0.5)",
@@ -106,12 +107,43 @@ TEST_CASE("changes of values, weights, states and symbols") {
               "blob")") == "shape-changed: weight lin.bias: shape changed from [8] to [4]");
   CHECK(edited(kCaptured, R"("role": "running_mean")", R"("role": "kv_cache")").substr(0, 13) ==
         "state-changed");
-  CHECK(edited(kCaptured, R"("max": 64)", R"("max": 65)").substr(0, 38) ==
-        "symbol-changed: symbol s0 changed from");
+  CHECK(edited(kCaptured, R"("max": 64)", R"("max": 65)") ==
+        "symbol-changed: symbol s0: largest size changed from 64 to 65");
   CHECK(edited(kCaptured, R"("states": {)", R"("states": {"new": {"dtype": "f32", "shape": []}, )") ==
         "state-added: state new added");
   CHECK(edited(kCaptured, "x.size(0) <= 64", "fits") ==
         "guard-removed: guard removed: x.size(0) <= 64\nguard-added: guard added: fits");
+}
+
+TEST_CASE("contents are told with the weights that have them, and producers by what made the plan") {
+  std::string other(kCaptured);
+  for (const std::string digit(64, '1'); other.find(digit) != std::string::npos;)
+    other = replaced(other, digit, std::string(64, '3'));
+  CHECK(texts(diff(decoded(kCaptured), decoded(other))) ==
+        "content-changed: weight lin.bias: content changed from sha256:111111111111 to sha256:333333333333");
+  const std::string unused = "sha256:" + std::string(64, '4');
+  CHECK(edited(kCaptured, R"("blobs": {)", "\"blobs\": {\"" + unused + "\": {\"size_bytes\": 1}, ") ==
+        "blob-added: blob " + unused + " added");
+  CHECK(edited(kCaptured, "2.13.0", "2.14.0") ==
+        "producer-changed: framework changed from torch 2.13.0 to torch 2.14.0");
+}
+
+TEST_CASE("of two long texts, what differs is shown") {
+  const std::string same(200, 'a');
+  const auto with_detail = [](const std::string& detail) {
+    return decoded(replaced(kScheduled, "pinned by h0", detail));
+  };
+  CHECK(texts(diff(with_detail(same + "one"), with_detail(same + "two"))) ==
+        "decision-changed: decision on s1: detail changed from …" + std::string(16, 'a') + "one to …" +
+            std::string(16, 'a') + "two");
+  const std::string umlauts = [] {
+    std::string text;
+    for (int i = 0; i < 80; ++i)
+      text += "ä";
+    return text;
+  }();
+  const std::string cut = texts(diff(with_detail(umlauts + "one"), with_detail(umlauts)));
+  CHECK(cut == "decision-changed: decision on s1: detail changed from …ääääääääone to …ääääääää");
 }
 
 TEST_CASE("an inserted or removed node is one change, not a renumbering of all the rest") {
@@ -138,7 +170,12 @@ TEST_CASE("changes of placement") {
   CHECK(moved.find("moved: n0 aten.relu.default moved from w0 to w1") == 0);
   CHECK(edited(kScheduled, R"("size_bytes": 128)", R"("size_bytes": 256)") ==
         "transfer-grew: transfer of v1 from w0 to w1 grew from 128 bytes to 256 bytes");
+  CHECK(edited(replaced(kScheduled, R"("size_bytes": 128)", R"("size_bytes": 2097152)"),
+               R"("size_bytes": 2097152)", R"("size_bytes": 4194304)") ==
+        "transfer-grew: transfer of v1 from w0 to w1 grew from 2.0 MiB to 4.0 MiB");
   CHECK(edited(kScheduled, R"("size_bytes": 128)", R"("size_bytes": 64)").find("transfer-shrank") == 0);
+  CHECK(edited(kScheduled, R"("nodes": ["n1", "n2"]})", R"("nodes": ["n2", "n1"]})") ==
+        "stage-changed: stage s1: order of nodes changed");
   const std::string split = edited(kScheduled, R"("nodes": ["n1", "n2"]})",
                                    R"("nodes": ["n1"]}, {"id": "s2", "device": "w1", "nodes": ["n2"]})");
   CHECK(split == "stage-split: stage s1 split into s1, s2");
@@ -149,7 +186,7 @@ TEST_CASE("changes of placement") {
   CHECK(merged.find("moved: n1 aten.add.Tensor moved from w1 to w0") != std::string::npos);
   CHECK(merged.find("stage-merged: stages s0, s1 merged into s0") != std::string::npos);
   CHECK(edited(kScheduled, R"("makespan_ns": 8000)", R"("makespan_ns": 7000)") ==
-        "prediction-changed: predicted makespan changed from 8000 ns to 7000 ns");
+        "prediction-changed: predicted makespan changed from 8.00 µs to 7.00 µs");
   CHECK(edited(kScheduled, R"("weights": {"lin.bias": ["w1"]})", R"("weights": {"lin.bias": ["w0"]})") ==
         "weight-moved: weight lin.bias moved from w1 to w0");
   CHECK(edited(kScheduled, R"("because": "hint")", R"("because": "memory")") ==

@@ -2,6 +2,7 @@
 #include "genie/plan/diff.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "diff_internal.hpp"
 #include "genie/plan/codec.hpp"
@@ -41,23 +42,63 @@ void diff_tensor(Changes& changes, const std::string& noun, const std::string& b
   compare_text(changes, noun + "-changed", subject, who, written(a, write), written(b, write));
 }
 
+void diff_symbol(Changes& changes, const std::string& id, const Symbol& a, const Symbol& b) {
+  const auto compare = [&](const char* what, const std::string& before, const std::string& after) {
+    compare_text(changes, "symbol-changed", "/symbols" + json::pointer_token(id),
+                 "symbol " + id + ": " + what, before, after);
+  };
+  const auto bound = [](const std::optional<std::int64_t>& size) {
+    return size ? std::to_string(*size) : std::string();
+  };
+  compare("name", a.name.value_or(""), b.name.value_or(""));
+  compare("smallest size", bound(a.min), bound(b.min));
+  compare("largest size", bound(a.max), bound(b.max));
+  const auto rest = [](Symbol symbol) {
+    symbol.name.reset();
+    symbol.min.reset();
+    symbol.max.reset();
+    return written(symbol, write_symbol);
+  };
+  compare("where it comes from", rest(a), rest(b));
+}
+
 void diff_weights(Changes& changes, const Plan& a, const Plan& b) {
   compare_tables(changes, "weight", "/weights", a.weights, b.weights, write_weight,
                  [&](const std::string& name, Weight x, const Weight& y) {
                    if (x.blob != y.blob)
                      changes.changed("content-changed", "/weights" + json::pointer_token(name),
-                                     "weight " + name + ": content", x.blob, y.blob);
+                                     "weight " + name + ": content", said_digest(x.blob),
+                                     said_digest(y.blob));
                    x.blob = y.blob;
                    diff_tensor(changes, "weight", "/weights", name, x, y, write_weight);
                  });
+}
+
+void diff_producer(Changes& changes, const Producer& a, const Producer& b) {
+  const auto compare = [&](const std::string& what, const std::string& before, const std::string& after) {
+    compare_text(changes, "producer-changed", "/producer", what, before, after);
+  };
+  compare("producer", a.plugin + " " + a.version, b.plugin + " " + b.version);
+  const Producer::Source x = a.source.value_or(Producer::Source{});
+  const Producer::Source y = b.source.value_or(Producer::Source{});
+  compare("framework", x.framework + " " + x.framework_version, y.framework + " " + y.framework_version);
+  if (x.digest != y.digest)
+    changes.changed("source-changed", "/producer/source/digest", "source file", said_digest(x.digest),
+                    said_digest(y.digest));
+  const auto rest = [](Producer producer) {
+    producer.plugin.clear();
+    producer.version.clear();
+    if (producer.source) producer.source = Producer::Source{{}, {}, {}, producer.source->extra};
+    return written(producer, write_producer);
+  };
+  compare("producer: other keys", rest(a), rest(b));
 }
 
 void diff_header(Changes& changes, const Plan& a, const Plan& b) {
   compare_text(changes, "version-changed", "/version", "plan version", written(a.version, write_version),
                written(b.version, write_version));
   compare_text(changes, "stage-changed", "/stage", "plan", a.stage, b.stage);
-  compare_text(changes, "producer-changed", "/producer", "producer", written(a.producer, write_producer),
-               written(b.producer, write_producer));
+  diff_producer(changes, a.producer, b.producer);
   compare_text(changes, "requires-changed", "/requires", "required features", joined(a.required),
                joined(b.required));
   const auto opsets = [](const Plan& plan) {
@@ -70,6 +111,33 @@ void diff_header(Changes& changes, const Plan& a, const Plan& b) {
   compare_text(changes, "plan-changed", "", "unknown keys", written(a.extra), written(b.extra));
 }
 
+/// Blobs of the first plan that a change of a weight tells about.
+std::set<std::string_view> told_by_weights(const Plan& plan, const Plan& other) {
+  std::set<std::string_view> told;
+  for (const auto& [name, weight] : plan.weights) {
+    const auto same = other.weights.find(name);
+    if (same == other.weights.end() || same->second.blob != weight.blob) told.insert(weight.blob);
+  }
+  return told;
+}
+
+/// Contents come and go with weights: only what no weight tells.
+void diff_blobs(Changes& changes, const Plan& a, const Plan& b) {
+  const auto untold = [](const Plan& plan, const Plan& other) {
+    Table<Blob> blobs = plan.blobs;
+    const std::set<std::string_view> told = told_by_weights(plan, other);
+    std::erase_if(blobs, [&](const auto& blob) {
+      return !other.blobs.contains(blob.first) && told.contains(blob.first);
+    });
+    return blobs;
+  };
+  compare_tables(changes, "blob", "/blobs", untold(a, b), untold(b, a), write_blob,
+                 [&](const std::string& digest, const Blob& x, const Blob& y) {
+                   changes.changed("blob-changed", "/blobs" + json::pointer_token(digest), "blob " + digest,
+                                   written(x, write_blob), written(y, write_blob));
+                 });
+}
+
 void diff_tables(Changes& changes, const Plan& a, const Plan& b) {
   const auto whole = [&](const char* noun, const std::string& base, auto write) {
     return [&changes, noun, base, write](const std::string& name, const auto& x, const auto& y) {
@@ -77,10 +145,10 @@ void diff_tables(Changes& changes, const Plan& a, const Plan& b) {
                       std::string(noun) + " " + name, written(x, write), written(y, write));
     };
   };
-  compare_tables(changes, "symbol", "/symbols", a.symbols, b.symbols, write_symbol,
-                 whole("symbol", "/symbols", write_symbol));
-  compare_tables(changes, "blob", "/blobs", a.blobs, b.blobs, write_blob,
-                 whole("blob", "/blobs", write_blob));
+  compare_tables(
+      changes, "symbol", "/symbols", a.symbols, b.symbols, write_symbol,
+      [&](const std::string& id, const Symbol& x, const Symbol& y) { diff_symbol(changes, id, x, y); });
+  diff_blobs(changes, a, b);
   diff_weights(changes, a, b);
   compare_tables(changes, "state", "/states", a.states, b.states, write_state,
                  [&](const std::string& name, const State& x, const State& y) {
@@ -192,11 +260,17 @@ void Changes::add(std::string_view kind, std::string subject, std::string before
 
 void Changes::changed(std::string_view kind, std::string subject, std::string what, std::string before,
                       std::string after) {
-  const auto shown = [](const std::string& text) {
-    return text.empty() ? std::string("nothing") : shortened(text);
-  };
-  std::string text = what + " changed from " + shown(before) + " to " + shown(after);
-  add(kind, std::move(subject), std::move(before), std::move(after), std::move(text));
+  Said x{before, before};
+  Said y{after, after};
+  changed(kind, std::move(subject), what, std::move(x), std::move(y));
+}
+
+void Changes::changed(std::string_view kind, std::string subject, const std::string& what, Said before,
+                      Said after) {
+  const bool told = before.words != after.words;
+  const auto [from, to] = told ? shown(before.words, after.words) : shown(before.exact, after.exact);
+  std::string text = what + " changed from " + from + " to " + to;
+  add(kind, std::move(subject), std::move(before.exact), std::move(after.exact), std::move(text));
 }
 
 std::string written(const Extra& extra) {

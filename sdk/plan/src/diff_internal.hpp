@@ -13,6 +13,20 @@
 
 namespace genie::plan::detail {
 
+/// What was or is there: exactly, and as a person says it.
+struct Said {
+  std::string exact;
+  std::string words;
+};
+[[nodiscard]] Said said(const Arg& argument);
+[[nodiscard]] Said said_ns(std::uint64_t ns);
+[[nodiscard]] Said said_bytes(std::uint64_t bytes);
+[[nodiscard]] Said said_digest(const std::string& digest);
+/// Two texts that differ, each as long as a line bears, cut so that the difference is seen.
+[[nodiscard]] std::pair<std::string, std::string> shown(const std::string& before, const std::string& after);
+/// "a, b, c and 4 more".
+[[nodiscard]] std::string listed(const std::vector<std::string>& items);
+
 /// The changes found so far, in order.
 class Changes {
  public:
@@ -21,6 +35,8 @@ class Changes {
   /// "SUBJECT changed from BEFORE to AFTER".
   void changed(std::string_view kind, std::string subject, std::string what, std::string before,
                std::string after);
+  /// The same in words; exactly where both have the same words.
+  void changed(std::string_view kind, std::string subject, const std::string& what, Said before, Said after);
   [[nodiscard]] std::size_t size() const { return list_.size(); }
   [[nodiscard]] std::vector<Change> take() { return std::move(list_); }
 

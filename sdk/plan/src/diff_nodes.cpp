@@ -171,20 +171,16 @@ class GraphDiff {
     if (a.op != b.op) changes_.changed("op-changed", b.id, b.id + ": op", a.op, b.op);
     for (std::size_t i = 0; i < std::max(a.args.size(), b.args.size()); ++i) {
       if (i < a.args.size() && i < b.args.size() && same(a.args[i], b.args[i], names_)) continue;
-      const std::string before =
-          i < a.args.size() ? written(renamed(a.args[i], names_), write_arg) : std::string();
-      const std::string after = i < b.args.size() ? written(b.args[i], write_arg) : std::string();
-      if (before != after) compare("argument-changed", argument_name(b, i), before, after);
+      argument(b, argument_name(b, i), i < a.args.size() ? &a.args[i] : nullptr,
+               i < b.args.size() ? &b.args[i] : nullptr);
     }
     for (const auto& [name, argument] : a.kwargs) {
       const auto other = b.kwargs.find(name);
       if (other != b.kwargs.end() && same(argument, other->second, names_)) continue;
-      compare("argument-changed", "argument " + name, written(renamed(argument, names_), write_arg),
-              other == b.kwargs.end() ? "" : written(other->second, write_arg));
+      this->argument(b, "argument " + name, &argument, other == b.kwargs.end() ? nullptr : &other->second);
     }
     for (const auto& [name, argument] : b.kwargs)
-      if (!a.kwargs.contains(name))
-        compare("argument-changed", "argument " + name, "", written(argument, write_arg));
+      if (!a.kwargs.contains(name)) this->argument(b, "argument " + name, nullptr, &argument);
 
     const auto value = [&](const std::string& id) { return names_.value(id); };
     const auto id = [&](const std::string& node_id) { return names_.node(node_id); };
@@ -194,6 +190,14 @@ class GraphDiff {
     compare("order-changed", "nodes that run before", joined_renamed(a.after, id), joined(b.after));
     compare("scope-changed", "module", a.scope, b.scope);
     rest(a, b, compare);
+  }
+
+  /// Null: not given.
+  void argument(const Node& node, const std::string& what, const Arg* before, const Arg* after) {
+    Said x = before == nullptr ? Said{} : said(renamed(*before, names_));
+    Said y = after == nullptr ? Said{} : said(*after);
+    if (x.exact != y.exact)
+      changes_.changed("argument-changed", node.id, label(node) + ": " + what, std::move(x), std::move(y));
   }
 
   template <class Compare>
@@ -230,12 +234,24 @@ class GraphDiff {
     compare("node-changed", "unknown keys", written(a.extra), written(b.extra));
   }
 
+  /// Results of nodes that the other graph has not: said with the node.
+  [[nodiscard]] static std::set<std::string_view> results_of(const Graph& graph,
+                                                             const std::vector<std::uint32_t>& to_other) {
+    std::set<std::string_view> results;
+    for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+      if (to_other[i] == kNone) results.insert(graph.nodes[i].results.begin(), graph.nodes[i].results.end());
+    return results;
+  }
+
   void values() {
+    const std::set<std::string_view> gone = results_of(a_, alignment_.to_b);
+    const std::set<std::string_view> fresh = results_of(b_, alignment_.to_a);
     std::set<std::string_view> seen;
     for (const auto& [id, value] : a_.values) {
       const std::string now(names_.value(id));
       seen.insert(names_.value(id));
       const auto other = b_.values.find(now);
+      if (other == b_.values.end() && gone.contains(id)) continue;
       if (other == b_.values.end())
         changes_.add("value-removed", base_ + "/values" + json::pointer_token(id), type(value), "",
                      "value " + id + " removed (" + type(value) + ")");
@@ -243,7 +259,7 @@ class GraphDiff {
         this->value(now, value, other->second);
     }
     for (const auto& [id, value] : b_.values)
-      if (!seen.contains(id))
+      if (!seen.contains(id) && !fresh.contains(id))
         changes_.add("value-added", base_ + "/values" + json::pointer_token(id), "", type(value),
                      "value " + id + " added (" + type(value) + ")");
   }

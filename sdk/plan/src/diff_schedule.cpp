@@ -129,17 +129,39 @@ class ScheduleDiff {
     };
     compare("stage-renamed", "id", a.id, b.id);
     compare("kernels-changed", "kernels", a.kernels, b.kernels);
-    compare("stage-changed", "nodes", renamed_nodes(a.nodes), joined(b.nodes));
-    compare("stage-changed", "recomputed nodes", renamed_nodes(a.recomputes), joined(b.recomputes));
+    stage_nodes(b.id, "node", renamed_nodes(a.nodes), b.nodes);
+    stage_nodes(b.id, "recomputed node", renamed_nodes(a.recomputes), b.recomputes);
     compare("stage-changed", "stages that run before", joined(a.after), joined(b.after));
     compare("stage-changed", "unknown keys", written(a.extra), written(b.extra));
   }
 
-  [[nodiscard]] std::string renamed_nodes(const std::vector<std::string>& nodes) const {
+  /// What came and what went; when neither, the order.
+  void stage_nodes(const std::string& stage, const std::string& noun, const std::vector<std::string>& before,
+                   const std::vector<std::string>& after) {
+    if (before == after) return;
+    const auto without = [](const std::vector<std::string>& list, const std::vector<std::string>& others) {
+      const std::set<std::string_view> known(others.begin(), others.end());
+      std::vector<std::string> rest;
+      for (const std::string& one : list)
+        if (!known.contains(one)) rest.push_back(one);
+      return rest;
+    };
+    std::vector<std::string> parts;
+    const auto part = [&](const std::vector<std::string>& nodes, const char* what) {
+      if (!nodes.empty()) parts.push_back(noun + (nodes.size() == 1 ? " " : "s ") + listed(nodes) + what);
+    };
+    part(without(before, after), " removed");
+    part(without(after, before), " added");
+    changes_.add(
+        "stage-changed", stage, joined(before), joined(after),
+        "stage " + stage + ": " + (parts.empty() ? "order of " + noun + "s changed" : joined(parts)));
+  }
+
+  [[nodiscard]] std::vector<std::string> renamed_nodes(const std::vector<std::string>& nodes) const {
     std::vector<std::string> result;
     for (const std::string& node : nodes)
       result.emplace_back(names_.node(node));
-    return joined(result);
+    return result;
   }
 
   /// The device a transfer ends on, or "input:NAME"/"output:NAME".
@@ -171,27 +193,29 @@ class ScheduleDiff {
         if (i < kept)
           transfer_pair(key, *list[i], *found->second[i]);
         else
-          changes_.add("transfer-removed", key.value, bytes(*list[i]), "",
-                       key.text() + " removed (" + bytes(*list[i]) + ")");
+          changes_.add("transfer-removed", key.value, bytes(*list[i]).exact, "",
+                       key.text() + " removed (" + bytes(*list[i]).words + ")");
       }
     }
     for (const auto& [key, list] : after) {
       const auto found = before.find(key);
       for (std::size_t i = found == before.end() ? 0 : found->second.size(); i < list.size(); ++i)
-        changes_.add("transfer-added", key.value, "", bytes(*list[i]),
-                     key.text() + " added (" + bytes(*list[i]) + ")");
+        changes_.add("transfer-added", key.value, "", bytes(*list[i]).exact,
+                     key.text() + " added (" + bytes(*list[i]).words + ")");
     }
   }
 
-  [[nodiscard]] static std::string bytes(const Transfer& transfer) {
-    return std::to_string(transfer.size_bytes) + " bytes";
-  }
+  [[nodiscard]] static Said bytes(const Transfer& transfer) { return said_bytes(transfer.size_bytes); }
 
   void transfer_pair(const Key& key, const Transfer& a, const Transfer& b) {
     if (a.size_bytes != b.size_bytes) {
       const bool grew = a.size_bytes < b.size_bytes;
-      changes_.add(grew ? "transfer-grew" : "transfer-shrank", key.value, bytes(a), bytes(b),
-                   key.text() + (grew ? " grew from " : " shrank from ") + bytes(a) + " to " + bytes(b));
+      const Said before = bytes(a);
+      const Said after = bytes(b);
+      const bool told = before.words != after.words;
+      changes_.add(grew ? "transfer-grew" : "transfer-shrank", key.value, before.exact, after.exact,
+                   key.text() + (grew ? " grew from " : " shrank from ") +
+                       (told ? before.words : before.exact) + " to " + (told ? after.words : after.exact));
     }
     const auto rest = [](const Transfer& t) {
       return t.klass + (t.slack_ns ? ", slack " + std::to_string(*t.slack_ns) + " ns" : "") +
@@ -211,14 +235,14 @@ class ScheduleDiff {
     if (!a_.predicted) return;
     const Predicted& a = *a_.predicted;
     const Predicted& b = *b_.predicted;
-    const auto compare = [&](const std::string& what, const std::string& unit, std::uint64_t before,
-                             std::uint64_t after) {
-      compare_text(changes_, "prediction-changed", base_ + "/predicted", "predicted " + what,
-                   std::to_string(before) + unit, std::to_string(after) + unit);
+    const auto compare = [&](const std::string& what, Said before, Said after) {
+      if (before.exact != after.exact)
+        changes_.changed("prediction-changed", base_ + "/predicted", "predicted " + what, std::move(before),
+                         std::move(after));
     };
-    compare("makespan", " ns", a.makespan_ns, b.makespan_ns);
-    compare("bytes on the wire", "", a.wire_bytes, b.wire_bytes);
-    const auto tables = [&](const std::string& what, const std::string& unit,
+    compare("makespan", said_ns(a.makespan_ns), said_ns(b.makespan_ns));
+    compare("traffic over links", said_bytes(a.wire_bytes), said_bytes(b.wire_bytes));
+    const auto tables = [&](const std::string& what, Said (*say)(std::uint64_t),
                             const Table<std::uint64_t>& before, const Table<std::uint64_t>& after) {
       std::set<std::string> devices;
       for (const auto& [device, number] : before)
@@ -227,14 +251,13 @@ class ScheduleDiff {
         devices.insert(device);
       const auto text = [&](const Table<std::uint64_t>& table, const std::string& device) {
         const auto found = table.find(device);
-        return found == table.end() ? std::string() : std::to_string(found->second) + unit;
+        return found == table.end() ? Said{} : say(found->second);
       };
       for (const std::string& device : devices)
-        compare_text(changes_, "prediction-changed", base_ + "/predicted",
-                     "predicted " + what + " of " + device, text(before, device), text(after, device));
+        compare(what + " of " + device, text(before, device), text(after, device));
     };
-    tables("busy time", " ns", a.device_busy_ns, b.device_busy_ns);
-    tables("peak memory", " bytes", a.peak_bytes, b.peak_bytes);
+    tables("busy time", said_ns, a.device_busy_ns, b.device_busy_ns);
+    tables("peak memory", said_bytes, a.peak_bytes, b.peak_bytes);
     compare_text(changes_, "prediction-changed", base_ + "/predicted", "prediction: unknown keys",
                  written(a.extra), written(b.extra));
   }
@@ -310,9 +333,13 @@ void diff_schedules(Changes& changes, const Schedule& a, const Schedule& b) {
     return s.policy.plugin + " " + s.policy.version + " " + s.policy.objective + written(s.policy.extra);
   };
   compare_text(changes, "policy-changed", "/schedule/policy", "policy", policy(a), policy(b));
-  compare_text(changes, "topology-changed", "/schedule/topology", "topology", a.topology, b.topology);
-  compare_text(changes, "profile-changed", "/schedule/profile", "profile", a.profile.value_or(""),
-               b.profile.value_or(""));
+  const auto digests = [&](const char* kind, const char* what, const std::string& before,
+                           const std::string& after) {
+    if (before != after)
+      changes.changed(kind, std::string("/schedule/") + what, what, said_digest(before), said_digest(after));
+  };
+  digests("topology-changed", "topology", a.topology, b.topology);
+  digests("profile-changed", "profile", a.profile.value_or(""), b.profile.value_or(""));
   const auto sizes = [](const Schedule& s) {
     std::vector<std::string> all;
     for (const auto& [symbol, size] : s.assumes)
