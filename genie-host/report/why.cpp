@@ -106,8 +106,10 @@ class Finder {
     if (nodes.empty()) nodes = users(selection);
     for (const auto& [name, scheduled] : schedule_.methods)
       for (const plan::Stage& stage : scheduled.stages) {
-        const auto mine = static_cast<std::size_t>(std::ranges::count_if(
-            stage.nodes, [&](const std::string& id) { return nodes.contains({name, id}); }));
+        const auto mine = static_cast<std::size_t>(
+            std::ranges::count_if(stage.nodes, [&, &method = name](const std::string& id) {
+              return nodes.contains({method, id});
+            }));
         if (mine > 0) add_stage(name, scheduled, stage, mine);
       }
   }
@@ -119,12 +121,12 @@ class Finder {
     std::set<NodeName> nodes;
     for (const auto& [name, method] : plan_.methods)
       for (const plan::Node& node : method.nodes)
-        plan::for_each_arg(node, [&](const plan::Arg& argument) {
+        plan::for_each_arg(node, [&, &of = name](const plan::Arg& argument) {
           const auto* weight = std::get_if<plan::arg::Weight>(&argument.is);
           const auto* state = std::get_if<plan::arg::State>(&argument.is);
           if ((weight != nullptr && weights.contains(weight->name)) ||
               (state != nullptr && states.contains(state->name)))
-            nodes.emplace(name, node.id);
+            nodes.emplace(of, node.id);
         });
     return nodes;
   }
@@ -164,8 +166,9 @@ class Finder {
         nodes = {selection->nodes.begin(), selection->nodes.end()};
       known = selected_.emplace(&hint, std::move(nodes)).first;
     }
-    return std::ranges::any_of(
-        stage.nodes, [&](const std::string& id) { return known->second.contains({method, id}); });
+    return std::ranges::any_of(stage.nodes, [&](const std::string& id) {
+      return known->second.contains({method, id});
+    });
   }
 
   const plan::Plan& plan_;
@@ -237,7 +240,7 @@ class Text {
   }
 
   void transfers(std::string_view verb, std::string_view preposition, const std::string& method,
-                 const std::vector<const plan::Transfer*>& list, std::string plan::Transfer::* end) {
+                 const std::vector<const plan::Transfer*>& list, std::string plan::Transfer::*end) {
     constexpr std::size_t kShown = 6;
     Table table({Table::Align::left, Table::Align::left, Table::Align::right, Table::Align::left,
                  Table::Align::left});
