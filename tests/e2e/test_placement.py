@@ -147,3 +147,38 @@ def test_a_view_of_a_parameter_that_crosses_devices_is_computed_with_as_pytorch_
     expected = {f"0/{name}": tensor for name, tensor in tensors.run_steps(program, [((x,), {})]).items()}
     _, devices = run(host, tmp_path / "run", archive, [{"x": x}], pins(first="w0", second="w1"), expected)
     assert devices == {"w0", "w1"}
+
+
+class Quarters(nn.Module):
+    def forward(self, x):
+        return x.chunk(4)
+
+
+class Multiplies(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(24, 6))
+
+    def forward(self, parts):
+        return [part @ self.weight.t() for part in parts]
+
+
+class SlicedRows(nn.Module):
+    """Parts of one tensor, which begin anywhere, are multiplied in another place than they were cut."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = Quarters(), Multiplies()
+
+    def forward(self, x):
+        return self.second(self.first(x * 2))
+
+
+def test_a_part_of_a_tensor_that_crosses_devices_is_computed_with_to_the_last_bit(host, tmp_path):
+    torch.manual_seed(0)
+    x = torch.randn(12, 6)
+    program = genie.export.export(SlicedRows().eval(), (x,), plain=True)
+    archive = genie.export.save(program, tmp_path / "model.pt2")
+    expected = {f"0/{name}": tensor for name, tensor in tensors.run_steps(program, [((x,), {})]).items()}
+    _, devices = run(host, tmp_path / "run", archive, [{"x": x}], pins(first="w0", second="w1"), expected)
+    assert devices == {"w0", "w1"}

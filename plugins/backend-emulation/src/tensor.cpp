@@ -180,7 +180,11 @@ genie::Outcome copy(genie::Host host, const genie::Call& call, const Tensor& to,
 
 genie::Expected<Tensor> send(const genie::Call& call, const Tensor& from, KernelsDevice* to, Claim claim,
                              Counters& counters) {
-  auto storage = Storage::allocate(to, span_bytes(from), std::move(claim));
+  // Where a row begins within its vector decides how libraries of linear algebra sum, and so the last bits: a slice stays as far
+  // from the last multiple of the alignment as it was. Where a client's tensor lies says nothing about the model.
+  const std::uint64_t phase =
+      from.kernels == nullptr ? 0 : reinterpret_cast<std::uintptr_t>(address(from)) % kAlign;
+  auto storage = Storage::allocate(to, span_bytes(from) + phase, std::move(claim));
   if (!storage) return std::move(storage).error();
   Tensor there = from;
   there.storage = *storage;
@@ -188,7 +192,7 @@ genie::Expected<Tensor> send(const genie::Call& call, const Tensor& from, Kernel
   there.device_kind = to != nullptr ? to->memory_kind() : GENIE_DEVICE_CPU;
   there.device_index = 0;
   there.data = (*storage)->data();
-  there.byte_offset = 0;
+  there.byte_offset = phase;
   there.in_state = false;
   if (to != nullptr || from.kernels != nullptr) {
     const genie::Host host = to != nullptr ? to->host() : from.kernels->host();

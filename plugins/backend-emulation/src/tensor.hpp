@@ -65,7 +65,8 @@ struct Tensor {
 [[nodiscard]] std::uint64_t span_elements(const Tensor& tensor);
 [[nodiscard]] std::uint64_t span_bytes(const Tensor& tensor);
 
-/// Copies the bytes that the tensor spans to another device, same sizes, strides and dtype, into memory of its own.
+/// Copies the bytes that the tensor spans to another device, same sizes, strides, dtype and place within 64 bytes, into memory of
+/// its own.
 [[nodiscard]] genie::Expected<Tensor> send(const genie::Call& call, const Tensor& from, KernelsDevice* to,
                                            Claim claim, Counters& counters);
 /// Copies elements; shapes and dtypes are equal. Either may be in host memory.

@@ -1,5 +1,6 @@
 #include "outputs.hpp"
 
+#include <cstdint>
 #include <cstring>
 
 #include "exchange.hpp"
@@ -8,6 +9,8 @@
 namespace genie::kernels_aten {
 
 namespace {
+
+constexpr std::uintptr_t kPlaceAlign = 64;  ///< of what the caller's `place` gives
 
 const void* key(const at::Tensor& tensor) {
   return tensor.storage().unsafeGetStorageImpl();
@@ -58,7 +61,8 @@ class Delivery {
     char* const from = start(tensor);
     char* to = from;
     std::uint32_t origin = GENIE_OUTPUT_OWNED;
-    if (args_.place != nullptr && bytes > 0) {
+    // A view that begins within a vector must go on doing so: the last bits of products depend on it. Placed memory is aligned.
+    if (args_.place != nullptr && bytes > 0 && reinterpret_cast<std::uintptr_t>(from) % kPlaceAlign == 0) {
       if (void* const place = args_.place(args_.place_ctx, number, abi_dtype(tensor.scalar_type()).value(),
                                           static_cast<std::int32_t>(tensor.dim()), tensor.sizes().data(),
                                           tensor.strides().data())) {
