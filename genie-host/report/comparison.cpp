@@ -87,8 +87,8 @@ Comparison compare(const plan::Plan& before, const plan::Plan& after) {
     }
     const Scopes scopes(graph->second);
     for (const auto& [ends, nodes] : moved)
-      comparison.moved.push_back({name, std::string(ends.first), std::string(ends.second), nodes.size(),
-                                  scopes.describe(nodes)});
+      comparison.moved.push_back(
+          {name, std::string(ends.first), std::string(ends.second), nodes.size(), scopes.describe(nodes)});
   }
   return comparison;
 }

@@ -49,7 +49,8 @@ class Dot {
   std::string write() {
     out_ =
         "digraph plan {\n  rankdir=TB; compound=true;\n"
-        "  node [shape=box, style=\"filled,rounded\", fillcolor=white, fontname=\"sans-serif\", fontsize=10];\n"
+        "  node [shape=box, style=\"filled,rounded\", fillcolor=white, fontname=\"sans-serif\", "
+        "fontsize=10];\n"
         "  edge [fontname=\"sans-serif\", fontsize=9, color=\"#555555\"];\n";
     for (const auto& [name, method] : plan_.methods) {
       if (!view_.method.empty() && view_.method != name) continue;
@@ -103,7 +104,7 @@ class Dot {
     clusters(method, scheduled, [&](const plan::Stage& stage) {
       line("  {} [label={}];", name_of(method, "stage", stage.id),
            dot_string(fmt::format("{}\n{}\n{}", stage.id, scopes.describe(stage.nodes),
-                              counted(stage.nodes.size(), "node"))));
+                                  counted(stage.nodes.size(), "node"))));
     });
     const auto end = [&](const std::string& text) {
       const std::size_t colon = text.find(':');
@@ -135,7 +136,8 @@ class Dot {
             from->second->device == to->second->device)
           ++edges[{from->second, to->second}];
     }
-    std::map<std::pair<std::string, std::string>, std::size_t> named;  // an order that does not depend on addresses
+    std::map<std::pair<std::string, std::string>, std::size_t>
+        named;  // an order that does not depend on addresses
     for (const auto& [ends, count] : edges)
       named[{ends.first->id, ends.second->id}] = count;
     for (const auto& [ends, count] : named)
@@ -153,8 +155,8 @@ class Dot {
     const auto draw = [&](const plan::Node& node) {
       line("  {} [label={}];", name_of(method, "node", node.id),
            dot_string(node.scope.empty() ? fmt::format("{} {}", node.id, short_op(node.op))
-                                     : fmt::format("{} {}\n{}", node.id, short_op(node.op),
-                                                   fitted_end(node.scope, 32))));
+                                         : fmt::format("{} {}\n{}", node.id, short_op(node.op),
+                                                       fitted_end(node.scope, 32))));
     };
     if (scheduled != nullptr)
       clusters(method, *scheduled, [&](const plan::Stage& stage) {
@@ -169,11 +171,10 @@ class Dot {
       return value.value == nullptr ? std::string() : tensors::declared_type_text(plan_, *value.value);
     };
     for (const auto& value : index.values()) {
-      const std::string from = value.producer != plan::kNone
-                                   ? name_of(method, "node", graph.nodes[value.producer].id)
-                               : value.input != plan::kNone
-                                   ? name_of(method, "input", graph.inputs[value.input].name)
-                                   : std::string();
+      const std::string from =
+          value.producer != plan::kNone ? name_of(method, "node", graph.nodes[value.producer].id)
+          : value.input != plan::kNone  ? name_of(method, "input", graph.inputs[value.input].name)
+                                        : std::string();
       if (from.empty()) continue;
       for (const std::uint32_t consumer : value.consumers)
         line("{} -> {} [label={}];", from, name_of(method, "node", graph.nodes[consumer].id),

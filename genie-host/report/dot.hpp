@@ -9,8 +9,9 @@
 namespace genie::report {
 
 struct DotView {
-  std::string method;   ///< only this one; empty: all
-  bool nodes = false;   ///< every node of a scheduled plan instead of its stages; a captured plan has nodes only
+  std::string method;  ///< only this one; empty: all
+  bool nodes =
+      false;  ///< every node of a scheduled plan instead of its stages; a captured plan has nodes only
 };
 
 /// One cluster per device, stages or nodes in it, an edge per transfer or value, with its size. GE0019 for an unknown method.

@@ -15,8 +15,8 @@ namespace genie::report {
 struct WhyStage {
   std::string method;
   const plan::Stage* stage = nullptr;
-  std::size_t mine = 0;         ///< its nodes that belong to the subject
-  std::string modules;          ///< what the stage computes, in few words
+  std::size_t mine = 0;  ///< its nodes that belong to the subject
+  std::string modules;   ///< what the stage computes, in few words
   std::uint64_t weight_bytes = 0;
   std::vector<const plan::Decision*> decisions;
   std::vector<const plan::Constraint*> hints;  ///< honoured by them, or selecting one of its nodes

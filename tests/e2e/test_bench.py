@@ -10,6 +10,7 @@ SMALL = {
     "plan_speed": ["--nodes", "40", "90", "--rounds", "1"],
     "capture": ["--only", "tiny", "--rounds", "1"],
     "host_start": ["--runs", "1"],
+    "placement": ["--random", "40"],
     "kernels_aten": ["--sequences", "4", "--rounds", "1", "--repeat", "2"],
 }
 COLUMNS = {
@@ -18,6 +19,8 @@ COLUMNS = {
     "capture": {"archive", "bytes", "cold_ns", "cold_wall_ns", "warm_ns", "warm_wall_ns", "torch_ns", "torch_wall_ns", "sha256_ns", "sha256_wall_ns",
                 "warm_peak_kib"},
     "host_start": {"command", "min_ns", "median_ns", "cpu_ns", "ratio", "peak_kib"},
+    "placement": {"family", "problems", "proved", "unplaced", "mean", "worst", "worse_than_heft", "worse_than_round_robin", "worse_than_all_on_one",
+                  "mean_heft", "mean_round_robin", "mean_all_on_one"},
     "kernels_aten": {"sequence", "threads", "genie_ns", "eager_ns", "exported_ns", "to_eager", "to_exported", "best_to_best_eager", "equal_bits"},
 }
 
@@ -78,3 +81,17 @@ def test_host_start(root, build):
 def test_kernels_aten(root, build):
     (row,) = rows_of(root, build, "kernels_aten")
     assert row["equal_bits"]
+
+
+@pytest.mark.slow
+def test_placement_is_near_the_optimum_and_no_worse_than_others(root, build, corpus, tmp_path):
+    """Counts, not times: the same on every machine."""
+    models = [str(corpus.folder / corpus.archives[name]["archive"]) for name in ("gpt2-static.plain", "bert-dynamic.recommended")]
+    done = subprocess.run([sys.executable, root / "bench/placement.py", "--build", build, *models, *SMALL["placement"], "--json"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = {row["family"]: row for row in json.loads(done.stdout)["rows"]}
+    assert all(set(row) == COLUMNS["placement"] for row in rows.values()) and rows["model"]["problems"] == 8
+    every = rows["all"]
+    assert every["proved"] >= 40 and every["unplaced"] == 0 and every["mean"] <= 1.05
+    assert [every[key] for key in ("worse_than_heft", "worse_than_round_robin", "worse_than_all_on_one")] == [0, 0, 0]

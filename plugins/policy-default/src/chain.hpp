@@ -22,6 +22,7 @@ struct Task {
   std::vector<std::uint64_t> memory;  ///< per device
   const Resident* resident = nullptr;
   Objective objective = Objective::latency;
+  bool prefers_few_crossings = true;  ///< a value that crosses must save something (search.cpp)
   [[nodiscard]] Index unit(Index node) const { return units->of_node[method->global(node)]; }
   [[nodiscard]] DeviceSet node_allowed(Index node) const { return allowed[unit(node)]; }
 };

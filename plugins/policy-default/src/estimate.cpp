@@ -52,7 +52,10 @@ std::uint64_t Estimate::excess(const std::vector<std::uint64_t>& memory) const {
 }
 
 Estimator::Estimator(const Problem& problem, const MethodGraph& method, const Resident& resident)
-    : problem_(problem), method_(method), resident_(resident), stage_of_(method.count) {}
+    : problem_(problem), method_(method), resident_(resident), stage_of_(method.count) {
+  for (Index v = 0; v < method.values.size(); ++v)
+    if (method.values[v].is_output && method.values[v].producer != kNone) method_outputs_.push_back(v);
+}
 
 const Estimate& Estimator::of_stages(const std::vector<StageNodes>& stages) {
   ++calls_;
@@ -73,7 +76,7 @@ void Estimator::time(const std::vector<StageNodes>& stages) {
   stage_end_.assign(stages.size(), 0);
   device_free_.assign(devices, 0);
   arrival_.assign(method_.values.size() * devices, 0);
-  sent_bytes_.assign(stages.size() * devices, 0);
+  path_free_.assign((devices + 1) * (devices + 1), 0);
   last_stage_.assign(method_.values.size() * devices, 0);
 
   for (Index s = 0; s < stages.size(); ++s) {
@@ -95,15 +98,10 @@ void Estimator::time(const std::vector<StageNodes>& stages) {
           const std::size_t from = from_client ? problem_.client() : stages[stage_of_[value.producer]].device;
           const Path& path = problem_.path(from, device);
           result_.reachable = result_.reachable && path.ok;
-          std::uint64_t bytes = value.bytes;
-          std::uint64_t sent_at = 0;
-          if (!from_client) {
-            std::uint64_t& queued = sent_bytes_[stage_of_[value.producer] * devices + device];
-            bytes = queued += bytes;
-            sent_at = stage_end_[stage_of_[value.producer]];
-            ++result_.crossings;
-          }
-          arrival = 1 + sent_at + path.time_ns(bytes);  // 0 means: not sent yet
+          if (!from_client) ++result_.crossings;
+          // 0 means: not sent yet.
+          arrival =
+              1 + send(from, device, from_client ? 0 : stage_end_[stage_of_[value.producer]], value.bytes);
           result_.wire_bytes += value.bytes;
         }
         start = std::max(start, arrival - 1);
@@ -112,14 +110,28 @@ void Estimator::time(const std::vector<StageNodes>& stages) {
     stage_end_[s] = device_free_[device] = start + work;
     result_.time_ns = std::max(result_.time_ns, stage_end_[s]);
   }
-  for (const ValueUse& value : method_.values) {
-    if (!value.is_output || value.producer == kNone) continue;
+  // Outputs go home as they are made.
+  for (const Index v : method_outputs_) {
+    const ValueUse& value = method_.values[v];
     const Index s = stage_of_[value.producer];
     const Path& path = problem_.path(stages[s].device, problem_.client());
     result_.reachable = result_.reachable && path.ok;
     result_.wire_bytes += value.bytes;
-    result_.time_ns = std::max(result_.time_ns, stage_end_[s] + path.time_ns(value.bytes));
   }
+  std::ranges::sort(method_outputs_, {},
+                    [&](Index v) { return std::pair(stage_end_[stage_of_[method_.values[v].producer]], v); });
+  for (const Index v : method_outputs_) {
+    const Index s = stage_of_[method_.values[v].producer];
+    result_.time_ns = std::max(
+        result_.time_ns, send(stages[s].device, problem_.client(), stage_end_[s], method_.values[v].bytes));
+  }
+}
+
+std::uint64_t Estimator::send(std::size_t from, std::size_t to, std::uint64_t at_ns, std::uint64_t bytes) {
+  const Path& path = problem_.path(from, to);
+  std::uint64_t& free = path_free_[from * (problem_.device_count + 1) + to];
+  free = std::max(free, at_ns) + (path.time_ns(bytes) - path.latency_ns);
+  return free + path.latency_ns;
 }
 
 void Estimator::residents(const std::vector<StageNodes>& stages) {

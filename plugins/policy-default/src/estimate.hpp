@@ -1,7 +1,7 @@
 // A fast estimate of one method under an assignment of nodes to devices: time, bytes moved, memory.
 //
 // The search calls it thousands of times, so it simplifies what the plan library's simulator does exactly: messages from one
-// stage to one device queue up, links are not shared with other pairs, and memory is counted in stage order. The best
+// place to another queue up, links are not shared with other pairs, and memory is counted in stage order. The best
 // candidates are judged by the simulator afterwards (place.cpp).
 #pragma once
 
@@ -26,6 +26,18 @@ struct StageNodes {
 /// leaves for one, so that nothing waits without need; otherwise stages are as few as the dependences between devices allow.
 [[nodiscard]] std::vector<StageNodes> form_stages(const Problem& problem, const MethodGraph& method,
                                                   const Assignment& assignment, bool fine);
+
+/// Each node a stage of its own, in document order.
+[[nodiscard]] std::vector<StageNodes> listed_stages(const Problem& problem, const MethodGraph& method,
+                                                    const Assignment& assignment);
+/// Each node a stage of its own, in the order of list scheduling: of the nodes whose inputs are made, the one with the longest
+/// way to the end goes first. What needs no waiting for others then does not wait.
+[[nodiscard]] std::vector<StageNodes> ranked_stages(const Problem& problem, const MethodGraph& method,
+                                                    const Assignment& assignment);
+/// The same, but what would only wait behind others goes into a gap before them that is long enough. Takes time in the square of
+/// the nodes.
+[[nodiscard]] std::vector<StageNodes> filled_stages(const Problem& problem, const MethodGraph& method,
+                                                    const Assignment& assignment);
 
 /// What earlier methods left on the devices.
 struct Resident {
@@ -70,6 +82,8 @@ class Estimator {
 
  private:
   void time(const std::vector<StageNodes>& stages);
+  /// When a message arrives that is sent after all others of its path.
+  std::uint64_t send(std::size_t from, std::size_t to, std::uint64_t at_ns, std::uint64_t bytes);
   void residents(const std::vector<StageNodes>& stages);
   void live(const std::vector<StageNodes>& stages);
 
@@ -82,7 +96,8 @@ class Estimator {
   std::vector<std::uint64_t> stage_end_;    // per stage
   std::vector<std::uint64_t> device_free_;  // per device
   std::vector<std::uint64_t> arrival_;      // value × device, 0: not sent
-  std::vector<std::uint64_t> sent_bytes_;   // stage × device
+  std::vector<std::uint64_t> path_free_;    // (devices + 1)²: when the last message has left
+  std::vector<Index> method_outputs_;       // values, in the order in which they are made
   std::vector<Index> last_stage_;           // value × device: last stage there that reads it, plus 1
   std::vector<Index> last_node_;            // value: last reader inside the stage being looked at
   std::vector<std::uint64_t> freed_;        // per position in a stage

@@ -66,12 +66,40 @@ class Merger {
 
 }  // namespace
 
+std::vector<StageNodes> merge_while(const Task& task, std::vector<StageNodes> stages,
+                                    const std::function<bool(const std::vector<StageNodes>&)>& good) {
+  bool changed = true;
+  while (changed) {
+    changed = false;
+    for (std::size_t a = 0; a < stages.size() && !changed; ++a) {
+      std::size_t b = a + 1;
+      while (b < stages.size() && stages[b].device != stages[a].device)
+        ++b;
+      if (b == stages.size() || stages[b].kernels != stages[a].kernels) continue;
+      auto merged = Merger(task, stages).merged(a, b);
+      if (!merged || !good(*merged)) continue;
+      stages = *std::move(merged);
+      changed = true;
+    }
+  }
+  return stages;
+}
+
 std::vector<StageNodes> final_stages(const Task& task, const Assignment& assignment) {
   Estimator estimator(*task.problem, *task.method, *task.resident);
   std::vector<StageNodes> best = form_stages(*task.problem, *task.method, assignment, true);
-  const Estimate& finest = estimator.of_stages(best);
-  double limit = static_cast<double>(finest.time_ns) * kTolerance;
-  std::uint64_t excess = finest.excess(task.memory);
+  Score finest = score(task, estimator.of_stages(best));
+  if (task.method->count <= kMaxRanked) {
+    // An order of single nodes must be worth more than what merging may lose.
+    std::vector<StageNodes> ranked = ranked_stages(*task.problem, *task.method, assignment);
+    const Score by_rank = score(task, estimator.of_stages(ranked));
+    if (by_rank.feasible() && (!finest.feasible() || by_rank.tie * kTolerance < finest.tie)) {
+      best = std::move(ranked);
+      finest = by_rank;
+    }
+  }
+  double limit = finest.tie * kTolerance;
+  std::uint64_t excess = finest.excess_bytes;
   const auto good = [&](const std::vector<StageNodes>& stages) {
     const Estimate& e = estimator.of_stages(stages);
     return static_cast<double>(e.time_ns) <= limit && e.excess(task.memory) <= excess;
@@ -87,22 +115,9 @@ std::vector<StageNodes> final_stages(const Task& task, const Assignment& assignm
   if (best.size() > kMaxStages) return best;
 
   const std::uint64_t calls = kWork / std::max<std::uint64_t>(64, task.method->count);
-  bool changed = true;
-  while (changed && estimator.calls() < calls) {
-    changed = false;
-    for (std::size_t a = 0; a < best.size() && estimator.calls() < calls; ++a) {
-      std::size_t b = a + 1;
-      while (b < best.size() && best[b].device != best[a].device)
-        ++b;
-      if (b == best.size() || best[b].kernels != best[a].kernels) continue;
-      if (auto merged = Merger(task, best).merged(a, b); merged && good(*merged)) {
-        best = *std::move(merged);
-        changed = true;
-        break;
-      }
-    }
-  }
-  return best;
+  return merge_while(task, std::move(best), [&](const std::vector<StageNodes>& stages) {
+    return estimator.calls() < calls && good(stages);
+  });
 }
 
 }  // namespace genie::policy

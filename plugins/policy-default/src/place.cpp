@@ -63,6 +63,24 @@ std::vector<std::uint64_t> keep_back(const Problem& p, const std::vector<std::ui
   return out;
 }
 
+/// A state that no node uses lives where most room is left. False when there is none.
+bool place_idle_states(const Problem& p, const std::vector<std::uint64_t>& memory, Placed& placed) {
+  for (Index s = 0; s < p.states.size(); ++s) {
+    if (placed.resident.states[s] != kNowhere) continue;
+    std::size_t best = 0;
+    const auto room = [&](std::size_t d) {
+      const std::uint64_t used = placed.resident.bytes[d] + placed.resident.most_live[d];
+      return memory[d] > used ? memory[d] - used : 0;
+    };
+    for (std::size_t d = 1; d < p.device_count; ++d)
+      if (room(d) > room(best)) best = d;
+    if (room(best) < p.states[s].bytes) return false;
+    placed.resident.states[s] = static_cast<std::uint8_t>(best);
+    placed.resident.bytes[best] += p.states[s].bytes;
+  }
+  return true;
+}
+
 std::optional<Placed> place_in_order(const Problem& p, const Units& units,
                                      const std::vector<std::uint64_t>& memory, Objective objective,
                                      bool thorough, const std::vector<std::size_t>& order, double share,
@@ -92,20 +110,7 @@ std::optional<Placed> place_in_order(const Problem& p, const Units& units,
     placed.assignments[order[i]] = std::move(found->assignment);
     placed.stages[order[i]] = std::move(stages);
   }
-  // A state that no node uses lives where most room is left.
-  for (Index s = 0; s < p.states.size(); ++s) {
-    if (placed.resident.states[s] != kNowhere) continue;
-    std::size_t best = 0;
-    const auto room = [&](std::size_t d) {
-      const std::uint64_t used = placed.resident.bytes[d] + placed.resident.most_live[d];
-      return memory[d] > used ? memory[d] - used : 0;
-    };
-    for (std::size_t d = 1; d < p.device_count; ++d)
-      if (room(d) > room(best)) best = d;
-    if (room(best) < p.states[s].bytes) return std::nullopt;
-    placed.resident.states[s] = static_cast<std::uint8_t>(best);
-    placed.resident.bytes[best] += p.states[s].bytes;
-  }
+  if (!place_idle_states(p, memory, placed)) return std::nullopt;
   return placed;
 }
 
@@ -139,6 +144,48 @@ std::optional<Placed> place(const Problem& problem, const std::vector<const Rule
       }
   }
   return std::nullopt;
+}
+
+std::vector<Placed> contenders(const Problem& problem, const std::vector<const Rule*>& rules,
+                               const std::vector<std::uint64_t>& memory) {
+  std::vector<Placed> all;
+  if (problem.methods.size() != 1) return all;
+  const Units units = make_units(problem, rules);
+  if (std::ranges::find(units.allowed, DeviceSet{0}) != units.allowed.end()) return all;
+  const Resident replicas = replicas_under(problem, rules);
+  const MethodGraph& m = problem.methods.front();
+  const Task task{&problem, &m, &units, units.allowed, memory, &replicas, Objective::latency, false};
+  for (const Candidate& candidate : search_few(task))
+    for (auto& stages :
+         {final_stages(task, candidate.assignment), form_stages(problem, m, candidate.assignment, true),
+          listed_stages(problem, m, candidate.assignment), ranked_stages(problem, m, candidate.assignment),
+          filled_stages(problem, m, candidate.assignment)}) {
+      Placed placed;
+      placed.assignments = {candidate.assignment};
+      placed.stages = {stages};
+      placed.resident = replicas;
+      Estimator estimator(problem, m, replicas);
+      const std::vector<std::uint64_t> live = estimator.of_stages(stages).live_bytes;
+      make_resident(problem, m, candidate.assignment, live, placed.resident);
+      if (!place_idle_states(problem, memory, placed)) continue;
+      placed.units = units;
+      all.push_back(std::move(placed));
+    }
+  return all;
+}
+
+Placed merged_while(const Problem& problem, Placed placed, const std::function<bool(const Placed&)>& good) {
+  const Resident nothing = nothing_resident(problem);
+  const std::vector<DeviceSet> allowed = placed.units.allowed;
+  const Task task{&problem, &problem.methods.front(), &placed.units, allowed, problem.memory,
+                  &nothing, Objective::latency};
+  Placed tried = placed;
+  placed.stages.front() =
+      merge_while(task, placed.stages.front(), [&](const std::vector<StageNodes>& stages) {
+        tried.stages.front() = stages;
+        return good(tried);
+      });
+  return placed;
 }
 
 std::string bytes_text(std::uint64_t bytes) {

@@ -1,6 +1,7 @@
 // Places all methods of a plan, and tells why when that cannot be done.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "rules.hpp"
@@ -21,6 +22,15 @@ struct Placed {
 [[nodiscard]] std::optional<Placed> place(const Problem& problem, const std::vector<const Rule*>& rules,
                                           const std::vector<std::uint64_t>& memory, Objective objective,
                                           bool thorough);
+
+/// For a plan of one method: the search's best few placements for latency alone, however many values cross, each in
+/// several forms of stages.
+[[nodiscard]] std::vector<Placed> contenders(const Problem& problem, const std::vector<const Rule*>& rules,
+                                             const std::vector<std::uint64_t>& memory);
+
+/// The same placement of a plan of one method in fewer stages, as few as are `good`.
+[[nodiscard]] Placed merged_while(const Problem& problem, Placed placed,
+                                  const std::function<bool(const Placed&)>& good);
 
 /// What replicate rules put on every device.
 [[nodiscard]] Resident replicas_under(const Problem& problem, const std::vector<const Rule*>& rules);

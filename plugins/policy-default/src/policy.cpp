@@ -11,6 +11,8 @@ namespace {
 
 /// Rounds in which the search's budgets shrink by what the plan library's count was above its own.
 constexpr int kMaxRounds = 8;
+/// Plans of at most so many nodes have their finalists simulated: there a reader sees through any placement, so time alone counts.
+constexpr Index kMaxSimulated = 32;
 
 genie::Error error_of(std::uint32_t code, const plan::Diagnostics& diagnostics) {
   genie::Error error{code, diagnostics.front().message};
@@ -31,6 +33,44 @@ struct Solution {
   plan::Plan joined;
 };
 
+std::uint64_t total_makespan(const plan::Plan& joined) {
+  std::uint64_t sum = 0;
+  for (const auto& [name, method] : joined.schedule->methods)
+    sum += method.predicted ? method.predicted->makespan_ns : 0;
+  return sum;
+}
+
+/// Small plans: the search's finalists by the plan library's own clock, which knows what the search's estimate leaves out.
+void decide_by_simulation(const Question& question, const std::vector<std::uint64_t>& memory,
+                          Solution& best) {
+  const Problem& p = *question.problem;
+  if (question.objective != Objective::latency || p.methods.size() != 1 || p.device_count == 1 ||
+      p.node_count > kMaxSimulated)
+    return;
+  const auto simulated = [&](const Placed& placed) -> std::optional<plan::Plan> {
+    auto joined = plan::join_schedule(*p.plan, make_schedule(question, placed), *p.topology, *question.costs);
+    if (!joined) return std::nullopt;
+    const auto& predicted = joined->schedule->methods.begin()->second.predicted;
+    if (!predicted) return std::nullopt;
+    for (std::size_t d = 0; d < p.device_count; ++d)
+      if (const auto peak = predicted->peak_bytes.find(p.device_id(d));
+          peak != predicted->peak_bytes.end() && peak->second > memory[d])
+        return std::nullopt;
+    return *std::move(joined);
+  };
+  const std::uint64_t before = total_makespan(best.joined);
+  for (Placed& placed : contenders(p, question.rules, memory))
+    if (auto joined = simulated(placed); joined && total_makespan(*joined) < total_makespan(best.joined))
+      best = {std::move(placed), *std::move(joined)};
+  if (total_makespan(best.joined) == before) return;
+  const std::uint64_t limit = total_makespan(best.joined);
+  best.placed = merged_while(p, std::move(best.placed), [&](const Placed& placed) {
+    const auto joined = simulated(placed);
+    return joined && total_makespan(*joined) <= limit;
+  });
+  if (auto joined = simulated(best.placed)) best.joined = *std::move(joined);
+}
+
 /// Searches, has the plan library predict, and searches again under tighter budgets while its peaks exceed the real ones.
 std::optional<Solution> solve(const Question& question) {
   const Problem& p = *question.problem;
@@ -48,20 +88,17 @@ std::optional<Solution> solve(const Question& question) {
       for (std::size_t d = 0; d < p.device_count; ++d) {
         const auto peak = method.predicted->peak_bytes.find(p.device_id(d));
         if (peak == method.predicted->peak_bytes.end() || peak->second <= real[d]) continue;
-        memory[d] -= std::min(memory[d], peak->second - real[d]);
+        // By more each time: the two counts differ by another amount for each placement.
+        memory[d] -= std::min(memory[d], (peak->second - real[d]) << round);
         fits = false;
       }
     }
-    if (fits) return Solution{*std::move(placed), *std::move(joined)};
+    if (!fits) continue;
+    Solution solution{*std::move(placed), *std::move(joined)};
+    decide_by_simulation(question, real, solution);
+    return solution;
   }
   return std::nullopt;
-}
-
-std::uint64_t total_makespan(const Solution& solution) {
-  std::uint64_t sum = 0;
-  for (const auto& [name, method] : solution.joined.schedule->methods)
-    sum += method.predicted ? method.predicted->makespan_ns : 0;
-  return sum;
 }
 
 /// With separate rules: the best of the first few ways to keep their groups apart.
@@ -79,7 +116,8 @@ std::optional<Solution> solve_apart(const Question& question) {
                question.objective, false))
       continue;
     auto solution = solve(narrowed);
-    if (solution && (!best || total_makespan(*solution) < total_makespan(*best))) best = std::move(solution);
+    if (solution && (!best || total_makespan(solution->joined) < total_makespan(best->joined)))
+      best = std::move(solution);
     if (++tried == kThorough) break;
   }
   return best;

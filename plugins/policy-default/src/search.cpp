@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "timetable.hpp"
+
 namespace genie::policy {
 
 namespace {
@@ -11,10 +13,14 @@ namespace {
 constexpr std::uint64_t kImproveWork = 3'000'000;
 /// How often chains are made anew for less memory.
 constexpr int kTighterRounds = 6;
-/// What a value sent to another device must save at least, as a share of the time, up to a limit for all together: simple
-/// placements are worth something to whoever reads them, and a message costs more than the model knows.
-constexpr double kCrossingWorth = 0.01;
-constexpr double kCrossingsWorthAtMost = 0.25;
+/// What a value sent to another device must save at least, as a share of the time (of what the time would be with all others):
+/// simple placements are worth something to whoever reads them, and a message costs more than the model knows.
+constexpr double kCrossingWorth = 0.02;
+
+/// Units that are moved one by one and in pairs; with more, only stages and their borders move.
+constexpr std::size_t kMaxSwapped = 64;
+/// Descents from random moves that may find nothing better, in a row.
+constexpr int kFruitless = 60;
 
 /// Units that may run on no device make a task impossible.
 bool possible(const Task& task) {
@@ -23,12 +29,20 @@ bool possible(const Task& task) {
   return true;
 }
 
-/// The better of an assignment's two forms: fine stages start and send early, coarse ones need less memory.
+/// The best of an assignment's forms: fine stages start and send early, ranked ones come in the order that serves the longest
+/// way first, coarse ones need less memory.
 Score judge(const Task& task, Estimator& estimator, const Assignment& assignment) {
-  const Score fine = score(task, estimator.of(assignment));
-  if (fine.feasible() || fine.unreachable) return fine;
+  Score best = score(task, estimator.of(assignment));
+  if (best.unreachable) return best;
+  if (task.method->count <= kMaxRanked)
+    best = std::min(best,
+                    score(task, estimator.of_stages(ranked_stages(*task.problem, *task.method, assignment))));
+  if (task.method->count <= kMaxSwapped)
+    best = std::min(best,
+                    score(task, estimator.of_stages(filled_stages(*task.problem, *task.method, assignment))));
+  if (best.feasible()) return best;
   return std::min(
-      fine, score(task, estimator.of_stages(form_stages(*task.problem, *task.method, assignment, false))));
+      best, score(task, estimator.of_stages(form_stages(*task.problem, *task.method, assignment, false))));
 }
 
 std::vector<Index> units_of_method(const Task& task) {
@@ -45,6 +59,19 @@ void put(const Task& task, Index unit, std::uint8_t device, Assignment& assignme
   for (const Index g : task.units->members[unit])
     if (g >= task.method->first && g < task.method->first + task.method->count)
       assignment[g - task.method->first] = device;
+}
+
+/// Every unit on the next device that may run it: spreads weights evenly where nothing else does.
+Assignment in_turns(const Task& task) {
+  Assignment assignment(task.method->count, kNowhere);
+  std::size_t next = 0;
+  for (Index n = 0; n < task.method->count; ++n) {
+    if (assignment[n] != kNowhere) continue;
+    while (!has(task.node_allowed(n), next % task.problem->device_count))
+      ++next;
+    put(task, task.unit(n), static_cast<std::uint8_t>(next++ % task.problem->device_count), assignment);
+  }
+  return assignment;
 }
 
 /// Every node where its weights already are, else where its predecessor runs: for methods that share weights with one placed
@@ -93,13 +120,47 @@ std::optional<Assignment> follow_weights(const Task& task) {
   return assignment;
 }
 
-/// List scheduling (as HEFT, with memory): each node in order to the device where it would end earliest.
-Assignment earliest_finish(const Task& task, const std::vector<std::uint64_t>& memory) {
+/// Nodes by the longest way to the end over mean costs: an order that runs, most urgent first.
+std::vector<Index> by_urgency(const Task& task) {
+  const Problem& p = *task.problem;
+  const MethodGraph& m = *task.method;
+  double latency = 0, ns_per_byte = 0, paths = 0;
+  for (std::size_t a = 0; a < p.device_count; ++a)
+    for (std::size_t b = 0; b < p.device_count; ++b)
+      if (a != b && p.path(a, b).ok) {
+        latency += static_cast<double>(p.path(a, b).latency_ns);
+        ns_per_byte += p.path(a, b).ns_per_byte;
+        ++paths;
+      }
+  std::vector<double> rank(m.count, 0);
+  for (Index n = m.count; n-- > 0;) {
+    double work = 0;
+    for (std::size_t d = 0; d < p.device_count; ++d)
+      work += static_cast<double>(p.node_cost(m.global(n), d));
+    // Never zero: what comes before something has the higher rank.
+    rank[n] += std::max(1.0, work / static_cast<double>(p.device_count));
+    for (const Index b : m.before[n])
+      rank[b] = std::max(rank[b], rank[n]);
+    for (const Index v : m.reads[n]) {
+      if (v == kNone || m.values[v].producer == kNone || paths == 0) continue;
+      const double sent = (latency + ns_per_byte * static_cast<double>(m.values[v].bytes)) / paths;
+      rank[m.values[v].producer] = std::max(rank[m.values[v].producer], sent + rank[n]);
+    }
+  }
+  std::vector<Index> order(m.count);
+  std::iota(order.begin(), order.end(), Index{0});
+  std::ranges::stable_sort(order, std::ranges::greater{}, [&](Index n) { return rank[n]; });
+  return order;
+}
+
+/// List scheduling (as HEFT, with memory): each node in that order to the device where it would end earliest.
+Assignment earliest_finish(const Task& task, const std::vector<Index>& order,
+                           const std::vector<std::uint64_t>& memory) {
   const Problem& p = *task.problem;
   const MethodGraph& m = *task.method;
   Assignment assignment(m.count, kNowhere);
   Resident resident = *task.resident;
-  std::vector<std::uint64_t> free_at(p.device_count, 0);
+  std::vector<Timetable> busy(p.device_count, Timetable(m.count <= kMaxSwapped));
   std::vector<std::uint64_t> ends(m.count, 0);
   const auto extra = [&](Index unit, std::size_t d) {
     std::uint64_t bytes = 0;
@@ -118,8 +179,8 @@ Assignment earliest_finish(const Task& task, const std::vector<std::uint64_t>& m
       bytes += resident.states[s] != kNowhere ? 0 : p.states[s].bytes;
     return bytes;
   };
-  const auto end_on = [&](Index n, std::size_t d) {
-    std::uint64_t start = free_at[d];
+  const auto start_on = [&](Index n, std::size_t d) {
+    std::uint64_t start = 0;
     for (const Index v : m.reads[n]) {
       if (v == kNone) continue;
       const Index from = m.values[v].producer;
@@ -129,9 +190,9 @@ Assignment earliest_finish(const Task& task, const std::vector<std::uint64_t>& m
     }
     for (const Index b : m.before[n])
       start = std::max(start, ends[b]);
-    return start + p.node_cost(m.global(n), d);
+    return busy[d].earliest(start, p.node_cost(m.global(n), d));
   };
-  for (Index n = 0; n < m.count; ++n) {
+  for (const Index n : order) {
     if (assignment[n] == kNowhere) {
       const Index unit = task.unit(n);
       std::size_t best = p.device_count;
@@ -140,7 +201,7 @@ Assignment earliest_finish(const Task& task, const std::vector<std::uint64_t>& m
       for (std::size_t d = 0; d < p.device_count; ++d) {
         if (!has(task.allowed[unit], d)) continue;
         const bool fits = resident.bytes[d] + extra(unit, d) <= memory[d];
-        const std::uint64_t end = end_on(n, d);
+        const std::uint64_t end = start_on(n, d) + p.node_cost(m.global(n), d);
         if (best == p.device_count || (fits && !best_fits) || (fits == best_fits && end < best_end)) {
           best = d;
           best_fits = fits;
@@ -157,26 +218,62 @@ Assignment earliest_finish(const Task& task, const std::vector<std::uint64_t>& m
       }
     }
     const std::size_t d = assignment[n];
-    ends[n] = free_at[d] = end_on(n, d);
+    const std::uint64_t start = start_on(n, d);
+    ends[n] = start + p.node_cost(m.global(n), d);
+    busy[d].take(start, ends[n]);
   }
   return assignment;
 }
 
 class Improver {
  public:
-  Improver(const Task& task, Estimator& estimator) : task_(task), estimator_(estimator) {}
+  Improver(const Task& task, Estimator& estimator)
+      : task_(task), estimator_(estimator), units_(units_of_method(task)) {}
 
-  void improve(Candidate& best) {
-    const std::uint64_t per_call = std::max<std::uint64_t>(64, task_.method->count);
-    const std::uint64_t limit = estimator_.calls() + kImproveWork / per_call;
-    bool better = true;
-    while (better && estimator_.calls() < limit) {
-      better = move_stages(best, limit);
-      better = shift_boundaries(best, limit) || better;
+  void improve(Candidate& best) { descend(best, estimator_.calls() + work()); }
+
+  /// Leaves the best by a few random moves and descends again, as often as the work allows: deterministic, its numbers are its
+  /// own.
+  void wander(Candidate& best) {
+    if (units_.size() < 2 || units_.size() > kMaxSwapped) return;
+    const std::uint64_t limit = estimator_.calls() + work();
+    std::uint64_t state = 1;
+    const auto draw = [&state](std::size_t below) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      return static_cast<std::size_t>(state >> 33) % below;
+    };
+    for (int fruitless = 0; fruitless < kFruitless && estimator_.calls() < limit; ++fruitless) {
+      Candidate other = best;
+      for (std::size_t kicks = 2 + draw(3); kicks > 0; --kicks) {
+        const Index unit = units_[draw(units_.size())];
+        const std::size_t device = draw(task_.problem->device_count);
+        if (has(task_.allowed[unit], device))
+          put(task_, unit, static_cast<std::uint8_t>(device), other.assignment);
+      }
+      other.score = judge(task_, estimator_, other.assignment);
+      descend(other, limit);
+      if (!(other.score < best.score)) continue;
+      best = std::move(other);
+      fruitless = -1;
     }
   }
 
  private:
+  /// How many estimates one search may make.
+  [[nodiscard]] std::uint64_t work() const {
+    return kImproveWork / std::max<std::uint64_t>(64, task_.method->count);
+  }
+
+  void descend(Candidate& best, std::uint64_t limit) {
+    bool better = true;
+    while (better && estimator_.calls() < limit) {
+      better = move_stages(best, limit);
+      better = shift_boundaries(best, limit) || better;
+      if (!better && units_.size() <= kMaxSwapped)
+        better = move_units(best, limit) || swap_units(best, limit);
+    }
+  }
+
   /// Keeps the change if it is better.
   bool attempt(Candidate& best, Assignment&& changed) {
     if (changed == best.assignment) return false;
@@ -229,6 +326,45 @@ class Improver {
     return better;
   }
 
+  /// The device of a unit's first node in this method.
+  [[nodiscard]] std::uint8_t device_of(Index unit, const Assignment& assignment) const {
+    for (const Index g : task_.units->members[unit])
+      if (g >= task_.method->first && g < task_.method->first + task_.method->count)
+        return assignment[g - task_.method->first];
+    return kNowhere;
+  }
+
+  /// Every unit by itself to every other device.
+  bool move_units(Candidate& best, std::uint64_t limit) {
+    bool better = false;
+    for (const Index unit : units_)
+      for (std::size_t d = 0; d < task_.problem->device_count; ++d) {
+        if (estimator_.calls() >= limit) return better;
+        if (!has(task_.allowed[unit], d)) continue;
+        Assignment changed = best.assignment;
+        put(task_, unit, static_cast<std::uint8_t>(d), changed);
+        better = attempt(best, std::move(changed)) || better;
+      }
+    return better;
+  }
+
+  /// Every two units on different devices change places: what full devices leave to try.
+  bool swap_units(Candidate& best, std::uint64_t limit) {
+    bool better = false;
+    for (std::size_t i = 0; i < units_.size(); ++i)
+      for (std::size_t j = i + 1; j < units_.size(); ++j) {
+        if (estimator_.calls() >= limit) return better;
+        const std::uint8_t a = device_of(units_[i], best.assignment);
+        const std::uint8_t b = device_of(units_[j], best.assignment);
+        if (a == b || !has(task_.allowed[units_[i]], b) || !has(task_.allowed[units_[j]], a)) continue;
+        Assignment changed = best.assignment;
+        put(task_, units_[i], b, changed);
+        put(task_, units_[j], a, changed);
+        better = attempt(best, std::move(changed)) || better;
+      }
+    return better;
+  }
+
   bool move(const std::vector<Index>& nodes, std::uint8_t device, Assignment& assignment) const {
     for (const Index n : nodes)
       if (!has(task_.node_allowed(n), device)) return false;
@@ -239,6 +375,7 @@ class Improver {
 
   const Task& task_;
   Estimator& estimator_;
+  std::vector<Index> units_;
 };
 
 /// Nodes of units that span much of the method, which would forbid every cut inside: each such unit on one device.
@@ -328,7 +465,8 @@ Score score(const Task& task, const Estimate& estimate) {
   s.tie = static_cast<double>(estimate.time_ns);
   switch (task.objective) {
     case Objective::latency:
-      s.objective = s.tie * (1 + std::min(kCrossingWorth * estimate.crossings, kCrossingsWorthAtMost));
+      s.objective = s.tie;
+      if (task.prefers_few_crossings) s.objective *= 1 + kCrossingWorth * estimate.crossings;
       break;
     case Objective::bytes:
       s.objective = static_cast<double>(estimate.wire_bytes);
@@ -343,8 +481,11 @@ Score score(const Task& task, const Estimate& estimate) {
   return s;
 }
 
-std::optional<Candidate> search(const Task& task, bool thorough) {
-  if (!possible(task)) return std::nullopt;
+namespace {
+
+/// All candidates, improved where `thorough`, best first; empty when a node may run nowhere.
+std::vector<Candidate> candidates_of(const Task& task, bool thorough) {
+  if (!possible(task)) return {};
   const Problem& p = *task.problem;
   Estimator estimator(p, *task.method, *task.resident);
   std::vector<Assignment> assignments;
@@ -356,31 +497,60 @@ std::optional<Candidate> search(const Task& task, bool thorough) {
     assignments.push_back(std::move(one));
   }
   if (p.device_count > 1) {
+    if (thorough) assignments.push_back(in_turns(task));
     if (auto follow = follow_weights(task)) assignments.push_back(*std::move(follow));
     add_chains(task, assignments, thorough);
   }
   if (p.device_count > 1 && thorough) {
-    std::vector<std::uint64_t> memory = task.memory;
-    for (int attempt = 0; attempt < 3; ++attempt) {
-      assignments.push_back(earliest_finish(task, memory));
-      const Estimate& estimate = estimator.of(assignments.back());
-      if (estimate.excess(task.memory) == 0) break;
-      for (std::size_t d = 0; d < memory.size(); ++d)
-        if (estimate.needs(d) > task.memory[d])
-          memory[d] -= std::min(memory[d], estimate.needs(d) - task.memory[d]);
+    std::vector<Index> as_listed(task.method->count);
+    std::iota(as_listed.begin(), as_listed.end(), Index{0});
+    for (const std::vector<Index>& order : {by_urgency(task), as_listed}) {
+      std::vector<std::uint64_t> memory = task.memory;
+      for (int attempt = 0; attempt < 3; ++attempt) {
+        assignments.push_back(earliest_finish(task, order, memory));
+        const Estimate& estimate = estimator.of(assignments.back());
+        if (estimate.excess(task.memory) == 0) break;
+        for (std::size_t d = 0; d < memory.size(); ++d)
+          if (estimate.needs(d) > task.memory[d])
+            memory[d] -= std::min(memory[d], estimate.needs(d) - task.memory[d]);
+      }
     }
   }
   std::vector<Candidate> candidates = judged(task, estimator, std::move(assignments));
   if (p.device_count > 1 && !candidates.front().score.feasible())
     add_tighter_chains(task, estimator, thorough, candidates);
-  Candidate best = candidates.front();
-  if (!thorough) return best;
-  // Two starting points: the best, and the best of another kind, for the case that the best is a dead end.
-  for (std::size_t i = 0; i < candidates.size() && i < 2 && p.device_count > 1; ++i) {
-    Improver(task, estimator).improve(candidates[i]);
-    if (candidates[i].score < best.score) best = candidates[i];
-  }
-  return best;
+  if (!thorough || p.device_count == 1) return candidates;
+  // Several starting points, for the case that the best is a dead end; many where each costs little.
+  const std::size_t starts = task.method->count <= kMaxSwapped ? candidates.size() : 2;
+  std::vector<Candidate> improved(
+      candidates.begin(),
+      candidates.begin() + static_cast<std::ptrdiff_t>(std::min(starts, candidates.size())));
+  for (Candidate& candidate : improved)
+    Improver(task, estimator).improve(candidate);
+  Candidate wanderer = *std::ranges::min_element(improved, {}, &Candidate::score);
+  Improver(task, estimator).wander(wanderer);
+  candidates.push_back(std::move(wanderer));
+  candidates.insert(candidates.end(), improved.begin(), improved.end());
+  std::ranges::stable_sort(candidates, {}, &Candidate::score);
+  return candidates;
+}
+
+}  // namespace
+
+std::optional<Candidate> search(const Task& task, bool thorough) {
+  std::vector<Candidate> candidates = candidates_of(task, thorough);
+  if (candidates.empty()) return std::nullopt;
+  return std::move(candidates.front());
+}
+
+std::vector<Candidate> search_few(const Task& task) {
+  constexpr std::size_t kFew = 24;
+  std::vector<Candidate> few;
+  for (Candidate& candidate : candidates_of(task, true))
+    if (few.size() < kFew && candidate.score.feasible() &&
+        std::ranges::none_of(few, [&](const Candidate& c) { return c.assignment == candidate.assignment; }))
+      few.push_back(std::move(candidate));
+  return few;
 }
 
 }  // namespace genie::policy
