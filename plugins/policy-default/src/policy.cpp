@@ -58,26 +58,28 @@ void decide_by_simulation(const Question& question, const std::vector<std::uint6
         return std::nullopt;
     return *std::move(joined);
   };
-  const std::uint64_t before = total_makespan(best.joined);
+  std::optional<Solution> other;
   for (Placed& placed : contenders(p, question.rules, memory))
-    if (auto joined = simulated(placed); joined && total_makespan(*joined) < total_makespan(best.joined))
-      best = {std::move(placed), *std::move(joined)};
-  if (total_makespan(best.joined) == before) return;
-  const std::uint64_t limit = total_makespan(best.joined);
-  best.placed = merged_while(p, std::move(best.placed), [&](const Placed& placed) {
+    if (auto joined = simulated(placed);
+        joined && total_makespan(*joined) < total_makespan(other ? other->joined : best.joined))
+      other = Solution{std::move(placed), *std::move(joined)};
+  if (!other) return;
+  const std::uint64_t limit = total_makespan(other->joined);
+  other->placed = merged_while(p, std::move(other->placed), [&](const Placed& placed) {
     const auto joined = simulated(placed);
     return joined && total_makespan(*joined) <= limit;
   });
-  if (auto joined = simulated(best.placed)) best.joined = *std::move(joined);
+  if (auto joined = simulated(other->placed)) best = {std::move(other->placed), *std::move(joined)};
 }
 
-/// Searches, has the plan library predict, and searches again under tighter budgets while its peaks exceed the real ones.
-std::optional<Solution> solve(const Question& question) {
+/// Searches, has the plan library predict, and searches again under tighter budgets while its peaks exceed the real ones. The two
+/// counts differ by another amount for each placement, so budgets shrink by what was too much, or by ever more of it.
+std::optional<Solution> solve_within(const Question& question, const std::vector<std::uint64_t>& real,
+                                     bool thorough, bool faster) {
   const Problem& p = *question.problem;
-  const std::vector<std::uint64_t> real = memory_under(p, question.rules);
   std::vector<std::uint64_t> memory = real;
   for (int round = 0; round < kMaxRounds; ++round) {
-    auto placed = place(p, question.rules, memory, question.objective, true);
+    auto placed = place(p, question.rules, memory, question.objective, thorough);
     if (!placed) return std::nullopt;
     auto joined =
         plan::join_schedule(*p.plan, make_schedule(question, *placed), *p.topology, *question.costs);
@@ -88,16 +90,23 @@ std::optional<Solution> solve(const Question& question) {
       for (std::size_t d = 0; d < p.device_count; ++d) {
         const auto peak = method.predicted->peak_bytes.find(p.device_id(d));
         if (peak == method.predicted->peak_bytes.end() || peak->second <= real[d]) continue;
-        // By more each time: the two counts differ by another amount for each placement.
-        memory[d] -= std::min(memory[d], (peak->second - real[d]) << round);
+        memory[d] -= std::min(memory[d], (peak->second - real[d]) << (faster ? round : 0));
         fits = false;
       }
     }
-    if (!fits) continue;
-    Solution solution{*std::move(placed), *std::move(joined)};
-    decide_by_simulation(question, real, solution);
-    return solution;
+    if (fits) return Solution{*std::move(placed), *std::move(joined)};
   }
+  return std::nullopt;
+}
+
+std::optional<Solution> solve(const Question& question) {
+  const std::vector<std::uint64_t> real = memory_under(*question.problem, question.rules);
+  for (const bool thorough : {true, false})
+    for (const bool faster : {false, true})
+      if (auto solution = solve_within(question, real, thorough, faster)) {
+        decide_by_simulation(question, real, *solution);
+        return solution;
+      }
   return std::nullopt;
 }
 

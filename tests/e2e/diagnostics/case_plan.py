@@ -152,7 +152,8 @@ unknown_node = _scheduled("A stage with a node that does not exist.", lambda pla
 unknown_device = _scheduled("A stage on a device that does not exist.", lambda plan: _schedule(plan)["stages"][0].update(device="w7"))
 unknown_kernels = _scheduled("A stage with kernels that its device does not have.",
                              lambda plan: _schedule(plan)["stages"][0].update(kernels="org.example.kernels"))
-order_of_stages = _scheduled("Nodes of a stage in reverse order.", lambda plan: _schedule(plan)["stages"][0]["nodes"].reverse())
+order_of_stages = _scheduled("Nodes of the longest stage in reverse order.",
+                             lambda plan: max(_schedule(plan)["stages"], key=lambda stage: len(stage["nodes"]))["nodes"].reverse())
 missing_transfer = _scheduled("A value that no transfer brings.", lambda plan: _schedule(plan)["transfers"].clear())
 weight_elsewhere = _scheduled("A weight that is not where it is used.",
                               lambda plan: plan["schedule"]["residence"]["weights"].update({"block.0.up.weight": ["w1"]}))
