@@ -25,6 +25,16 @@ TEST_CASE("GE0610 names what was asked for, what is free and what is alive, the 
   CHECK(budget.used() == 3032);                                          // nothing was taken
 }
 
+TEST_CASE("GE0610 tells the room of whoever asks, which others' claims and its own earlier values leave") {
+  Budget budget("w0", 4096);
+  auto stage = budget.take("values that stage s0 computes", 1024);
+  REQUIRE(stage);
+  // 3,072 bytes are free and 1,024 claimed, of which the stage has placed 3,596.
+  const genie::Error refused = budget.over("value v9", 600, 500);
+  CHECK(contains(refused.message, "600 bytes asked, 500 bytes of 4.0 KiB free"));
+  CHECK(contains(refused.diagnostics, "up to 500 bytes would fit; give w0 at least 4196 bytes of memory"));
+}
+
 TEST_CASE("a claim that goes makes room, and the peak remains") {
   Budget budget("w0", 100);
   {

@@ -21,7 +21,8 @@ Claim::~Claim() {
 
 genie::Expected<Claim> Budget::take(std::string name, std::uint64_t bytes) {
   const std::lock_guard hold(lock_);
-  if (bytes > limit_ - std::min(limit_, used_)) return refusal(name, bytes);
+  const std::uint64_t room = limit_ - std::min(limit_, used_);
+  if (bytes > room) return refusal(name, bytes, room);
   used_ += bytes;
   peak_ = std::max(peak_, used_);
   const std::uint64_t id = next_++;
@@ -39,12 +40,12 @@ std::uint64_t Budget::peak() const {
   return peak_;
 }
 
-genie::Error Budget::over(std::string_view name, std::uint64_t bytes) const {
+genie::Error Budget::over(std::string_view name, std::uint64_t bytes, std::uint64_t room) const {
   const std::lock_guard hold(lock_);
-  return refusal(name, bytes);
+  return refusal(name, bytes, room);
 }
 
-genie::Error Budget::refusal(std::string_view name, std::uint64_t bytes) const {
+genie::Error Budget::refusal(std::string_view name, std::uint64_t bytes, std::uint64_t room) const {
   std::vector<const Entry*> entries;
   for (const auto& [id, entry] : alive_)
     if (entry.bytes != 0) entries.push_back(&entry);
@@ -53,13 +54,12 @@ genie::Error Budget::refusal(std::string_view name, std::uint64_t bytes) const {
   for (std::size_t i = 0; i < entries.size() && i < kNamed; ++i)
     alive += (i == 0 ? "" : ", ") + entries[i]->name + " (" + bytes_text(entries[i]->bytes) + ")";
   if (entries.size() > kNamed) alive += " and " + std::to_string(entries.size() - kNamed) + " more";
-  const std::uint64_t room = limit_ - std::min(limit_, used_);
   return problem(GENIE_RESOURCE_EXHAUSTED, "GE0610",
                  "device " + device_ + " has no room for " + std::string(name) + ": " + bytes_text(bytes) +
                      " asked, " + bytes_text(room) + " of " + bytes_text(limit_) +
                      " free; alive: " + (alive.empty() ? "nothing" : alive),
                  "up to " + std::to_string(room) + " bytes would fit; give " + device_ + " at least " +
-                     std::to_string(used_ + bytes) +
+                     std::to_string(limit_ - std::min(limit_, room) + bytes) +
                      " bytes of memory in the topology, use smaller sizes, or schedule the plan anew");
 }
 

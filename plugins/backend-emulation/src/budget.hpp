@@ -47,8 +47,8 @@ class Budget {
   [[nodiscard]] std::uint64_t used() const;
   [[nodiscard]] std::uint64_t peak() const;
   [[nodiscard]] std::uint64_t limit() const { return limit_; }
-  /// The error of a claim that would not fit; also for memory that others allocate.
-  [[nodiscard]] genie::Error over(std::string_view name, std::uint64_t bytes) const;
+  /// The error of bytes that do not fit into the `room` that is left to whoever asks.
+  [[nodiscard]] genie::Error over(std::string_view name, std::uint64_t bytes, std::uint64_t room) const;
 
  private:
   friend class Claim;
@@ -56,7 +56,8 @@ class Budget {
     std::string name;
     std::uint64_t bytes;
   };
-  [[nodiscard]] genie::Error refusal(std::string_view name, std::uint64_t bytes) const;  // lock held
+  [[nodiscard]] genie::Error refusal(std::string_view name, std::uint64_t bytes,
+                                     std::uint64_t room) const;  // lock held
   void give_back(std::uint64_t id);
 
   const std::string device_;

@@ -57,8 +57,9 @@ void* StageRun::place(void* ctx, std::uint64_t output, genie_dtype dtype, std::i
     const Index value = run.stage.outputs[output].value;
     const std::uint64_t free = run.room.limit() - std::min(run.room.limit(), run.room.used());
     // The stage's claim covers what was foreseen; sizes that data decides may go beyond.
-    if (placing.placed + bytes > run.claimed + free) {
-      placing.failed = run.room.over(run.name_of(value), bytes);
+    const std::uint64_t room = run.claimed + free - std::min(run.claimed + free, placing.placed);
+    if (bytes > room) {
+      placing.failed = run.room.over(run.name_of(value), bytes, room);
       return nullptr;
     }
     const plan::Value* declared = run.declared(value);
