@@ -80,6 +80,32 @@ TEST_CASE("an output is placed where the caller wants it, once, and views follow
   CHECK(elements<float>(out[1].tensor->view) == std::vector<float>{-3, -4});
 }
 
+TEST_CASE("outputs that are parts of one storage share it: their spans are not copied one by one") {
+  Document document;
+  document.inputs = R"({"name": "x", "value": "x"})";
+  document.outputs = R"({"name": "a", "value": "a"}, {"name": "b", "value": "b"})";
+  document.values = R"("x": {"dtype": "f32", "shape": [2, 2]}, "y": {"dtype": "f32", "shape": [2, 2]},
+                       "a": {"dtype": "f32", "shape": [2], "strides": [2]}, "b": {"dtype": "f32", "shape": [2], "strides": [2]})";
+  document.nodes = R"({"id": "n0", "op": "aten.neg.default", "args": [{"value": "x"}], "results": ["y"]},
+                      {"id": "n1", "op": "aten.select.int", "args": [{"value": "y"}, {"int": 1}, {"int": 0}], "results": ["a"]},
+                      {"id": "n2", "op": "aten.select.int", "args": [{"value": "y"}, {"int": 1}, {"int": 1}], "results": ["b"]})";
+  const TestHost host;
+  const OpenDevice device(host, plugin());
+  const auto stage = device.compile(document.text());
+  const Buffer x = f32({2, 2}, {1, 2, 3, 4});
+  Arena arena;
+  RunOptions options;
+  options.place = &Arena::place;
+  options.place_ctx = &arena;
+  const Outputs out = run(device, stage.get(), {&x}, 2, options);
+  CHECK(arena.asked.empty());
+  CHECK(out[0].origin == GENIE_OUTPUT_OWNED);
+  CHECK(out[1].origin == GENIE_OUTPUT_VIEW_OUTPUT);
+  CHECK(out[1].tensor->view.data == static_cast<float*>(out[0].tensor->view.data) + 1);
+  CHECK(elements<float>(out[0].tensor->view) == std::vector<float>{-1, -3});
+  CHECK(elements<float>(out[1].tensor->view) == std::vector<float>{-2, -4});
+}
+
 TEST_CASE("when the caller has no place the executable allocates") {
   const TestHost host;
   const OpenDevice device(host, plugin());

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <cstring>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "exchange.hpp"
 #include "failure.hpp"
@@ -37,6 +39,18 @@ class Delivery {
   Delivery(genie_run_args& args, const KnownStorages& known, Counters& counters)
       : args_(args), known_(known), counters_(counters) {}
 
+  /// Storages of which several outputs are parts, the first of them not the whole: to copy each part's span would multiply the
+  /// bytes that lie between their elements, so torch's memory itself is handed out.
+  void find_parts(const std::vector<at::Tensor>& tensors) {
+    std::unordered_map<const void*, Delivered> first;
+    for (const at::Tensor& tensor : tensors) {
+      if (!tensor.defined() || known_.find(tensor) != nullptr) continue;
+      const auto [at, added] =
+          first.try_emplace(key(tensor), Delivered{0, start(tensor), extent_bytes(tensor), start(tensor)});
+      if (!added && within(at->second, tensor) == nullptr) in_parts_.insert(key(tensor));
+    }
+  }
+
   void one(std::uint32_t number, at::Tensor tensor) {
     genie_stage_output& out = args_.outputs[number];
     if (!tensor.defined()) {
@@ -62,7 +76,8 @@ class Delivery {
     char* to = from;
     std::uint32_t origin = GENIE_OUTPUT_OWNED;
     // A view that begins within a vector must go on doing so: the last bits of products depend on it. Placed memory is aligned.
-    if (args_.place != nullptr && bytes > 0 && reinterpret_cast<std::uintptr_t>(from) % kPlaceAlign == 0) {
+    if (args_.place != nullptr && bytes > 0 && !in_parts_.contains(key(tensor)) &&
+        reinterpret_cast<std::uintptr_t>(from) % kPlaceAlign == 0) {
       if (void* const place = args_.place(args_.place_ctx, number, abi_dtype(tensor.scalar_type()).value(),
                                           static_cast<std::int32_t>(tensor.dim()), tensor.sizes().data(),
                                           tensor.strides().data())) {
@@ -90,6 +105,7 @@ class Delivery {
   const KnownStorages& known_;
   Counters& counters_;
   std::unordered_map<const void*, Delivered> delivered_;
+  std::unordered_set<const void*> in_parts_;
 };
 
 }  // namespace
@@ -112,6 +128,7 @@ Outcome deliver(genie_run_args& args, std::vector<at::Tensor> tensors, const Kno
           "output " + std::to_string(i) + " is a " + std::string(c10::toString(tensors[i].scalar_type())) +
           " tensor that is not strided or has no element type in Genie: convert it inside the model");
   Delivery delivery(args, known, counters);
+  delivery.find_parts(tensors);
   for (std::size_t i = 0; i < tensors.size(); ++i)
     delivery.one(static_cast<std::uint32_t>(i), std::move(tensors[i]));
   return Done{};
