@@ -72,14 +72,15 @@ void decide_by_simulation(const Question& question, const std::vector<std::uint6
   if (auto joined = simulated(other->placed)) best = {std::move(other->placed), *std::move(joined)};
 }
 
-/// Searches, has the plan library predict, and searches again under tighter budgets while its peaks exceed the real ones. The two
-/// counts differ by another amount for each placement, so budgets shrink by what was too much, or by ever more of it.
+/// Has the plan library predict what a search found, and searches again under tighter budgets while its peaks exceed the real ones.
+/// The two counts differ by another amount for each placement, so budgets shrink by what was too much, or by ever more of it.
 std::optional<Solution> solve_within(const Question& question, const std::vector<std::uint64_t>& real,
-                                     bool thorough, bool faster) {
+                                     const Placed& first, bool thorough, bool faster) {
   const Problem& p = *question.problem;
   std::vector<std::uint64_t> memory = real;
+  std::optional<Placed> placed = first;
   for (int round = 0; round < kMaxRounds; ++round) {
-    auto placed = place(p, question.rules, memory, question.objective, thorough);
+    if (round > 0) placed = place(p, question.rules, memory, question.objective, thorough);
     if (!placed) return std::nullopt;
     auto joined =
         plan::join_schedule(*p.plan, make_schedule(question, *placed), *p.topology, *question.costs);
@@ -101,12 +102,16 @@ std::optional<Solution> solve_within(const Question& question, const std::vector
 
 std::optional<Solution> solve(const Question& question) {
   const std::vector<std::uint64_t> real = memory_under(*question.problem, question.rules);
-  for (const bool thorough : {true, false})
+  for (const bool thorough : {true, false}) {
+    // What has no room by the search's own count will not get any from smaller budgets.
+    const auto first = place(*question.problem, question.rules, real, question.objective, thorough);
+    if (!first) continue;
     for (const bool faster : {false, true})
-      if (auto solution = solve_within(question, real, thorough, faster)) {
+      if (auto solution = solve_within(question, real, *first, thorough, faster)) {
         decide_by_simulation(question, real, *solution);
         return solution;
       }
+  }
   return std::nullopt;
 }
 

@@ -19,8 +19,10 @@ constexpr double kCrossingWorth = 0.02;
 
 /// Units that are moved one by one and in pairs; with more, only stages and their borders move.
 constexpr std::size_t kMaxSwapped = 64;
+/// Starting points of a plan with at most `kMaxSwapped` units, and of a larger one.
+constexpr std::size_t kStarts = 5, kFewStarts = 2;
 /// Descents from random moves that may find nothing better, in a row.
-constexpr int kFruitless = 60;
+constexpr int kFruitless = 12;
 
 /// Units that may run on no device make a task impossible.
 bool possible(const Task& task) {
@@ -520,8 +522,8 @@ std::vector<Candidate> candidates_of(const Task& task, bool thorough) {
   if (p.device_count > 1 && !candidates.front().score.feasible())
     add_tighter_chains(task, estimator, thorough, candidates);
   if (!thorough || p.device_count == 1) return candidates;
-  // Several starting points, for the case that the best is a dead end; many where each costs little.
-  const std::size_t starts = task.method->count <= kMaxSwapped ? candidates.size() : 2;
+  // Several starting points, for the case that the best is a dead end.
+  const std::size_t starts = task.method->count <= kMaxSwapped ? kStarts : kFewStarts;
   std::vector<Candidate> improved(
       candidates.begin(),
       candidates.begin() + static_cast<std::ptrdiff_t>(std::min(starts, candidates.size())));
