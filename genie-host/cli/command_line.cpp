@@ -67,7 +67,9 @@ constexpr std::string_view kShowExamples =
     "  genie-host plan show model.pt2                            inputs, outputs, weights\n"
     "  genie-host plan show plan.json --stage s1                 the nodes of one stage\n"
     "  genie-host plan show plan.json --scope 'encoder.layer.0.**' the nodes of one module\n"
-    "  genie-host plan show plan.json --decisions                every decision and its alternatives";
+    "  genie-host plan show plan.json --decisions                every decision and its alternatives\n"
+    "  genie-host plan show run.json --timeline                  who computes, sends and waits when, as "
+    "foreseen";
 
 constexpr std::string_view kValidateExamples =
     "Checks the ladder: V0 bytes, V1 schema, V2 structure, V3 types; and with a topology V4 (the schedule "
@@ -205,6 +207,7 @@ void add_run(CLI::App& app, RunArguments& run) {
   app.add_flag("--verify-blobs", run.verify_blobs,
                "Hash all weights again instead of trusting remembered digests");
   app.add_flag("--reschedule", run.reschedule, "Schedule a saved plan anew for the present topology");
+  app.add_flag("--details", run.details, "Print all of the report, with the reasons and how to change them");
 }
 
 CLI::Option* add_repeated(CLI::App& app, const char* name, std::vector<std::string>& into, const char* type,
@@ -272,6 +275,10 @@ void add_plan(CLI::App& app, Parsed& parsed) {
       ->type_name("SELECTOR");
   show->add_option("--stage", parsed.show.view.stage, "List the nodes of a stage")->type_name("ID");
   show->add_flag("--decisions", parsed.show.view.decisions, "All decisions, with their alternatives");
+  show->add_flag("--timeline", parsed.show.timeline,
+                 "Draw what the cost model foresees for a call; a run config is scheduled first");
+  show->add_option("--topology", parsed.show.topology, "The devices of a saved plan, for --timeline")
+      ->type_name("FILE");
   show->add_option("--limit", parsed.show.view.limit,
                    "Rows of each table; 0: all (default: what fits a screen)")
       ->type_name("ROWS");

@@ -25,11 +25,21 @@ struct RunArguments {
   bool verify_blobs = false;
   bool reschedule = false;
   bool rescan = false;
+  bool details = false;
+  std::string html;  ///< where to write the page; empty: nowhere
 };
 
 struct ShowArguments {
   std::string file;
+  bool timeline = false;
+  std::string topology;  ///< of a plan document, for the timeline
   report::PlanView view;
+};
+
+struct HtmlArguments {
+  std::string file;
+  std::string topology;
+  std::string output;
 };
 
 struct ValidateArguments {
@@ -96,6 +106,9 @@ struct ExplainArguments {
 // Each returns the process's exit code.
 [[nodiscard]] int run(const Common& common, const RunArguments& arguments);
 [[nodiscard]] int plan_show(const Common& common, const ShowArguments& arguments);
+/// `plan show --timeline`.
+[[nodiscard]] int plan_timeline(const Common& common, const ShowArguments& arguments);
+[[nodiscard]] int plan_html(const Common& common, const HtmlArguments& arguments);
 [[nodiscard]] int plan_validate(const Common& common, const ValidateArguments& arguments);
 [[nodiscard]] int plan_diff(const Common& common, const DiffArguments& arguments);
 [[nodiscard]] int plan_convert(const Common& common, const ConvertArguments& arguments);

@@ -78,6 +78,7 @@ plan::Topology assumed_topology(const plan::Schedule& schedule) {
 }  // namespace
 
 int plan_show(const Common& common, const ShowArguments& arguments) {
+  if (arguments.timeline) return plan_timeline(common, arguments);
   const Console console(common.json);
   Progress progress(console.err_style());
   auto loaded = load_plan(common, arguments.file, progress);
@@ -96,10 +97,8 @@ int plan_validate(const Common& common, const ValidateArguments& arguments) {
   if (!loaded) return console.fail(loaded.failure());
   std::optional<plan::Topology> topology;
   if (!arguments.topology.empty()) {
-    auto text = read_text(arguments.topology);
-    if (!text) return console.fail(text.failure());
-    auto decoded = plan::decode_topology(*text, {.comments = true, .limits = {}}, arguments.topology);
-    if (!decoded) return console.fail(std::move(decoded).errors(), Category::config);
+    auto decoded = read_topology(arguments.topology);
+    if (!decoded) return console.fail(decoded.failure());
     topology = std::move(*decoded);
   }
   const bool assumed = !topology && loaded->plan.schedule.has_value();

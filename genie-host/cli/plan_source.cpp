@@ -43,7 +43,7 @@ runtime::Result<LoadedPlan> capture(const Common& common, config::RunConfig conf
   if (auto captured = engine->capture(); !captured) return std::move(captured).failure();
   progress.clear();
   plan::Plan plan = engine->scheduled() != nullptr ? *engine->scheduled() : *engine->captured();
-  return LoadedPlan{std::move(plan), std::move(*engine)};
+  return LoadedPlan{std::move(plan), std::move(*engine), std::nullopt};
 }
 
 }  // namespace
@@ -78,7 +78,38 @@ runtime::Result<LoadedPlan> load_scheduled(const Common& common, const ScheduleR
   progress.clear();
   if (!scheduled) return std::move(scheduled).failure();
   plan::Plan plan = *engine->scheduled();
-  return LoadedPlan{std::move(plan), std::move(*engine)};
+  plan::Topology topology = *engine->topology();
+  return LoadedPlan{std::move(plan), std::move(*engine), std::move(topology)};
+}
+
+runtime::Result<plan::Topology> read_topology(const std::string& file) {
+  auto text = read_text(file);
+  if (!text) return std::move(text).failure();
+  auto decoded = plan::decode_topology(*text, {.comments = true, .limits = {}}, file);
+  if (!decoded) return failure(Category::config, std::move(decoded).errors());
+  return std::move(decoded).value();
+}
+
+runtime::Result<LoadedPlan> load_with_topology(const Common& common, const std::string& file,
+                                               const std::string& topology, Progress& progress) {
+  if (is_run_config_file(file)) return load_scheduled(common, {.file = file, .edits = {}}, progress);
+  auto loaded = load_plan(common, file, progress);
+  if (!loaded || topology.empty()) return loaded;
+  auto devices = read_topology(topology);
+  if (!devices) return std::move(devices).failure();
+  const std::string present = plan::topology_id(*devices);
+  if (loaded->plan.schedule && loaded->plan.schedule->topology != present) {
+    runtime::Failure other =
+        failure(Category::invalid_plan, GENIE_FAILED_PRECONDITION, "GE0581",
+                "the plan was scheduled for topology " + loaded->plan.schedule->topology + ", " + topology +
+                    " is " + present,
+                "name the topology it was scheduled for, or the run config, which schedules it");
+    other.diagnostics.front().file = file;
+    other.diagnostics.front().pointer = "/schedule/topology";
+    return other;
+  }
+  loaded->topology = std::move(devices).value();
+  return loaded;
 }
 
 runtime::Result<std::string> read_text(const std::string& file) {
@@ -106,7 +137,7 @@ runtime::Result<LoadedPlan> load_plan(const Common& common, const std::string& f
   }
   auto decoded = plan::decode(*text, {}, file);
   if (!decoded) return failure(Category::invalid_plan, std::move(decoded).errors());
-  return LoadedPlan{std::move(decoded).value(), std::nullopt};
+  return LoadedPlan{std::move(decoded).value(), std::nullopt, std::nullopt};
 }
 
 }  // namespace genie::cli

@@ -9,6 +9,7 @@
 #include "cli/commands.hpp"
 #include "cli/progress.hpp"
 #include "genie/plan/model.hpp"
+#include "genie/plan/topology.hpp"
 #include "runtime/engine.hpp"
 #include "runtime/failure.hpp"
 
@@ -17,6 +18,7 @@ namespace genie::cli {
 struct LoadedPlan {
   plan::Plan plan;
   std::optional<runtime::Engine> engine;  ///< set when a frontend captured it: it knows where the weights lie
+  std::optional<plan::Topology> topology;  ///< of a plan that was loaded with its schedule
 };
 
 /// V0 and V1 of a plan document; a model or a run config is captured (V0–V3).
@@ -33,6 +35,14 @@ struct ScheduleRequest {
 };
 [[nodiscard]] runtime::Result<LoadedPlan> load_scheduled(const Common& common, const ScheduleRequest& request,
                                                          Progress& progress);
+
+/// What a file says of a schedule and its devices: a run config is scheduled; a plan is taken as it is, with the topology of
+/// the file `topology` if that is not empty. GE0581 when the plan was scheduled for other devices.
+[[nodiscard]] runtime::Result<LoadedPlan> load_with_topology(const Common& common, const std::string& file,
+                                                             const std::string& topology, Progress& progress);
+
+/// A topology document; comments are fine.
+[[nodiscard]] runtime::Result<plan::Topology> read_topology(const std::string& file);
 
 /// Whether the file is a run config rather than a plan or a model.
 [[nodiscard]] bool is_run_config_file(const std::string& file);

@@ -47,7 +47,7 @@ int run(const Common& common, const RunArguments& arguments) {
   options->rescan = arguments.rescan;
   options->verify_blobs = arguments.verify_blobs;
   options->reschedule = arguments.reschedule;
-  options->trace = !config->report.trace.empty();
+  options->trace = !arguments.html.empty() || !common.json;  // the text tells of the timeline
   const InterruptGuard guard(options->cancel);
 
   auto engine = runtime::Engine::create(std::move(*config), std::move(*options));
@@ -65,7 +65,8 @@ int run(const Common& common, const RunArguments& arguments) {
   if (console.json()) {
     console.print(report::to_json(outcome.report));
   } else if (!outcome.report.steps.empty() && (!outcome.failure || outcome.report.verify)) {
-    console.print(report::to_text(outcome.report, console.out_style()));
+    console.print(report::to_text(outcome.report, console.out_style(),
+                                  arguments.details ? report::Detail::full : report::Detail::screen));
   }
   if (!outcome.failure) return 0;
   if (!console.json() && outcome.report.verify) console.print("\n");

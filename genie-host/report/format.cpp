@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cmath>
 #include <cstdlib>
 
@@ -33,6 +34,19 @@ std::size_t escape_length(std::string_view text) {
   return end == std::string_view::npos ? 0 : end + 1;
 }
 
+/// The locale's variables in their order of precedence; the first that is set counts.
+bool locale_lacks_utf8() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const char* value = std::getenv(name);
+    if (value == nullptr || *value == '\0') continue;
+    std::string lower;
+    for (const char c : std::string_view(value))
+      lower += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return lower.find("utf-8") == std::string::npos && lower.find("utf8") == std::string::npos;
+  }
+  return false;
+}
+
 }  // namespace
 
 Style style_of(int file_descriptor) {
@@ -42,6 +56,7 @@ Style style_of(int file_descriptor) {
   const char* term = std::getenv("TERM");
   style.colour = terminal && (no_color == nullptr || *no_color == '\0') &&
                  (term == nullptr || std::string_view(term) != "dumb");
+  style.ascii = locale_lacks_utf8();
   winsize size{};
   if (terminal && ::ioctl(file_descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
     style.width = std::clamp<std::size_t>(size.ws_col, kMinWidth, kMaxWidth);
@@ -111,6 +126,27 @@ std::string bar(double fraction, std::size_t width) {
     text += filled == 0 ? std::string_view("·") : kEighths[filled];
   }
   return text;
+}
+
+std::string in_charset(const Style& style, std::string text) {
+  if (!style.ascii) return text;
+  static constexpr std::array<std::pair<std::string_view, char>, 29> kSigns = {
+      {{"█", '#'}, {"▉", '#'}, {"▊", '#'}, {"▋", '#'}, {"▌", '='}, {"▍", '='}, {"▎", '='}, {"▏", '='},
+       {"▇", '#'}, {"▆", '#'}, {"▅", '#'}, {"▄", '='}, {"▃", '='}, {"▂", '='}, {"▁", '='}, {"░", '~'},
+       {"·", '.'}, {"…", '~'}, {"→", '>'}, {"←", '<'}, {"↔", '-'}, {"µ", 'u'}, {"✓", '+'}, {"✗", 'x'},
+       {"–", '-'}, {"×", 'x'}, {"≥", '>'}, {"│", '|'}, {"─", '-'}}};
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto* const sign = std::ranges::find_if(
+        kSigns, [&](const auto& known) { return std::string_view(text).substr(i).starts_with(known.first); });
+    if (sign == kSigns.end()) {
+      out += text[i++];
+    } else {
+      out += sign->second;
+      i += sign->first.size();
+    }
+  }
+  return out;
 }
 
 std::size_t columns(std::string_view text) {

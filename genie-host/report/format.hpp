@@ -12,9 +12,11 @@ namespace genie::report {
 struct Style {
   bool colour = false;
   std::size_t width = 100;  ///< columns to stay within
+  bool ascii = false;       ///< the reader's character set lacks the signs that texts are drawn with
 };
 
-/// Colour on a terminal unless NO_COLOR is set or TERM is dumb; the terminal's width within 80 and 100 columns.
+/// Colour on a terminal unless NO_COLOR is set or TERM is dumb; the terminal's width within 80 and 100 columns; ASCII when
+/// the locale names another character set than UTF-8 (none at all says nothing).
 [[nodiscard]] Style style_of(int file_descriptor);
 
 enum class Paint : std::uint8_t { bold, dim, red, green, yellow, cyan };
@@ -33,6 +35,10 @@ enum class Paint : std::uint8_t { bold, dim, red, green, yellow, cyan };
 [[nodiscard]] std::string percent_text(double fraction, bool sign);
 /// A bar of `width` cells, filled to `fraction` (0…1), in eighths of a cell.
 [[nodiscard]] std::string bar(double fraction, std::size_t width);
+
+/// The text with the signs that Genie draws with, each one column wide, replaced by ASCII when the style asks for it. What
+/// else is not ASCII, such as names of the user's, stays.
+[[nodiscard]] std::string in_charset(const Style& style, std::string text);
 
 /// Columns a text takes on a terminal: code points, without colour codes.
 [[nodiscard]] std::size_t columns(std::string_view text);

@@ -14,6 +14,7 @@
 #include "genie/plan/topology.hpp"
 #include "genie/plan/validate.hpp"
 #include "services/trace.hpp"
+#include "timeline.hpp"
 
 namespace genie::report {
 
@@ -115,6 +116,7 @@ struct RunReport {
   plan::Table<std::string> versions;
   plan::Diagnostics warnings;
   plan::Unchecked unchecked;
+  std::vector<CallTimeline> calls;  ///< of the measured part, as far as the backend traced them
   std::uint64_t trace_dropped = 0;
   std::vector<std::pair<std::string, std::string>> written;  ///< what was written where: ("outputs", path)
 };

@@ -46,6 +46,7 @@ class Job {
     report.repeat = config_.run.repeat;
     report.stats = report::since(before_, std::move(report.stats));
     attach_virtual_times(report);
+    collect_trace(report);
     report.observed = observe(report);
     report.verify = std::move(verification_);
     for (const auto& [name, tensor] : outputs_)
@@ -190,9 +191,7 @@ class Job {
       if (!failed) report.written.emplace_back("plan", config_.report.plan);
     }
     if (!config_.report.trace.empty() && engine_.scheduled() != nullptr) {
-      const std::vector<services::TraceEvent> events = engine_.take_trace();
-      auto unwritten = save("trace", config_.report.trace, report::trace_json(events, engine_.scheduled()));
-      report.trace_dropped = engine_.trace_dropped();
+      auto unwritten = save("trace", config_.report.trace, report::trace_json(events_, engine_.scheduled()));
       if (!unwritten)
         report.written.emplace_back("trace", config_.report.trace);
       else if (!failed)
@@ -242,6 +241,17 @@ class Job {
       report.steps[i].virtual_ns = report.stats.virtual_of(jobs_[i]);
   }
 
+  /// The measured calls as the backend saw them.
+  void collect_trace(report::RunReport& report) {
+    events_ = engine_.take_trace();
+    report.trace_dropped = engine_.trace_dropped();
+    if (engine_.scheduled() == nullptr || events_.empty()) return;
+    std::vector<report::MeasuredCall> calls;
+    for (std::size_t i = 0; i < report.steps.size() && i < jobs_.size(); ++i)
+      calls.push_back({jobs_[i], report.steps[i].index, report.steps[i].method});
+    report.calls = report::observed_calls(events_, calls, *engine_.scheduled());
+  }
+
   /// Means over the measured steps. Bytes and busy times cannot be told apart by method, so they are given when there is one.
   static plan::Table<report::Use> observe(const report::RunReport& report) {
     plan::Table<report::Use> observed;
@@ -274,8 +284,9 @@ class Job {
   tensors::TensorTable outputs_;
   std::optional<report::Verification> verification_;
   std::vector<report::StepTime> times_;
-  std::vector<std::uint64_t> jobs_;  ///< of times_
-  report::Stats before_;             ///< when the measured part began
+  std::vector<std::uint64_t> jobs_;           ///< of times_
+  std::vector<services::TraceEvent> events_;  ///< of the measured part
+  report::Stats before_;                      ///< when the measured part began
   std::uint64_t done_ = 0;
 };
 

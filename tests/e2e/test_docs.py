@@ -64,7 +64,11 @@ def test_quickstart_runs_again_and_writes_what_it_promises(root, host, build):
         pytest.skip("needs the tree's own build/ and .venv, which scripts/test makes")
     run = subprocess.run([str(root / "scripts/quickstart")], capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL)
     assert run.returncode == 0, run.stdout + run.stderr
-    for device in ("w0", "w1", "w2"):
-        assert device in run.stdout
+    # The README shows what is printed, but for the times of this machine and the digest of what this torch exported.
+    (shown,) = re.findall(r"^\$ build/genie-host/genie-host --config examples/quickstart/run.json\n(.*?)^```", (root / "README.md").read_text(),
+                          re.MULTILINE | re.DOTALL)
+    here = re.compile(r"^  wall clock .*$|plan [0-9a-f]{12}$", re.MULTILINE)
+    printed = run.stdout[run.stdout.index("minilm.pt2"):]
+    assert here.sub("…", printed) == here.sub("…", shown)
     for name in ("outputs.safetensors", "report.json", "trace.json", "plan.json"):
         assert (root / "examples/quickstart/out" / name).exists()

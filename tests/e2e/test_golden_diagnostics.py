@@ -20,7 +20,7 @@ CASES = dict(diagnostics.all_cases())
 #: What differs from run to run and from folder to folder: times, digests, the size of an archive, which holds paths.
 VARIABLE = [(re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "TIME"), (re.compile(r"\b[0-9a-f]{64}\b"), "SHA256"),
             (re.compile(r"\b(sha256:|plan )[0-9a-f]{12}\b"), r"\1SHORT"), (re.compile(r"(?<=file has )\d+(?= bytes)"), "SIZE"),
-            (re.compile(r"  wall: load .*"), "  wall: TIMES")]
+            (re.compile(r"  wall clock .*"), "  wall clock TIMES")]
 
 
 @pytest.fixture(scope="module")

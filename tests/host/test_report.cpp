@@ -101,26 +101,24 @@ RunReport example() {
 
 TEST_CASE("a report reads well on one screen") {
   CHECK(report::to_text(example(), Style{}) ==
-        R"(net.pt2 · forward · 2 devices · plan 0123456789ab
-
+        R"(net.pt2 · forward · 2 devices on the emulated clock · plan 0123456789ab
 ✓ verified 1 output, 1,152 numbers: every bit as expected
-  largest difference 0
 
-what went where
-  device  stages     busy                            memory              modules
-  w0      s0      6.00 µs  ██████····   512 KiB of 1.00 MiB  █████·····  first
-  w1      s1      1.00 µs  █·········  4.00 KiB of 2.00 MiB  ▏·········  second
+where time went       compute  transfer     idle                memory          modules
+  w0             6.00 µs  60%            4.00 µs   512 KiB of 1.00 MiB  ███···  first
+  w1             1.00 µs  10%            9.00 µs  4.00 KiB of 2.00 MiB  ▏·····  second
 
-what moves in one call
-  w0 → w1 128 B · w1 → client 128 B
+  predicted  8.00 µs a call · 256 B over links · memory peak 512 KiB
+  observed   10.0 µs a call (predicted -20 %) · 256 B (as predicted) · 512 KiB (as predicted)
+  wall clock capture 2.00 ms, check 3.00 ms, schedule 4.00 ms, prepare 5.00 ms, run 12.0 ms, …
+  written    /out/plan.json
+  more       --details: why, and how to change it; --html page.html: graph, timeline, memory
+)");
+}
 
-what it cost
-                       predicted  observed  off by
-  time of a call         8.00 µs   10.0 µs   -20 %  on the emulated clock
-  sent over links          256 B     256 B     0 %
-  largest memory peak    512 KiB   512 KiB     0 %
-  wall: load 1.00 µs, capture 2.00 ms, check 3.00 ms, schedule 4.00 ms, prepare 5.00 ms, run 12.0 ms
-
+TEST_CASE("all of a report has the reasons, and what to type to change them") {
+  const std::string text = report::to_text(example(), Style{}, report::Detail::full);
+  CHECK(text.find(R"(
 why
   s0 on w0  first · makespan: 1 node
   s1 on w1  second · memory: w0 has no room
@@ -129,10 +127,42 @@ how to change it
   pin a module    --set '/hints/-={"kind":"pin","select":"net.first.**","device":"w1"}'
   another policy  --set /policy/plugin=ID   (genie-host plugins lists them)
   look closer     genie-host plan show /out/plan.json
+)") != std::string::npos);
+}
 
-written
-  plan  /out/plan.json
-)");
+TEST_CASE("a report of very much fits a screen") {
+  RunReport report = example();
+  report.verify->passed = false;
+  report.verify->equal_bits = false;
+  report.verify->worst = {"y", {0, 3}, "2", "2.5"};
+  report.verify->missing = {"a.rather.long.name.of.an.output.that.is.missing"};
+  for (int i = 0; i < 500; ++i) {
+    plan::Device device = report.topology->devices.front();
+    device.id = "a-device-with-a-name-" + std::to_string(i);
+    const std::string stage = "st" + std::to_string(i);
+    report.plan->schedule->methods["forward"].stages.push_back({stage, device.id, "k", {"n0"}, {}, {}, {}});
+    report.topology->devices.push_back(device);
+    report::CallTimeline& call = report.calls.empty() ? report.calls.emplace_back() : report.calls.front();
+    call.method = "forward";
+    call.duration_ns = 1000 * 500;
+    const auto at = static_cast<std::uint64_t>(i) * 1000;
+    call.events.push_back({plan::Event::Kind::stage, stage, device.id, at, at + 1000, 0});
+    call.events.push_back({plan::Event::Kind::transfer, "t0", "l" + std::to_string(i), at, at + 10, 1});
+    report.warnings.push_back({});
+    report.warnings.back().code = "GE0001";
+    report.warnings.back().message = std::string(300, 'w');
+    report.written.emplace_back("plan", "/elsewhere/" + std::to_string(i) + "/plan.json");
+  }
+  for (const std::size_t width : {80, 100}) {
+    const std::string text = report::to_text(report, Style{false, width, false});
+    std::size_t lines = 0;
+    for (std::size_t begin = 0, end = 0; (end = text.find('\n', begin)) != std::string::npos;
+         begin = end + 1) {
+      CHECK(report::columns(std::string_view(text).substr(begin, end - begin)) <= width);
+      ++lines;
+    }
+    CHECK(lines <= 24);
+  }
 }
 
 TEST_CASE("a report of outputs that differ says by how much and where") {
@@ -154,7 +184,7 @@ TEST_CASE("a report of outputs that differ says by how much and where") {
 TEST_CASE("without expected outputs a report shows what came out") {
   RunReport report = example();
   report.verify.reset();
-  CHECK(report::to_text(report, Style{}).find("\noutputs\n  y  f32[4, 8]  1, 2, …\n") != std::string::npos);
+  CHECK(report::to_text(report, Style{}).find("\n  outputs    y  f32[4, 8]  1, 2, …\n") != std::string::npos);
 }
 
 TEST_CASE("colours appear when the style has them, and only then") {

@@ -1,6 +1,8 @@
 // Every number here is computed on paper; the comments carry the arithmetic.
 #include <doctest/doctest.h>
 
+#include <array>
+
 #include "sketch.hpp"
 
 using namespace genie::plan;
@@ -191,6 +193,16 @@ TEST_CASE("the peak counts what is alive at one time") {
   CHECK(t.predicted.peak_bytes.at("w0") == 140);
   // w1: the blob 1000, b 40, c 7.
   CHECK(t.predicted.peak_bytes.at("w1") == 1047);
+  // Each instant's most and what it leaves. w0 at 10: x 10 goes, a 100 stays, b 40 begins; at 20 a goes; b leaves by 60.
+  const auto curve = [&](const char* device) {
+    std::vector<std::array<std::uint64_t, 3>> points;
+    for (const MemoryPoint& point : t.memory.at(device))
+      points.push_back({point.at_ns, point.most_bytes, point.bytes});
+    return points;
+  };
+  using Points = std::vector<std::array<std::uint64_t, 3>>;
+  CHECK(curve("w0") == Points{{0, 110, 110}, {10, 140, 140}, {20, 140, 40}, {60, 40, 0}});
+  CHECK(curve("w1") == Points{{0, 1000, 1000}, {20, 1040, 1040}, {60, 1047, 1047}, {70, 1047, 1000}});
 }
 
 TEST_CASE("inside a stage a value is freed after its last reader") {

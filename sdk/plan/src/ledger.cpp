@@ -120,10 +120,38 @@ Ledger::Key Ledger::key(std::uint32_t device, std::uint32_t value) const {
   return {device, value};
 }
 
+void Ledger::note(std::uint32_t device) {
+  Account& account = accounts_[device];
+  if (account.changed) return;
+  account.changed = true;
+  account.most = account.now;
+  changed_.push_back(device);
+}
+
 void Ledger::grow(std::uint32_t device, std::uint64_t bytes) {
+  note(device);
   Account& account = accounts_[device];
   account.now += bytes;
+  account.most = std::max(account.most, account.now);
   account.peak = std::max(account.peak, account.now);
+}
+
+void Ledger::shrink(std::uint32_t device, std::uint64_t bytes) {
+  note(device);
+  accounts_[device].now -= bytes;
+}
+
+void Ledger::close_instant(std::uint64_t at_ns) {
+  for (const std::uint32_t device : changed_) {
+    Account& account = accounts_[device];
+    account.changed = false;
+    MemoryPoint* last = account.curve.empty() ? nullptr : &account.curve.back();
+    if (last != nullptr && last->at_ns == at_ns)  // a later round of the same instant
+      *last = {at_ns, std::max(last->most_bytes, account.most), account.now};
+    else if (last == nullptr || last->bytes != account.now || account.most != account.now)
+      account.curve.push_back({at_ns, account.most, account.now});
+  }
+  changed_.clear();
 }
 
 void Ledger::hold(const Key& key, std::uint64_t bytes) {
@@ -137,7 +165,7 @@ void Ledger::hold(const Key& key, std::uint64_t bytes) {
 void Ledger::release(const Key& key) {
   const auto at = holdings_.find(key);
   if (at == holdings_.end() || at->second.uses == 0 || --at->second.uses != 0 || !at->second.held) return;
-  accounts_[key.first].now -= at->second.bytes;
+  shrink(key.first, at->second.bytes);
   at->second.held = false;
 }
 
@@ -147,7 +175,7 @@ void Ledger::stage_starts(std::uint32_t stage) {
 
 void Ledger::stage_ends(std::uint32_t stage) {
   const std::uint32_t device = stage_device_[stage];
-  accounts_[device].now -= stage_peak_[stage];
+  shrink(device, stage_peak_[stage]);
   const GraphIndex& index = placement_->index();
   for (const std::uint32_t v : placement_->stages()[stage].outputs) {
     const Key k = key(device, v);
@@ -171,6 +199,13 @@ Table<std::uint64_t> Ledger::peaks() const {
   Table<std::uint64_t> out;
   for (const auto& [device, number] : numbers_)
     if (!device.empty()) out[device] = accounts_[number].peak;
+  return out;
+}
+
+Table<std::vector<MemoryPoint>> Ledger::curves() && {
+  Table<std::vector<MemoryPoint>> out;
+  for (const auto& [device, number] : numbers_)
+    if (!device.empty()) out[device] = std::move(accounts_[number].curve);
   return out;
 }
 

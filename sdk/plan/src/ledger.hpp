@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "genie/plan/topology.hpp"
+#include "genie/plan/schedule.hpp"
 #include "placement.hpp"
 
 namespace genie::plan::detail {
@@ -32,7 +32,11 @@ class Ledger {
   void send_starts(std::uint32_t value, std::string_view to);
   void send_ends(std::uint32_t value, std::string_view from);
 
+  /// Ends an instant: what it changed becomes a point of the device's curve.
+  void close_instant(std::uint64_t at_ns);
+
   [[nodiscard]] Table<std::uint64_t> peaks() const;
+  [[nodiscard]] Table<std::vector<MemoryPoint>> curves() &&;
 
  private:
   struct Holding {
@@ -43,6 +47,9 @@ class Ledger {
   struct Account {
     std::uint64_t now = 0;
     std::uint64_t peak = 0;
+    std::uint64_t most = 0;  ///< of the instant
+    bool changed = false;    ///< in the instant
+    std::vector<MemoryPoint> curve;
   };
   using Key = std::pair<std::uint32_t, std::uint32_t>;  // device number, storage (value number)
 
@@ -51,6 +58,8 @@ class Ledger {
   void hold(const Key& key, std::uint64_t bytes);
   void release(const Key& key);
   void grow(std::uint32_t device, std::uint64_t bytes);
+  void shrink(std::uint32_t device, std::uint64_t bytes);
+  void note(std::uint32_t device);
 
   const Placement* placement_;
   const Bindings* sizes_;
@@ -58,6 +67,7 @@ class Ledger {
   std::vector<std::uint32_t> stage_device_;
   std::vector<std::uint64_t> stage_peak_;
   std::vector<Account> accounts_;
+  std::vector<std::uint32_t> changed_;  ///< devices whose accounts the instant changed
   std::map<Key, Holding> holdings_;
 };
 

@@ -38,6 +38,7 @@ class Simulator {
     for (std::uint32_t t = 0; t < transfers_.size(); ++t)
       if (transfers_[t].after == kNone) start_transfer(t);
     start_stages(stage_time);
+    ledger_.close_instant(0);
     while (step(stage_time)) {
     }
     if (finished_ != stages_.size()) return stuck();
@@ -259,6 +260,7 @@ class Simulator {
       end_stage(s);
     }
     start_stages(stage_time);
+    ledger_.close_instant(now_);
     return true;
   }
 
@@ -327,6 +329,7 @@ class Simulator {
     fill_slack();
     timeline_.predicted.makespan_ns = now_;
     timeline_.predicted.peak_bytes = ledger_.peaks();
+    timeline_.memory = std::move(ledger_).curves();
     for (const auto& [place, use] : link_use_) {
       timeline_.link_bytes[place] = use.bytes;
       timeline_.link_messages[place] = use.messages;

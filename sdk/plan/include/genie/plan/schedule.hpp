@@ -82,6 +82,13 @@ struct Event {
   std::uint64_t bytes = 0;  ///< of a transfer
 };
 
+/// What a device holds from an instant on.
+struct MemoryPoint {
+  std::uint64_t at_ns = 0;
+  std::uint64_t most_bytes = 0;  ///< at some moment of this instant
+  std::uint64_t bytes = 0;       ///< once all that falls on it has happened
+};
+
 struct Timeline {
   std::vector<Event> events;  ///< by start, then id
   Predicted predicted;
@@ -90,6 +97,7 @@ struct Timeline {
   Table<std::uint64_t> link_busy_ns;   ///< link id → time with at least one message under way
   Table<std::uint64_t>
       slack_ns;  ///< transfer id → how much later it could have arrived without a longer makespan
+  Table<std::vector<MemoryPoint>> memory;  ///< device id → how what it holds changes, from 0 on
 };
 
 /// Duration of a stage on its device; the default sums its nodes' costs. The emulator passes measured times.
