@@ -11,7 +11,8 @@ namespace {
 
 using runtime::Category;
 
-plan::Diagnostic cannot_draw(const std::string& file, std::string code, std::string message, std::string help) {
+plan::Diagnostic cannot_draw(const std::string& file, std::string code, std::string message,
+                             std::string help) {
   plan::Diagnostic diagnostic;
   diagnostic.code = std::move(code);
   diagnostic.file = file;
@@ -33,9 +34,10 @@ int plan_timeline(const Common& common, const ShowArguments& arguments) {
                      "name the run config, which says on which devices to place it")},
         Category::config);
   if (!loaded->topology)
-    return console.fail({cannot_draw(arguments.file, "GE0001", "the timeline of a saved plan needs its devices",
-                                     "add --topology cluster.json, or name the run config")},
-                        Category::config);
+    return console.fail(
+        {cannot_draw(arguments.file, "GE0001", "the timeline of a saved plan needs its devices",
+                     "add --topology cluster.json, or name the run config")},
+        Category::config);
   const std::string& method = arguments.view.method;
   if (!method.empty())
     if (auto known = tensors::find_method(loaded->plan, method); !known)

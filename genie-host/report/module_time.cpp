@@ -11,8 +11,8 @@ namespace genie::report {
 
 namespace {
 
-constexpr std::size_t kTold = 6;          ///< groups that are enough
-constexpr double kWorthOpening = 0.25;    ///< of the whole
+constexpr std::size_t kTold = 6;        ///< groups that are enough
+constexpr double kWorthOpening = 0.25;  ///< of the whole
 
 struct Part {
   std::string_view scope;
@@ -77,8 +77,7 @@ void divide(const plan::Plan& plan, const std::string& name, const plan::Topolog
       sum += weight;
     }
     for (std::size_t i = 0; i < stage.nodes.size(); ++i) {
-      const double share =
-          sum > 0 ? weights[i] / sum : 1.0 / static_cast<double>(stage.nodes.size());
+      const double share = sum > 0 ? weights[i] / sum : 1.0 / static_cast<double>(stage.nodes.size());
       const auto scope = scopes.find(stage.nodes[i]);
       parts.push_back({scope == scopes.end() ? std::string_view() : scope->second,
                        share * static_cast<double>(spent->second)});
@@ -95,7 +94,8 @@ std::vector<ModuleTime> module_times(const plan::Plan& plan, const plan::Topolog
   std::map<std::string, std::unordered_map<std::string_view, std::uint64_t>> spent;  // method → stage → time
   for (const CallTimeline& call : calls)
     for (const plan::Event& event : call.events)
-      if (event.kind == plan::Event::Kind::stage) spent[call.method][event.id] += event.end_ns - event.start_ns;
+      if (event.kind == plan::Event::Kind::stage)
+        spent[call.method][event.id] += event.end_ns - event.start_ns;
   Group all;
   for (const auto& [method, stages] : spent)
     divide(plan, method, topology, costs, stages, all.parts);

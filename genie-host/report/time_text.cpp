@@ -100,7 +100,8 @@ Lines table_lines(const RunReport& report, std::uint64_t elapsed_ns, std::size_t
     std::ranges::sort(order);
   }
   const auto dim = [&](std::string_view text) { return painted(style, Paint::dim, text); };
-  Table table({Align::left, Align::right, Align::right, Align::right, Align::right, Align::left, Align::left});
+  Table table(
+      {Align::left, Align::right, Align::right, Align::right, Align::right, Align::left, Align::left});
   table.row({painted(style, Paint::bold, "where time went"), dim("compute"), dim("transfer"), dim("idle"),
              dim("memory"), "", dim("modules")});
   for (const std::size_t i : order) {
@@ -189,8 +190,9 @@ std::string path_text(const CallAnalysis& analysis, std::size_t width) {
       if (i > next) parts.push_back("…");
       const Critical& link = path[i];
       const std::string lasted = duration_text(link.end_ns - link.start_ns);
-      parts.push_back(link.is_transfer ? fmt::format("{} {}", link.place.empty() ? link.id : link.place, lasted)
-                                       : fmt::format("{} on {} {}", link.id, link.place, lasted));
+      parts.push_back(link.is_transfer
+                          ? fmt::format("{} {}", link.place.empty() ? link.id : link.place, lasted)
+                          : fmt::format("{} on {} {}", link.id, link.place, lasted));
       next = i + 1;
     }
     if (next < path.size()) parts.push_back("…");
@@ -239,7 +241,8 @@ Lines wait_lines(const CallTimeline& call, const plan::Plan& plan, std::size_t s
   return lines;
 }
 
-TimeText time_text(const RunReport& report, std::uint64_t elapsed_ns, const TimeRows& rows, const Style& style) {
+TimeText time_text(const RunReport& report, std::uint64_t elapsed_ns, const TimeRows& rows,
+                   const Style& style) {
   TimeText text;
   if (!report.plan || !report.plan->schedule || !report.topology || report.steps.empty()) return text;
   text.table = table_lines(report, elapsed_ns, rows.devices, style);

@@ -19,9 +19,9 @@ namespace genie::report {
 /// One call of a method. Times count from its beginning.
 struct CallTimeline {
   std::string method;
-  std::uint64_t step = 0;           ///< its number in the session
-  std::uint64_t duration_ns = 0;    ///< until the last event ended
-  std::vector<plan::Event> events;  ///< of stages and transfers, by start, then id
+  std::uint64_t step = 0;                              ///< its number in the session
+  std::uint64_t duration_ns = 0;                       ///< until the last event ended
+  std::vector<plan::Event> events;                     ///< of stages and transfers, by start, then id
   plan::Table<std::vector<plan::MemoryPoint>> memory;  ///< by device; empty when nobody said
 };
 

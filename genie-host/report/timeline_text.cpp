@@ -14,9 +14,9 @@ namespace genie::report {
 namespace {
 
 constexpr std::size_t kIndent = 2;
-constexpr std::size_t kMinLabel = 8;   ///< "timeline" stands in the column of labels
+constexpr std::size_t kMinLabel = 8;  ///< "timeline" stands in the column of labels
 constexpr std::size_t kMaxLabel = 18;
-constexpr std::size_t kTail = 9;       ///< "1023 KiB", and a blank
+constexpr std::size_t kTail = 9;  ///< "1023 KiB", and a blank
 constexpr std::size_t kMinCells = 20;
 
 /// Shares of slices of time.
@@ -98,7 +98,8 @@ std::size_t keep(Rows& rows, std::size_t shown, Weight weight) {
   std::vector<std::size_t> order(rows.size());
   for (std::size_t i = 0; i < order.size(); ++i)
     order[i] = i;
-  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return weight(rows[a]) > weight(rows[b]); });
+  std::ranges::stable_sort(order,
+                           [&](std::size_t a, std::size_t b) { return weight(rows[a]) > weight(rows[b]); });
   order.resize(kept);
   std::ranges::sort(order);
   Rows chosen;
@@ -175,7 +176,8 @@ class Drawing {
                        std::string(label_ - columns(name) + 1, ' ') + std::move(row);
     const std::size_t width = columns(text) + columns(tail);
     const std::size_t full = kIndent + label_ + 1 + cells_ + kTail;
-    if (!tail.empty() && width < full) text += std::string(full - width, ' ') + painted(style_, Paint::dim, tail);
+    if (!tail.empty() && width < full)
+      text += std::string(full - width, ' ') + painted(style_, Paint::dim, tail);
     while (text.ends_with(' '))
       text.pop_back();
     lines_.push_back(std::move(text));
@@ -187,10 +189,11 @@ class Drawing {
     constexpr std::size_t kTicks = 4;
     std::size_t used = 0;
     for (std::size_t tick = 0; tick <= kTicks; ++tick) {
-      const std::string label =
-          tick == 0 ? "0" : duration_text(call_.duration_ns * tick / kTicks);
+      const std::string label = tick == 0 ? "0" : duration_text(call_.duration_ns * tick / kTicks);
       const std::size_t at = cells_ * tick / kTicks;
-      const std::size_t begin = tick == 0 ? 0 : tick == kTicks ? cells_ - columns(label) : at - columns(label) / 2;
+      const std::size_t begin = tick == 0        ? 0
+                                : tick == kTicks ? cells_ - columns(label)
+                                                 : at - columns(label) / 2;
       const bool last = tick == kTicks;
       if (begin < used + (tick == 0 ? 0 : 1)) continue;
       if (!last && begin + columns(label) >= cells_ - columns(duration_text(call_.duration_ns))) continue;
@@ -267,8 +270,9 @@ class Drawing {
 
   void more(std::size_t left, std::string_view what) {
     if (left > 0)
-      lines_.push_back(std::string(kIndent, ' ') +
-                       painted(style_, Paint::dim, fmt::format("… and {} more {}{}", count_text(left), what, left == 1 ? "" : "s")));
+      lines_.push_back(std::string(kIndent, ' ') + painted(style_, Paint::dim,
+                                                           fmt::format("… and {} more {}{}", count_text(left),
+                                                                       what, left == 1 ? "" : "s")));
   }
 
   const CallTimeline& call_;

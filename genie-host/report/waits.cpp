@@ -13,8 +13,7 @@ using plan::Event;
 
 class Analyser {
  public:
-  Analyser(const CallTimeline& call, const plan::MethodSchedule& scheduled)
-      : call_(call) {
+  Analyser(const CallTimeline& call, const plan::MethodSchedule& scheduled) : call_(call) {
     for (const Event& event : call.events)
       (event.kind == Event::Kind::stage ? stages_ : transfers_)[event.id] = &event;  // the last of several
     for (const plan::Stage& stage : scheduled.stages)

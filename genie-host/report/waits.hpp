@@ -29,7 +29,8 @@ struct DeviceTime {
   std::string device;
   std::uint64_t compute_ns = 0;
   std::uint64_t transfer_ns = 0;  ///< computed nothing, and what its next stage wants was under way
-  std::uint64_t idle_ns = 0;      ///< the rest: its next stage's values were not made yet, or it had nothing left to do
+  std::uint64_t idle_ns =
+      0;  ///< the rest: its next stage's values were not made yet, or it had nothing left to do
   std::uint64_t before_end_ns = 0;  ///< the part of idle_ns before its last stage
 };
 

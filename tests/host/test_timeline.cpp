@@ -110,7 +110,8 @@ TEST_CASE("calls are made of the events of their jobs, counted from the first of
   span(9, "w0", "a", 3000, 99);  // a warm-up, say
   events.push_back({GENIE_TRACE_COUNTER, 0, 7, "w0", "memory", "memory", "", 1000, 0, 640, 0});
   events.push_back({GENIE_TRACE_COUNTER, 0, 7, "w0", "memory", "memory", "", 1000, 0, 600, 0});
-  const std::vector<report::MeasuredCall> measured = {{7, 0, "forward"}, {8, 1, "forward"}, {5, 2, "forward"}};
+  const std::vector<report::MeasuredCall> measured = {
+      {7, 0, "forward"}, {8, 1, "forward"}, {5, 2, "forward"}};
   const auto calls = report::observed_calls(events, measured, plan_of_it());
   REQUIRE(calls.size() == 2);  // of job 5 nothing was told
   REQUIRE(calls[0].events.size() == 2);
