@@ -55,6 +55,9 @@ void Record::trace(genie::Host host, const genie::Call& call, const CompiledMeth
   std::map<std::string_view, const CompiledStage*> stages;
   for (const CompiledStage& stage : method.stages)
     stages.emplace(stage.stage->id, &stage);
+  std::map<std::string_view, const plan::Transfer*> transfers;
+  for (const plan::Transfer& transfer : schedule.transfers)
+    transfers.emplace(transfer.id, &transfer);
   std::map<std::string_view, std::uint64_t> stage_start;
   for (const plan::Event& event : timeline.events)
     if (event.kind == plan::Event::Kind::stage) stage_start.emplace(event.id, event.start_ns);
@@ -68,8 +71,9 @@ void Record::trace(genie::Host host, const genie::Call& call, const CompiledMeth
            stage == stages.end() ? "" : stage->second->scope, event.start_ns, duration, 0, 0);
       continue;
     }
-    const auto transfer = std::ranges::find(schedule.transfers, event.id, &plan::Transfer::id);
-    if (transfer == schedule.transfers.end() || event.place.empty()) continue;  // nothing was crossed
+    const auto found = transfers.find(event.id);
+    if (found == transfers.end() || event.place.empty()) continue;  // nothing was crossed
+    const plan::Transfer* transfer = found->second;
     emit(GENIE_TRACE_SPAN, event.place, "transfer", event.id, transfer->value, event.start_ns, duration,
          event.bytes, 0);
     // An arrow from where the value was made to where it is used.
@@ -83,6 +87,13 @@ void Record::trace(genie::Host host, const genie::Call& call, const CompiledMeth
          used == stage_start.end() ? event.end_ns : used->second, 0, event.bytes, flow);
     ++flow;
   }
+  // What each device holds: the most of an instant, then what remains.
+  for (const auto& [device, curve] : timeline.memory)
+    for (const plan::MemoryPoint& point : curve) {
+      if (point.most_bytes > point.bytes)
+        emit(GENIE_TRACE_COUNTER, device, "memory", "memory", {}, point.at_ns, 0, point.most_bytes, 0);
+      emit(GENIE_TRACE_COUNTER, device, "memory", "memory", {}, point.at_ns, 0, point.bytes, 0);
+    }
 }
 
 std::string Record::stats(genie::Host host, const Options& options,
