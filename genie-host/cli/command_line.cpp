@@ -123,6 +123,19 @@ constexpr std::string_view kWhatIfExamples =
     "  genie-host plan whatif run.json --budget w0=67108864 --forbid 'lm_head=w2'\n"
     "  genie-host plan whatif run.json --set /policy/plugin=com.example.policy-round-robin";
 
+constexpr std::string_view kHtmlExamples =
+    "Writes one file that any browser opens and that needs no network: the graph coloured by device, the "
+    "timeline and\n"
+    "memory that the cost model foresees, every decision with its alternatives; searchable. `run --html "
+    "FILE` "
+    "adds what\n"
+    "was observed.\n"
+    "\n"
+    "Examples:\n"
+    "  genie-host plan html run.json -o plan.html                places what a config says, and draws it\n"
+    "  genie-host plan html plan.json --topology cluster.json -o plan.html\n"
+    "  genie-host plan html model.pt2 -o model.html              the graph of a captured model";
+
 constexpr std::string_view kDotExamples =
     "Examples:\n"
     "  genie-host plan dot plan.json | dot -Tsvg > plan.svg      stages by device, and what travels\n"
@@ -178,6 +191,7 @@ struct Parsed {
   WhyArguments why;
   WhatIfArguments whatif;
   DotArguments dot;
+  HtmlArguments html;
   PluginsArguments plugins;
   ExplainArguments explain;
   bool version = false;
@@ -207,6 +221,8 @@ void add_run(CLI::App& app, RunArguments& run) {
   app.add_flag("--verify-blobs", run.verify_blobs,
                "Hash all weights again instead of trusting remembered digests");
   app.add_flag("--reschedule", run.reschedule, "Schedule a saved plan anew for the present topology");
+  app.add_option("--html", run.html, "Write a page to look at: graph, timeline, memory, decisions")
+      ->type_name("FILE");
   app.add_flag("--details", run.details, "Print all of the report, with the reasons and how to change them");
 }
 
@@ -318,6 +334,14 @@ void add_plan(CLI::App& app, Parsed& parsed) {
       [&parsed] { parsed.action = [&parsed] { return plan_convert(parsed.common, parsed.convert); }; });
 
   add_placement(*plan, parsed);
+
+  CLI::App* html = add_command(*plan, "html", "A page to look at: graph, timeline, memory, decisions",
+                               kHtmlExamples, parsed.common);
+  html->add_option("file", parsed.html.file, "Plan, run config or model")->required()->type_name("FILE");
+  html->add_option("--topology", parsed.html.topology, "The devices of a saved plan, for timeline and memory")
+      ->type_name("FILE");
+  html->add_option("-o,--output", parsed.html.output, "Where to write (default: stdout)")->type_name("FILE");
+  html->callback([&parsed] { parsed.action = [&parsed] { return plan_html(parsed.common, parsed.html); }; });
 
   CLI::App* dot = add_command(*plan, "dot", "The graph in Graphviz's language", kDotExamples, parsed.common);
   dot->add_option("file", parsed.dot.file, "Plan, run config or model")->required()->type_name("FILE");

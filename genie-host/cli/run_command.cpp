@@ -1,10 +1,15 @@
 // genie-host --config run.json
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <optional>
+
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/engine_setup.hpp"
 #include "cli/interrupt.hpp"
+#include "report/files.hpp"
+#include "report/html.hpp"
 #include "report/text.hpp"
 #include "runtime/job.hpp"
 
@@ -22,6 +27,20 @@ int fail_early(const Console& console, const runtime::Failure& failure) {
     console.print(report::to_json(report));
   }
   return failure.exit_code();
+}
+
+/// The page of a run, also of one that failed: that is when one wants to look at it.
+std::optional<runtime::Failure> write_page(const std::string& file, report::RunReport& report) {
+  if (file.empty() || !report.plan) return std::nullopt;
+  report::PageView view;
+  view.title = std::filesystem::path(report.source).filename().string();
+  view.topology = report.topology ? &*report.topology : nullptr;
+  view.observed = report.calls;
+  if (auto written = report::write_file(file, report::plan_html(*report.plan, view)); !written)
+    return runtime::failure(runtime::Category::config, std::move(written).errors());
+  std::error_code ignored;
+  report.written.emplace_back("page", std::filesystem::absolute(file, ignored).string());
+  return std::nullopt;
 }
 
 }  // namespace
@@ -59,8 +78,10 @@ int run(const Common& common, const RunArguments& arguments) {
   job.steps_done = [&progress](std::uint64_t done, std::uint64_t total) {
     progress.update(done, total, fmt::format("running {} steps", total));
   };
-  const runtime::JobOutcome outcome = runtime::run_job(*engine, job);
+  runtime::JobOutcome outcome = runtime::run_job(*engine, job);
   progress.clear();
+  if (auto unwritten = write_page(arguments.html, outcome.report); unwritten && !outcome.failure)
+    outcome.failure = std::move(unwritten);
 
   if (console.json()) {
     console.print(report::to_json(outcome.report));

@@ -1,7 +1,11 @@
 // genie-host plan show --timeline, plan html: a plan to look at.
+#include <filesystem>
+
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/plan_source.hpp"
+#include "report/files.hpp"
+#include "report/html.hpp"
 #include "report/time_text.hpp"
 #include "tensors/inputs.hpp"
 
@@ -47,6 +51,23 @@ int plan_timeline(const Common& common, const ShowArguments& arguments) {
                   : report::predicted_text(loaded->plan, *loaded->topology, method, console.out_style());
   if (!text) return console.fail(std::move(text).errors(), Category::invalid_plan);
   console.print(*text);
+  return 0;
+}
+
+int plan_html(const Common& common, const HtmlArguments& arguments) {
+  const Console console(common.json);
+  Progress progress(console.err_style());
+  auto loaded = load_with_topology(common, arguments.file, arguments.topology, progress);
+  if (!loaded) return console.fail(loaded.failure());
+  report::PageView view;
+  view.title = std::filesystem::path(arguments.file).filename().string();
+  view.topology = loaded->topology ? &*loaded->topology : nullptr;
+  const std::string page = report::plan_html(loaded->plan, view);
+  if (arguments.output.empty()) {
+    console.print(page);
+  } else if (auto written = report::write_file(arguments.output, page); !written) {
+    return console.fail(std::move(written).errors(), Category::config);
+  }
   return 0;
 }
 
