@@ -276,9 +276,42 @@ TEST_CASE("the trace names devices, queues, nodes and scopes, whatever the order
       std::string::npos);
   CHECK(
       text.find(
-          R"({"ph":"s","cat":"transfer","id":5,"name":"t0","pid":1,"tid":1,"ts":6,"args":{"step":0,"bytes":128,"value":"v1","from":"s0","to":"s1"}})") !=
+          R"({"ph":"s","cat":"transfer","id":5,"name":"t0","pid":1,"tid":1,"ts":5.999,"args":{"step":0,"bytes":128,"value":"v1","from":"s0","to":"s1"}})") !=
       std::string::npos);
   CHECK(text.find(R"("ph":"f","bp":"e")") != std::string::npos);
+}
+
+TEST_CASE(
+    "in a trace no row holds spans that overlap without nesting, and arrows begin and end inside spans") {
+  const RunReport report = example();
+  std::vector<services::TraceEvent> events;
+  const auto add = [&](std::uint32_t kind, const char* process, const char* queue, const char* name,
+                       std::uint64_t at, std::uint64_t lasts, std::uint64_t flow = 0) {
+    events.push_back({kind, 0, 1, process, queue, name, "", at, lasts, 8, flow});
+  };
+  add(GENIE_TRACE_SPAN, "a-link", "transfer", "t0", 6000, 900);
+  add(GENIE_TRACE_SPAN, "a-link", "transfer", "t1", 6500, 1000);  // begins before t0 has ended
+  add(GENIE_TRACE_SPAN, "a-link", "transfer", "t2", 6900, 100);   // begins as t0 ends
+  add(GENIE_TRACE_SPAN, "w0", "compute", "s0", 0, 6000);
+  add(GENIE_TRACE_SPAN, "w0", "compute", "n0", 1000, 2000);  // inside s0
+  add(GENIE_TRACE_SPAN, "w0", "compute", "s2", 6000, 500);   // at once after it
+  add(GENIE_TRACE_SPAN, "w1", "compute", "s1", 7000, 1000);
+  add(GENIE_TRACE_FLOW_BEGIN, "w0", "compute", "t0", 6000, 0, 5);
+  add(GENIE_TRACE_FLOW_END, "w1", "compute", "t0", 7000, 0, 5);
+  const std::string text = report::trace_json(events, &*report.plan);
+  const auto has = [&](std::string_view part) { return text.find(part) != std::string::npos; };
+  // Devices, then links.
+  CHECK(has(R"({"ph":"M","name":"process_name","pid":2,"tid":0,"args":{"name":"w1"}})"));
+  CHECK(has(R"({"ph":"M","name":"process_name","pid":3,"tid":0,"args":{"name":"a-link"}})"));
+  CHECK(has(R"({"ph":"M","name":"process_sort_index","pid":3,"tid":0,"args":{"sort_index":3}})"));
+  CHECK(has(R"x("name":"thread_name","pid":3,"tid":2,"args":{"name":"transfer (2)"}})x"));
+  CHECK(has(R"({"ph":"X","name":"t0","pid":3,"tid":1,"ts":6,"dur":0.9)"));
+  CHECK(has(R"({"ph":"X","name":"t1","pid":3,"tid":2,"ts":6.5,"dur":1)"));
+  CHECK(has(R"({"ph":"X","name":"t2","pid":3,"tid":1,"ts":6.9,"dur":0.1)"));
+  CHECK(has(R"({"ph":"X","name":"n0","pid":1,"tid":1,"ts":1,"dur":2)"));
+  // The arrow leaves s0, which made the value, not s2, which runs by then.
+  CHECK(has(R"({"ph":"s","cat":"transfer","id":5,"name":"t0","pid":1,"tid":1,"ts":5.999)"));
+  CHECK(has(R"("bp":"e","cat":"transfer","id":5,"name":"t0","pid":2,"tid":1,"ts":7)"));
 }
 
 TEST_CASE("statistics of the part before are taken off, peaks are kept") {
