@@ -129,3 +129,28 @@ TEST_CASE("GE0610: a step finds its room taken by kept values, says so, and runs
   }
   CHECK(rig.stat({"devices", "w1", "peak_bytes"}) <= 1024);
 }
+
+TEST_CASE("a device with just the predicted peak runs the step, one with a byte less is refused") {
+  for (const std::vector<Cut>& cuts :
+       {kSplit, std::vector<Cut>{{"w0", {"n0", "n1"}}, {"w1", {"n2", "n3"}}},
+        std::vector<Cut>{{"w1", {"n2"}}, {"w0", {"n0"}}, {"w1", {"n1", "n3"}}}})
+    for (const char* compute : {"real", "none"})
+      for (const char* short_of : {"", "w0", "w1"}) {
+        plan::Topology topology = cluster();
+        const plan::Plan roomy = placed(kModel, topology, cuts);
+        const auto& peaks = roomy.schedule->methods.at("forward").predicted->peak_bytes;
+        for (plan::Device& d : topology.devices)
+          d.memory_bytes = peaks.at(d.id) - (d.id == short_of ? 1 : 0);
+        Rig rig(topology, std::string(R"(,"compute":")") + compute + "\"");
+        genie_session* session = rig.open(rig.prepare(placed(kModel, topology, cuts)));
+        const auto failed = rig.submit(session, 0, {{"x", rows(4)}}, {{"y"}})->wait();
+        CHECK(failed.has_value() == (*short_of != '\0'));
+        if (failed) {
+          CHECK(contains(failed->diagnostics, "GE0511"));
+          continue;
+        }
+        for (const plan::Device& d : topology.devices)
+          CHECK(rig.stat({"devices", d.id.c_str(), "peak_bytes"}) ==
+                static_cast<std::int64_t>(peaks.at(d.id)));
+      }
+}

@@ -55,10 +55,10 @@ class Layout {
     read_documents();
     if (auto ordered = order(); !ordered) return std::move(ordered).error();
     find_mutated();
+    out_.places.assign(schedule_->stages.size(), kNone);
     for (const Index s : order_)
       add_stage(s);
-    for (Index i = 0; i < out_.slots.size(); ++i)
-      if (out_.slots[i].last_use != kNone) out_.stages[out_.slots[i].last_use].frees.push_back(i);
+    add_messages();
     add_outputs();
     return std::move(out_);
   }
@@ -99,11 +99,11 @@ class Layout {
     };
     std::map<Index, Index> last_on_device;
     std::map<std::string_view, Index> by_id;
-    std::map<std::string_view, Index> home;
+    home_.assign(index().graph().nodes.size(), kNone);
     for (Index s = 0; s < stages.size(); ++s) {
       by_id.emplace(stages[s].id, s);
-      for (const std::string& n : stages[s].nodes)
-        home.emplace(n, s);
+      for (const std::string& id : stages[s].nodes)
+        if (const Index n = index().node(id); n != kNone) home_[n] = s;
     }
     for (Index s = 0; s < stages.size(); ++s) {
       if (const auto at = last_on_device.find(devices_[s]); at != last_on_device.end()) before(at->second, s);
@@ -115,7 +115,7 @@ class Layout {
       for (const std::string& id : stages[s].nodes)
         if (const Index n = index().node(id); n != kNone)
           for (const std::string& earlier : index().graph().nodes[n].after)
-            if (const auto at = home.find(earlier); at != home.end()) before(at->second, s);
+            if (const Index e = index().node(earlier); e != kNone) before(home_[e], s);
     }
     std::priority_queue<Index, std::vector<Index>, std::greater<>> ready;
     for (Index s = 0; s < stages.size(); ++s)
@@ -154,33 +154,25 @@ class Layout {
 
   Index slot(Index value, Index device) {
     const auto [at, added] = slots_.try_emplace({value, device}, static_cast<Index>(out_.slots.size()));
-    if (added) out_.slots.push_back({value, device, kNone});
+    if (added) out_.slots.push_back({value, device, 0});
     return at->second;
   }
 
   void add_stage(Index s) {
     const plan::Stage& stage = schedule_->stages[s];
-    const auto place = static_cast<Index>(out_.stages.size());
+    out_.places[s] = static_cast<Index>(out_.stages.size());
     CompiledStage compiled;
     compiled.stage = &stage;
     compiled.number = s;
     compiled.device = devices_[s];
     compiled.scope = common_scope(index(), stage);
     for (const Index v : ends_[s].inputs) {
-      StageInput in;
-      const bool known = slots_.contains({v, devices_[s]});
-      in.slot = slot(v, devices_[s]);
-      out_.slots[in.slot].last_use = place;
-      if (!known) {
-        if (v != kNone && maker_[v] != kNone)
-          send(v, in, place);
-        else if (v != kNone)
-          in.port = index().values()[v].input;
-      }
-      compiled.inputs.push_back(in);
+      const Index from = slot(v, devices_[s]);
+      ++out_.slots[from].uses;
+      compiled.inputs.push_back({from});
     }
     for (const Index v : ends_[s].outputs)
-      compiled.outputs.push_back({slot(v, devices_[s]), v});
+      compiled.outputs.push_back(output_of(v, devices_[s]));
     for (const auto& [name, state] : documents_[s].states)
       compiled.states.push_back(name);
     for (const auto& [name, symbol] : documents_[s].symbols)
@@ -196,29 +188,54 @@ class Layout {
     out_.stages.push_back(std::move(compiled));
   }
 
-  /// A value from another device: when the stage that takes it starts, or at once where its storage is written later.
-  void send(Index v, StageInput& in, Index place) {
-    const Index from = slot(v, devices_[maker_[v]]);
-    if (late(v)) {
-      const auto maker = std::ranges::find(out_.stages, maker_[v], &CompiledStage::number);
-      maker->sends.push_back({from, in.slot});
-      place = static_cast<Index>(maker - out_.stages.begin());
-    } else {
-      in.from = from;
+  /// Up the chain of views to what was made or received on the device.
+  StageOutput output_of(Index v, Index device) {
+    StageOutput output{slot(v, device), v, {}, v};
+    for (std::size_t steps = 0; steps < index().values().size(); ++steps) {
+      const plan::Value* value = index().values()[output.holder].value;
+      const Index maker = maker_of(output.holder);
+      if (maker == kNone || devices_[maker] != device || value == nullptr || value->alias_of.empty()) break;
+      const Index viewed = index().value(value->alias_of);
+      if (viewed == kNone) break;
+      output.holder = viewed;
+      if (const auto at = slots_.find({viewed, device}); at != slots_.end())
+        output.viewed.push_back(at->second);
     }
-    out_.slots[from].last_use = std::max(last_use(from), place);
+    return output;
+  }
+
+  /// The stage whose node makes a value, also one that stays inside it.
+  Index maker_of(Index v) const {
+    const Index node = index().values()[v].producer;
+    return node == kNone ? kNone : home_[node];
+  }
+
+  void add_messages() {
+    std::map<std::string_view, Index> by_id;
+    for (Index s = 0; s < schedule_->stages.size(); ++s)
+      by_id.emplace(schedule_->stages[s].id, s);
+    for (const plan::Transfer& transfer : schedule_->transfers) {
+      Message message;
+      const Index v = index().value(transfer.value);
+      if (v != kNone) {
+        if (const auto from = by_id.find(transfer.from); from != by_id.end()) {
+          message.from = slot(v, devices_[from->second]);
+          ++out_.slots[message.from].uses;
+        } else {
+          message.port = index().values()[v].input;
+        }
+        if (const auto to = by_id.find(transfer.to); to != by_id.end()) {
+          message.to = slot(v, devices_[to->second]);
+          message.place = out_.places[to->second];
+        }
+      }
+      out_.messages.push_back(message);
+    }
   }
 
   bool late(Index v) const { return in_state(v) || mutated_[storage(v)]; }
 
-  Index last_use(Index slot) const {
-    return out_.slots[slot].last_use == kNone ? 0 : out_.slots[slot].last_use;
-  }
-
   void add_outputs() {
-    std::vector<Index> place(schedule_->stages.size(), kNone);
-    for (Index i = 0; i < out_.stages.size(); ++i)
-      place[out_.stages[i].number] = i;
     for (const plan::Port& port : out_.method->outputs) {
       Output output;
       output.port = &port;
@@ -229,7 +246,6 @@ class Layout {
           output.input = index().values()[output.value].input;
         } else {
           output.slot = slots_.at({output.value, devices_[s]});
-          output.made_by = place[s];
           output.late = late(output.value);
         }
       }
@@ -242,7 +258,8 @@ class Layout {
   const plan::MethodSchedule* schedule_ = nullptr;
   CompiledMethod out_;
   std::vector<Ends> ends_;
-  std::vector<Index> maker_;  // value → stage that makes it
+  std::vector<Index> maker_;  // value → stage that makes it and gives it out
+  std::vector<Index> home_;   // node → stage
   std::vector<Index> order_;
   std::vector<bool> mutated_;                       // per storage
   std::map<std::pair<Index, Index>, Index> slots_;  // value, device

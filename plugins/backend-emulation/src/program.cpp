@@ -106,9 +106,18 @@ genie::Outcome Program::check_schedule() const {
 }
 
 std::optional<Index> Program::device_number(std::string_view id) const {
-  for (Index d = 0; d < devices_->size(); ++d)
-    if ((*devices_)[d]->spec().id == id) return d;
-  return std::nullopt;
+  const auto at = device_numbers_.find(id);
+  if (at == device_numbers_.end()) return std::nullopt;
+  return at->second;
+}
+
+bool Program::crosses_link(Index from, Index to) {
+  const auto [at, added] = crosses_.try_emplace({from, to}, false);
+  const auto id = [this](Index d) {
+    return d == kNone ? std::string_view() : std::string_view(device(d).spec().id);
+  };
+  if (added) at->second = !router_.find(id(from), id(to)).links.empty();
+  return at->second;
 }
 
 Index Program::state_device(std::string_view state) const {
@@ -225,14 +234,14 @@ genie::Expected<std::shared_ptr<const Sized>> Program::sized(const CompiledMetho
 
   auto sized = std::make_shared<Sized>();
   sized->sizes = complete(bound);
-  if (auto fits = plan::check_memory(plan_, options_->topology, *method.name, sized->sizes); !fits)
-    return error_of(GENIE_RESOURCE_EXHAUSTED, fits.errors());
   const plan::Costs costs = plan::model_costs(plan_, options_->topology, sized->sizes);
   auto timeline = plan::simulate(plan_, *method.name, options_->topology, costs);
   if (!timeline) return error_of(GENIE_FAILED_PRECONDITION, timeline.errors());
+  if (auto fits = plan::check_memory(plan_, options_->topology, *method.name, sized->sizes,
+                                     timeline->predicted.peak_bytes);
+      !fits)
+    return error_of(GENIE_RESOURCE_EXHAUSTED, fits.errors());
   sized->timeline = *std::move(timeline);
-  for (const plan::Stage& stage : plan_.schedule->methods.find(*method.name)->second.stages)
-    sized->stage_peak.push_back(plan::stage_peak_bytes(plan_, *method.name, stage, sized->sizes));
   if (sizes_.size() >= kMaxSizes) sizes_.clear();
   sizes_.emplace(std::pair{&method, bound}, sized);
   return std::shared_ptr<const Sized>(sized);

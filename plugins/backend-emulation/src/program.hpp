@@ -24,27 +24,28 @@ using Index = std::uint32_t;
 
 /// A value on a device: one place that a step fills and empties.
 struct Slot {
-  Index value = kNone;     ///< number in the method's graph
-  Index device = 0;        ///< number of the emulated device
-  Index last_use = kNone;  ///< place in run order of the last stage there that reads it; kNone: nobody does
+  Index value = kNone;  ///< number in the method's graph
+  Index device = 0;     ///< number of the emulated device
+  Index uses = 0;       ///< stages there that read it, and messages that take it elsewhere
 };
 
 struct StageInput {
   Index slot = kNone;
-  Index from =
-      kNone;  ///< the slot it is sent from when this stage is the first on its device to need it; kNone: it is there
-  Index port = kNone;  ///< or the method's input that the client sends
-};
-
-/// What leaves for another device as soon as the stage is done, because its storage is written later in the step.
-struct EagerSend {
-  Index from = kNone;
-  Index to = kNone;
 };
 
 struct StageOutput {
   Index slot = kNone;
   Index value = kNone;
+  std::vector<Index> viewed;  ///< slots on the device whose storage the value may share, nearest first
+  Index holder = kNone;       ///< the value made or received here whose storage it lies in
+};
+
+/// A transfer of the schedule.
+struct Message {
+  Index from = kNone;   ///< slot; kNone: not from a stage
+  Index port = kNone;   ///< the method's input that the client sends
+  Index to = kNone;     ///< slot; kNone: the client
+  Index place = kNone;  ///< of the stage that it is addressed to, in run order
 };
 
 struct CompiledStage {
@@ -64,27 +65,23 @@ struct CompiledStage {
   std::unique_ptr<genie_executable, Release> executable{nullptr, Release{nullptr}};
   std::vector<StageInput> inputs;
   std::vector<StageOutput> outputs;
-  std::vector<EagerSend> sends;
   std::vector<std::string> states;   ///< in the document's order
   std::vector<std::string> symbols;  ///< in the document's order
-  std::vector<Index> frees;          ///< slots nobody reads once it is done
   bool writes_state = false;
 };
 
 /// What depends on a step's sizes; computed once per set of sizes.
 struct Sized {
-  plan::Bindings sizes;                   ///< every symbol bound
-  std::vector<std::uint64_t> stage_peak;  ///< per stage of the schedule
-  plan::Timeline timeline;                ///< by the cost model
+  plan::Bindings sizes;     ///< every symbol bound
+  plan::Timeline timeline;  ///< by the cost model
 };
 
 /// How a method's output is found.
 struct Output {
   const plan::Port* port = nullptr;
-  Index value = kNone;    ///< a value…
-  Index slot = kNone;     ///< …where it is made; kNone: a method input
-  Index input = kNone;    ///< …or the input that it is
-  Index made_by = kNone;  ///< place in run order
+  Index value = kNone;  ///< a value…
+  Index slot = kNone;   ///< …where it is made; kNone: a method input
+  Index input = kNone;  ///< …or the input that it is
   bool late = false;  ///< lies in storage that is written later in the step: fetched when all stages are done
 };
 
@@ -93,9 +90,10 @@ struct CompiledMethod {
   const plan::Method* method = nullptr;
   std::unique_ptr<plan::GraphIndex> index;
   std::vector<CompiledStage> stages;  ///< in an order that runs
+  std::vector<Index> places;          ///< per stage of the schedule: its place in that order
+  std::vector<Message> messages;      ///< per transfer of the schedule
   std::vector<Slot> slots;
-  std::vector<Output> outputs;    ///< as the method lists them
-  std::vector<Index> input_uses;  ///< per input: how many stages read it
+  std::vector<Output> outputs;  ///< as the method lists them
 };
 
 class Program {
@@ -111,6 +109,8 @@ class Program {
   [[nodiscard]] genie::Expected<const CompiledMethod*> method(std::string_view name) const;
   [[nodiscard]] EmulatedDevice& device(Index number) const { return *(*devices_)[number]; }
   [[nodiscard]] std::optional<Index> device_number(std::string_view id) const;
+  /// Whether bytes between two devices (kNone: the client) cross a link. On the worker.
+  [[nodiscard]] bool crosses_link(Index from, Index to);
   /// The device that owns a state.
   [[nodiscard]] Index state_device(std::string_view state) const;
   /// What follows from sizes; the error is V4's when memory does not suffice at them. [any-thread]
@@ -127,7 +127,10 @@ class Program {
 
  private:
   Program(const Options& options, std::vector<std::unique_ptr<EmulatedDevice>>& devices)
-      : options_(&options), devices_(&devices) {}
+      : options_(&options), devices_(&devices), router_(options.topology) {
+    for (Index d = 0; d < devices.size(); ++d)
+      device_numbers_.emplace(devices[d]->spec().id, d);
+  }
   genie::Outcome build(genie::Host host, const genie::Call& call, Counters& counters,
                        std::string_view document);
   genie::Outcome check_schedule() const;
@@ -140,6 +143,9 @@ class Program {
 
   const Options* options_;
   std::vector<std::unique_ptr<EmulatedDevice>>* devices_;
+  std::map<std::string_view, Index> device_numbers_;
+  plan::Router router_;
+  std::map<std::pair<Index, Index>, bool> crosses_;
   plan::Plan plan_;
   std::map<std::pair<Index, std::string>, std::shared_ptr<ResidentWeight>> weights_;  // device, digest
   std::vector<CompiledMethod> methods_;  // after weights_: executables go first

@@ -221,6 +221,7 @@ genie::Outcome StageRun::account() {
 }
 
 genie::Outcome StageRun::imagine() {
+  std::map<Index, std::shared_ptr<Storage>> inner;  // of values that stay in the stage but for views of them
   for (const StageOutput& output : stage.outputs) {
     Held& held = slots[output.slot];
     held = {};
@@ -232,24 +233,27 @@ genie::Outcome StageRun::imagine() {
     t.shape = plan::evaluate(type->shape, planned).value_or(std::vector<std::int64_t>(type->shape.size(), 0));
     t.strides = plan::evaluate(type->strides, planned).value_or(contiguous(t.shape));
     if (t.strides.size() != t.shape.size()) t.strides = contiguous(t.shape);
-    const Index root = method.index->values()[output.value].storage;
-    if (root != kNone && root != output.value) {
-      const auto shared = std::ranges::find_if(slots, [&](const Held& other) {
-        return &other != &held && other.here && other.tensor.storage &&
-               method.slots[static_cast<std::size_t>(&other - slots.data())].value == root &&
-               method.slots[static_cast<std::size_t>(&other - slots.data())].device == stage.device;
-      });
-      if (shared != slots.end()) {
-        t.storage = shared->tensor.storage;
-        continue;
-      }
+    const auto viewed = std::ranges::find_if(
+        output.viewed, [&](Index slot) { return slots[slot].here && slots[slot].tensor.storage; });
+    if (viewed != output.viewed.end()) {
+      t.storage = slots[*viewed].tensor.storage;
+      continue;
     }
+    const Index root = method.index->values()[output.value].storage;
     const plan::Value* owner = root == kNone ? type : declared(root);
     if (owner != nullptr && (owner->alias_of.starts_with("state:") || owner->alias_of.starts_with("weight:")))
       continue;
-    auto claim = room.take(name_of(output.value), span_bytes(t));
-    if (!claim) return std::move(claim).error();
-    t.storage = Storage::imagined(*std::move(claim));
+    std::shared_ptr<Storage>& storage = inner[output.holder];
+    if (!storage) {
+      const plan::Value* held_whole = declared(output.holder);
+      const std::uint64_t bytes = output.holder == output.value || held_whole == nullptr
+                                      ? span_bytes(t)
+                                      : plan::value_bytes(*held_whole, planned).value_or(span_bytes(t));
+      auto claim = room.take(name_of(output.value), bytes);
+      if (!claim) return std::move(claim).error();
+      storage = Storage::imagined(*std::move(claim));
+    }
+    t.storage = storage;
   }
   return genie::Done{};
 }

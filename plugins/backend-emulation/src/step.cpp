@@ -169,81 +169,115 @@ class Step {
       }
       wanted_[i] = static_cast<Index>(at - names.begin());
       const Output& output = method_->outputs[wanted_[i]];
-      if (output.slot != kNone) ++slot_wanted_[output.slot];
+      if (output.slot == kNone) continue;
+      ++slot_wanted_[output.slot];
+      outputs_of_.emplace(output.slot, i);
     }
+    delivered_.assign(step_.output_count, false);
     return genie::Done{};
   }
 
   // --- stages ---
 
+  /// Everything in the order of the virtual clock, so that a device holds at no time more than it would: a stage has its room
+  /// from its start, computes at its end, and what it made leaves then.
   genie::Outcome run_stages() {
     slots_.resize(method_->slots.size());
-    for (Index place = 0; place < method_->stages.size(); ++place) {
-      const CompiledStage& stage = method_->stages[place];
-      if (auto go = job_.check(); !go) return go;
-      c_.worker->look_after_waiting();
-      if (auto paced = pace(stage); !paced) return paced;
-      if (auto moved = bring_inputs(stage); !moved) return moved;
-      wrote_ = wrote_ || stage.writes_state;
-      if (auto done = run_stage(stage); !done) return done;
-      for (const EagerSend& s : stage.sends)
-        if (auto moved = move(s.from, s.to); !moved) return moved;
-      for (std::uint64_t i = 0; i < step_.output_count; ++i) {
-        const Output& output = method_->outputs[wanted_[i]];
-        if (output.made_by == place && !output.late)
-          if (auto got = deliver(i); !got) return got;
-      }
-      for (const Index s : stage.frees)
-        if (slot_wanted_[s] == 0) slots_[s] = {};
-      for (const StageOutput& o : stage.outputs)
-        if (method_->slots[o.slot].last_use == kNone && slot_wanted_[o.slot] == 0) slots_[o.slot] = {};
-    }
+    left_.resize(slots_.size());
+    for (std::size_t i = 0; i < left_.size(); ++i)
+      left_[i] = method_->slots[i].uses;
+    work_.resize(method_->stages.size());
+    for (const plan::Moment& moment : sized_->timeline.moments)
+      if (auto done = happen(moment); !done) return done;
     return genie::Done{};
   }
 
-  /// With `timing: wall`, nothing happens before its time.
-  genie::Outcome pace(const CompiledStage& stage) {
-    if (program_.options().timing != Timing::wall || program_.options().costs != Costs::model)
-      return genie::Done{};
-    for (const plan::Event& event : sized_->timeline.events)
-      if (event.kind == plan::Event::Kind::stage && event.id == stage.stage->id)
-        return c_.worker->wait_until(job_, started_ns_ + event.start_ns);
+  genie::Outcome happen(const plan::Moment& moment) {
+    if (moment.kind == plan::Event::Kind::transfer) {
+      const Message& message = method_->messages[moment.number];
+      return moment.ends ? end_message(message) : start_message(message);
+    }
+    const CompiledStage& stage = method_->stages[method_->places[moment.number]];
+    if (auto go = job_.check(); !go) return go;
+    c_.worker->look_after_waiting();
+    // With `timing: wall`, nothing happens before its time.
+    if (program_.options().timing == Timing::wall && program_.options().costs == Costs::model)
+      if (auto paced = c_.worker->wait_until(job_, started_ns_ + moment.at_ns); !paced) return paced;
+    return moment.ends ? end_stage(stage) : start_stage(stage);
+  }
+
+  genie::Outcome start_stage(const CompiledStage& stage) {
+    auto work = program_.device(stage.device)
+                    .budget()
+                    .take("values that stage " + stage.stage->id + " computes",
+                          sized_->timeline.stage_peak_bytes[stage.number]);
+    if (!work) {
+      genie::Error error = std::move(work).error();
+      error.node = stage.stage->id;
+      return error;
+    }
+    work_[stage.number] = *std::move(work);
     return genie::Done{};
   }
 
-  genie::Outcome bring_inputs(const CompiledStage& stage) {
-    for (const StageInput& in : stage.inputs) {
-      if (slots_[in.slot].here) continue;
-      if (in.from != kNone) {
-        if (auto moved = move(in.from, in.slot); !moved) return moved;
-        continue;
-      }
-      if (in.port == kNone)
-        return problem(GENIE_INTERNAL, "GE0609",
-                       "stage " + stage.stage->id + " takes a value that nothing makes", {}, stage.stage->id);
-      const Input& input = inputs_[in.port];
-      auto there = receive(input.tensor, input.kept_on, stage.device,
-                           value_name(method_->slots[in.slot].value), stage.kernels);
-      if (!there) return std::move(there).error();
-      slots_[in.slot].tensor = *std::move(there);
-      slots_[in.slot].here = true;
-    }
+  genie::Outcome end_stage(const CompiledStage& stage) {
+    wrote_ = wrote_ || stage.writes_state;
+    if (auto done = run_stage(stage); !done) return done;
+    for (const StageInput& in : stage.inputs)
+      used(in.slot);
+    for (const StageOutput& out : stage.outputs)
+      let_go(out.slot);
     return genie::Done{};
+  }
+
+  void used(Index slot) {
+    if (left_[slot] != 0) --left_[slot];
+    let_go(slot);
+  }
+  void let_go(Index slot) {
+    if (left_[slot] == 0 && slot_wanted_[slot] == 0) slots_[slot] = {};
   }
 
   std::string value_name(Index value) const { return *method_->index->values()[value].id; }
 
-  genie::Outcome move(Index from, Index to) {
-    if (!slots_[from].here) return genie::Done{};  // the operator returned nothing
-    const Slot& target = method_->slots[to];
-    KernelsDevice* kernels = nullptr;
-    for (const CompiledStage& stage : method_->stages)
-      if (stage.device == target.device && kernels == nullptr) kernels = stage.kernels;
-    auto there = receive(slots_[from].tensor, method_->slots[from].device, target.device,
-                         value_name(target.value), kernels);
+  genie::Outcome start_message(const Message& message) {
+    if (message.to == kNone || slots_[message.to].here) return genie::Done{};
+    const Tensor* tensor = nullptr;
+    Index from = kNone;
+    if (message.from != kNone) {
+      if (!slots_[message.from].here) return genie::Done{};  // the operator returned nothing
+      tensor = &slots_[message.from].tensor;
+      from = method_->slots[message.from].device;
+    } else if (message.port != kNone) {
+      tensor = &inputs_[message.port].tensor;
+      from = inputs_[message.port].kept_on;
+    } else {
+      return genie::Done{};
+    }
+    const Slot& target = method_->slots[message.to];
+    auto there = receive(*tensor, from, target.device, value_name(target.value),
+                         method_->stages[message.place].kernels);
     if (!there) return std::move(there).error();
-    slots_[to].tensor = *std::move(there);
-    slots_[to].here = true;
+    slots_[message.to].tensor = *std::move(there);
+    slots_[message.to].here = true;
+    return genie::Done{};
+  }
+
+  genie::Outcome end_message(const Message& message) {
+    if (message.from == kNone) return genie::Done{};
+    if (message.to == kNone)
+      if (auto got = deliver_from(message.from); !got) return got;
+    used(message.from);
+    return genie::Done{};
+  }
+
+  /// The outputs that a slot holds, but for those whose storage is written later in the step.
+  genie::Outcome deliver_from(Index slot) {
+    if (slot_wanted_[slot] == 0) return genie::Done{};
+    const auto [first, last] = outputs_of_.equal_range(slot);
+    for (auto at = first; at != last; ++at)
+      if (!method_->outputs[wanted_[at->second]].late)
+        if (auto got = deliver(at->second); !got) return got;
     return genie::Done{};
   }
 
@@ -270,23 +304,11 @@ class Step {
   }
 
   void count_wire(Index from, Index to, std::uint64_t bytes) const {
-    const auto id = [&](Index d) {
-      return d == kNone ? std::string_view() : std::string_view(program_.device(d).spec().id);
-    };
-    const plan::Route route = plan::route(program_.options().topology, id(from), id(to));
-    if (!route.links.empty()) c_.counters->add("wire_bytes", bytes);
+    if (program_.crosses_link(from, to)) c_.counters->add("wire_bytes", bytes);
   }
 
   genie::Outcome run_stage(const CompiledStage& stage) {
-    EmulatedDevice& device = program_.device(stage.device);
     const std::uint64_t began = now_ns();
-    auto work = device.budget().take("values that stage " + stage.stage->id + " computes",
-                                     sized_->stage_peak[stage.number]);
-    if (!work) {
-      genie::Error error = std::move(work).error();
-      error.node = stage.stage->id;
-      return error;
-    }
     StageRun run{.host = c_.host,
                  .call = job_.call(),
                  .session = *session_,
@@ -295,16 +317,17 @@ class Step {
                  .slots = slots_,
                  .sizes = bound_,
                  .planned = sized_->sizes,
-                 .room = device.budget(),
+                 .room = program_.device(stage.device).budget(),
                  .step = step_.index,
-                 .claimed = sized_->stage_peak[stage.number],
+                 .claimed = sized_->timeline.stage_peak_bytes[stage.number],
                  .counters = *c_.counters};
+    Claim work = std::move(work_[stage.number]);
     if (imagined()) {
-      *work = Claim();
+      work = Claim();
       if (auto made = run.imagine(); !made) return made;
     } else {
       if (auto done = run.execute(); !done) return done;
-      *work = Claim();
+      work = Claim();
       if (auto held = run.account(); !held) return held;
     }
     stage_ns_[stage.stage->id] = now_ns() - began;
@@ -315,8 +338,7 @@ class Step {
 
   genie::Outcome finish() {
     for (std::uint64_t i = 0; i < step_.output_count; ++i) {
-      const Output& output = method_->outputs[wanted_[i]];
-      if (output.slot != kNone && !output.late) continue;  // delivered when it was made
+      if (delivered_[i]) continue;  // when it was made
       if (auto got = deliver(i); !got) return got;
     }
     const plan::Timeline* timeline = &sized_->timeline;
@@ -365,9 +387,10 @@ class Step {
       }
       if (own && out.tensor != nullptr) made_tensors_.push_back(&out);
     }
-    if (output.slot != kNone && --slot_wanted_[output.slot] == 0) {
-      const Index last = method_->slots[output.slot].last_use;
-      if (last == kNone || last <= output.made_by) slots_[output.slot] = {};
+    delivered_[i] = true;
+    if (output.slot != kNone) {
+      --slot_wanted_[output.slot];
+      let_go(output.slot);
     }
     return genie::Done{};
   }
@@ -436,8 +459,12 @@ class Step {
   std::vector<plan::InputShape> shapes_;
   plan::Bindings bound_;
   std::shared_ptr<const Sized> sized_;
-  std::vector<Index> wanted_;               // per output slot of the caller: which output
-  std::vector<std::uint32_t> slot_wanted_;  // per slot: deliveries still to come
+  std::vector<Index> wanted_;                       // per output slot of the caller: which output
+  std::vector<std::uint32_t> slot_wanted_;          // per slot: deliveries still to come
+  std::multimap<Index, std::uint64_t> outputs_of_;  // slot → output slots of the caller
+  std::vector<bool> delivered_;                     // per output slot of the caller
+  std::vector<Index> left_;                         // per slot: uses still to come
+  std::vector<Claim> work_;                         // per stage of the schedule, while it runs
   std::vector<Held> slots_;
   std::map<std::string, std::uint64_t> stage_ns_;
   std::vector<genie_step_output*> made_tensors_;

@@ -1,6 +1,8 @@
 // Nanoseconds per node and device: the analytic model and its document.
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <tuple>
 
 #include "genie/plan/json.hpp"
 #include "genie/plan/opset.hpp"
@@ -13,6 +15,8 @@ namespace genie::plan {
 namespace {
 
 constexpr double kNsPerS = 1e9;
+/// Of more devices, those that cost the same are listed once: the table would outgrow the plan.
+constexpr std::size_t kMostListed = 64;
 /// Costs beyond this are nonsense, and sums of them must not overflow: about a day.
 constexpr double kLongestNs = 1e14;
 
@@ -51,6 +55,13 @@ class Decoder {
       if (!device.is(json::Kind::string)) return broken("a device id is wanted", device.pointer());
       costs_.devices.emplace_back(device.string());
     }
+    if (const auto like = root.find("like")) {
+      if (!like->is(json::Kind::object)) return broken("a device by device is wanted", "/like");
+      for (const auto [device, other] : like->items()) {
+        if (!other.is(json::Kind::string)) return broken("a device id is wanted", other.pointer());
+        costs_.like.emplace(device, other.string());
+      }
+    }
     if (const auto assumes = root.find("assumes")) {
       if (!assumes->is(json::Kind::object)) return broken("an object by symbol is wanted", "/assumes");
       for (const auto [symbol, size] : assumes->items()) {
@@ -87,11 +98,32 @@ class Decoder {
 
 }  // namespace
 
+std::optional<std::size_t> Costs::column(std::string_view device) const {
+  if (const auto at = like.find(device); at != like.end()) device = at->second;
+  const auto found = std::ranges::find(devices, device);
+  if (found == devices.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - devices.begin());
+}
+
 Costs model_costs(const Plan& plan, const Topology& topology, const Bindings& assumes) {
   Costs costs;
   costs.assumes = assumes;
-  for (const Device& device : topology.devices)
+  std::vector<const Device*> listed;
+  std::map<std::tuple<double, double, double, std::uint64_t>, const Device*> kinds;
+  for (const Device& device : topology.devices) {
+    if (topology.devices.size() > kMostListed) {
+      const auto [at, added] =
+          kinds.try_emplace({device.speed, device.compute.flops_per_s, device.compute.memory_bytes_per_s,
+                             device.compute.op_overhead_ns},
+                            &device);
+      if (!added) {
+        costs.like[device.id] = at->second->id;
+        continue;
+      }
+    }
+    listed.push_back(&device);
     costs.devices.push_back(device.id);
+  }
   const Bindings sizes = detail::complete_sizes(plan, assumes);
   const detail::OpLookup ops(plan);
   for (const auto& [name, method] : plan.methods) {
@@ -102,8 +134,8 @@ Costs model_costs(const Plan& plan, const Topology& topology, const Bindings& as
       const double bytes = static_cast<double>(detail::amount_of(cost.read_bytes, sizes)) +
                            static_cast<double>(detail::amount_of(cost.written_bytes, sizes));
       Costs::Entry& entry = entries[node.id];
-      for (const Device& device : topology.devices)
-        entry.ns.push_back(roofline_ns(device, flops, bytes));
+      for (const Device* device : listed)
+        entry.ns.push_back(roofline_ns(*device, flops, bytes));
     }
   }
   return costs;
@@ -119,7 +151,14 @@ std::string encode_costs(const Costs& costs) {
   w.end_object().key("devices").begin_array();
   for (const std::string& device : costs.devices)
     w.value(device);
-  w.end_array().key("methods").begin_object();
+  w.end_array();
+  if (!costs.like.empty()) {
+    w.key("like").begin_object();
+    for (const auto& [device, other] : costs.like)
+      w.key(device).value(other);
+    w.end_object();
+  }
+  w.key("methods").begin_object();
   for (const auto& [name, entries] : costs.methods) {
     w.key(name).begin_object();
     for (const auto& [node, entry] : entries) {

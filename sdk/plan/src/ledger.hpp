@@ -37,6 +37,8 @@ class Ledger {
 
   [[nodiscard]] Table<std::uint64_t> peaks() const;
   [[nodiscard]] Table<std::vector<MemoryPoint>> curves() &&;
+  /// peak_of_stage of each stage.
+  [[nodiscard]] const std::vector<std::uint64_t>& stage_peaks() const { return stage_peak_; }
 
  private:
   struct Holding {

@@ -57,8 +57,12 @@ Status check_memory(const Plan& plan, const Topology& topology, std::string_view
                     const Bindings& sizes) {
   const Result<Timeline> timeline = simulate(plan, method, topology, model_costs(plan, topology, sizes));
   if (!timeline) return timeline.errors();
-  Diagnostics problems =
-      detail::memory_problems(plan, topology, method, sizes, timeline->predicted.peak_bytes);
+  return check_memory(plan, topology, method, sizes, timeline->predicted.peak_bytes);
+}
+
+Status check_memory(const Plan& plan, const Topology& topology, std::string_view method,
+                    const Bindings& sizes, const Table<std::uint64_t>& peak_bytes) {
+  Diagnostics problems = detail::memory_problems(plan, topology, method, sizes, peak_bytes);
   if (!problems.empty()) return problems;
   return Unit{};
 }

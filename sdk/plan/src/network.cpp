@@ -17,7 +17,7 @@ std::uint64_t whole_rate(double bytes_per_s) {
 
 }  // namespace
 
-Network::Network(const Topology& topology) : topology_(&topology) {
+Network::Network(const Topology& topology) : topology_(&topology), router_(topology) {
   std::map<std::string, std::uint64_t> media;
   for (const Link& link : topology.links)
     if (!link.shared.empty()) {
@@ -39,6 +39,9 @@ Network::Network(const Topology& topology) : topology_(&topology) {
   }
   for (const auto& [host, rate] : buses)
     bus_[host] = shares_.add_resource(rate);
+  for (const Device& device : topology.devices)
+    if (const std::uint64_t rate = whole_rate(device.compute.memory_bytes_per_s); rate < buses[device.host])
+      slow_memory_[device.id] = shares_.add_resource(rate);
 }
 
 const Network::Path& Network::path(std::string_view from, std::string_view to) {
@@ -50,7 +53,7 @@ const Network::Path& Network::path(std::string_view from, std::string_view to) {
 }
 
 Network::Path Network::find(std::string_view from, std::string_view to) {
-  const Route found = route(*topology_, from, to);
+  const Route found = router_.find(from, to);
   Path path;
   path.ok = found.ok;
   path.latency_ns = found.latency_ns;
@@ -77,9 +80,11 @@ Network::Path Network::find(std::string_view from, std::string_view to) {
     here = forward ? link.ends[1] : link.ends[0];
     path.places.push_back(link.id);
   }
-  // The narrowest part may be narrower than any of these (a slow device on a fast bus): a resource of its own.
-  if (found.bus && found.bandwidth_bytes_per_s > 0)
-    path.resources.push_back(shares_.add_resource(whole_rate(found.bandwidth_bytes_per_s)));
+  // All messages of a slow device on a fast bus share what its memory takes.
+  if (found.bus)
+    for (const std::string_view device : {from, to})
+      if (const auto at = slow_memory_.find(device); at != slow_memory_.end())
+        path.resources.push_back(at->second);
   return path;
 }
 

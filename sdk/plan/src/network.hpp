@@ -12,7 +12,8 @@
 namespace genie::plan::detail {
 
 /// A link carries each direction at its full bandwidth; links that name one `shared` medium share it, both directions
-/// together, and it is as fast as the fastest of them. A host's memory bus is as fast as its fastest device's memory.
+/// together, and it is as fast as the fastest of them. A host's memory bus is as fast as its fastest device's memory; a
+/// slower device's messages share what its own memory takes.
 class Network {
  public:
   explicit Network(const Topology& topology);
@@ -33,10 +34,12 @@ class Network {
   [[nodiscard]] Path find(std::string_view from, std::string_view to);
 
   const Topology* topology_;
+  Router router_;
   FairShare shares_;
   std::vector<std::uint32_t> forward_, backward_;  // per link
   std::vector<std::uint32_t> medium_;              // per link, or the link's own
   std::map<std::string, std::uint32_t, std::less<>> bus_;
+  std::map<std::string, std::uint32_t, std::less<>> slow_memory_;  // devices slower than their host's bus
   std::map<std::pair<std::string, std::string>, Path> paths_;
 };
 

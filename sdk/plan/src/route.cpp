@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <optional>
 
 #include "genie/plan/topology.hpp"
 
@@ -116,65 +117,89 @@ class Network {
   std::vector<bool> passes_;
 };
 
-/// The best link whose ends are these two devices.
-std::optional<std::size_t> direct_link(const Topology& topology, std::string_view a, std::string_view b) {
-  std::optional<std::size_t> best;
-  for (std::size_t i = 0; i < topology.links.size(); ++i) {
-    const Link& link = topology.links[i];
-    if (!((link.ends[0] == a && link.ends[1] == b) || (link.ends[0] == b && link.ends[1] == a))) continue;
-    if (best) {
-      const Link& other = topology.links[*best];
-      if (link.bandwidth_bytes_per_s < other.bandwidth_bytes_per_s) continue;
-      if (link.bandwidth_bytes_per_s == other.bandwidth_bytes_per_s && other.id < link.id) continue;
-    }
-    best = i;
-  }
-  return best;
-}
-
-Route same_host(const Topology& topology, const Device* from, const Device* to) {
-  Route route{.ok = true};
-  if (from != nullptr && to != nullptr) {
-    if (const auto link = direct_link(topology, from->id, to->id)) {
-      route.bandwidth_bytes_per_s = topology.links[*link].bandwidth_bytes_per_s;
-      route.latency_ns = topology.links[*link].latency_ns;
-      route.links = {*link};
-      return route;
-    }
-  }
-  route.bus = true;
-  route.bandwidth_bytes_per_s = std::numeric_limits<double>::infinity();
-  for (const Device* device : {from, to})
-    if (device != nullptr)
-      route.bandwidth_bytes_per_s = std::min(route.bandwidth_bytes_per_s, device->compute.memory_bytes_per_s);
-  return route;
-}
-
 }  // namespace
 
-Route route(const Topology& topology, std::string_view from, std::string_view to) {
+struct Router::State {
+  explicit State(const Topology& of) : topology(of), network(of) {
+    for (const Device& device : topology.devices)
+      devices.emplace(device.id, &device);
+    for (std::size_t i = 0; i < topology.links.size(); ++i) {
+      const Link& link = topology.links[i];
+      for (const std::string& end : link.ends)
+        client_linked = client_linked || (!topology.client_host.empty() && end == topology.client_host);
+      keep_better(direct[std::minmax<std::string_view>(link.ends[0], link.ends[1])], i);
+    }
+  }
+
+  /// The widest link between the same two ends; of equal ones, the first by id.
+  void keep_better(std::optional<std::size_t>& best, std::size_t link) const {
+    const Link& candidate = topology.links[link];
+    if (best) {
+      const Link& other = topology.links[*best];
+      if (candidate.bandwidth_bytes_per_s < other.bandwidth_bytes_per_s) return;
+      if (candidate.bandwidth_bytes_per_s == other.bandwidth_bytes_per_s && other.id < candidate.id) return;
+    }
+    best = link;
+  }
+
+  [[nodiscard]] const Device* device(std::string_view id) const {
+    const auto at = devices.find(id);
+    return at == devices.end() ? nullptr : at->second;
+  }
+
+  [[nodiscard]] Route same_host(const Device* from, const Device* to) const {
+    Route route{.ok = true};
+    if (from != nullptr && to != nullptr) {
+      const auto at = direct.find(std::minmax<std::string_view>(from->id, to->id));
+      if (at != direct.end()) {
+        const std::size_t link = *at->second;
+        route.bandwidth_bytes_per_s = topology.links[link].bandwidth_bytes_per_s;
+        route.latency_ns = topology.links[link].latency_ns;
+        route.links = {link};
+        return route;
+      }
+    }
+    route.bus = true;
+    route.bandwidth_bytes_per_s = std::numeric_limits<double>::infinity();
+    for (const Device* device : {from, to})
+      if (device != nullptr)
+        route.bandwidth_bytes_per_s =
+            std::min(route.bandwidth_bytes_per_s, device->compute.memory_bytes_per_s);
+    return route;
+  }
+
+  const Topology& topology;
+  Network network;
+  std::map<std::string_view, const Device*> devices;
+  std::map<std::pair<std::string_view, std::string_view>, std::optional<std::size_t>> direct;  // by both ends
+  bool client_linked = false;
+};
+
+Router::Router(const Topology& topology) : state_(std::make_unique<State>(topology)) {}
+Router::Router(Router&&) noexcept = default;
+Router& Router::operator=(Router&&) noexcept = default;
+Router::~Router() = default;
+
+Route Router::find(std::string_view from, std::string_view to) const {
   if (from == to) return {.ok = true};
-  const Device* const source = topology.device(from);
-  const Device* const target = topology.device(to);
+  const Topology& topology = state_->topology;
+  const Device* const source = state_->device(from);
+  const Device* const target = state_->device(to);
   if ((source == nullptr && !from.empty()) || (target == nullptr && !to.empty())) return {};
   const std::string_view source_host =
       source != nullptr ? std::string_view(source->host) : std::string_view(topology.client_host);
   const std::string_view target_host =
       target != nullptr ? std::string_view(target->host) : std::string_view(topology.client_host);
-  if (source == nullptr || target == nullptr) {
-    const auto touches = [&](const Link& link) {
-      return link.ends[0] == topology.client_host || link.ends[1] == topology.client_host;
-    };
-    if (topology.client_host.empty() || std::none_of(topology.links.begin(), topology.links.end(), touches))
-      return {.ok = true};
-  }
-  if (source_host == target_host) return same_host(topology, source, target);
-  const Network network(topology);
-  const auto id_of = [](const Device* device, std::string_view host) {
-    return device != nullptr ? std::string_view(device->id) : host;
+  if ((source == nullptr || target == nullptr) && !state_->client_linked) return {.ok = true};
+  if (source_host == target_host) return state_->same_host(source, target);
+  const auto places = [this](const Device* device, std::string_view host) {
+    return state_->network.places_of(device != nullptr ? std::string_view(device->id) : host, host);
   };
-  return network.find(network.places_of(id_of(source, source_host), source_host),
-                      network.places_of(id_of(target, target_host), target_host));
+  return state_->network.find(places(source, source_host), places(target, target_host));
+}
+
+Route route(const Topology& topology, std::string_view from, std::string_view to) {
+  return Router(topology).find(from, to);
 }
 
 }  // namespace genie::plan

@@ -164,10 +164,15 @@ class Simulator {
     return device.empty() ? "the client" : std::string(device);
   }
 
+  void happens(Event::Kind kind, bool ends, std::uint32_t number) {
+    timeline_.moments.push_back({kind, ends, number, now_});
+  }
+
   void start_transfer(std::uint32_t t) {
     TransferRun& run = transfers_[t];
     const Transfer& transfer = placement_.schedule().transfers[t];
     run.start_ns = now_;
+    happens(Event::Kind::transfer, false, t);
     if (run.value != kNone) ledger_.send_starts(run.value, run.to);
     if (run.path->free) {
       arrivals_.push({now_, t});
@@ -196,7 +201,7 @@ class Simulator {
     TransferRun& run = transfers_[t];
     const Transfer& transfer = placement_.schedule().transfers[t];
     run.end_ns = now_;
-    order_.push_back({Event::Kind::transfer, t});
+    happens(Event::Kind::transfer, true, t);
     for (const std::string& where : run.path->places)
       end_message(where, run.bytes);
     if (run.path->wire) timeline_.predicted.wire_bytes += run.bytes;
@@ -216,6 +221,7 @@ class Simulator {
       if (run.running || run.waits != 0) continue;
       run.running = true;
       run.start_ns = now_;
+      happens(Event::Kind::stage, false, s);
       ledger_.stage_starts(s);
       const std::uint64_t duration = stage_time(placement_.schedule().stages[s]);
       ends_.push({now_ + duration, s});
@@ -226,7 +232,7 @@ class Simulator {
     StageRun& run = stages_[s];
     const Stage& stage = placement_.schedule().stages[s];
     run.end_ns = now_;
-    order_.push_back({Event::Kind::stage, s});
+    happens(Event::Kind::stage, true, s);
     ++finished_;
     queues_.find(stage.device)->second.pop_front();
     timeline_.events.push_back({Event::Kind::stage, stage.id, stage.device, run.start_ns, now_, 0});
@@ -305,7 +311,8 @@ class Simulator {
     const auto latest_start = [&](std::uint32_t s) {
       return stage_latest[s] - (stages_[s].end_ns - stages_[s].start_ns);
     };
-    for (auto at = order_.rbegin(); at != order_.rend(); ++at) {
+    for (auto at = timeline_.moments.rbegin(); at != timeline_.moments.rend(); ++at) {
+      if (!at->ends) continue;
       if (at->kind == Event::Kind::stage) {
         const std::uint32_t s = at->number;
         std::uint64_t& latest = stage_latest[s];
@@ -329,6 +336,7 @@ class Simulator {
     fill_slack();
     timeline_.predicted.makespan_ns = now_;
     timeline_.predicted.peak_bytes = ledger_.peaks();
+    timeline_.stage_peak_bytes = ledger_.stage_peaks();
     timeline_.memory = std::move(ledger_).curves();
     for (const auto& [place, use] : link_use_) {
       timeline_.link_bytes[place] = use.bytes;
@@ -360,11 +368,6 @@ class Simulator {
   std::map<std::string, LinkUse> link_use_;
   std::uint64_t now_ = 0;
   std::size_t finished_ = 0;
-  struct Done {
-    Event::Kind kind;
-    std::uint32_t number;
-  };
-  std::vector<Done> order_;  // as things ended: what depends on something ends after it
   Timeline timeline_;
 };
 
@@ -399,9 +402,9 @@ Result<Timeline> simulate(const Plan& scheduled, std::string_view method, const 
   const auto entries = costs.methods.find(method);
   return simulate(scheduled, method, topology, costs.assumes, [&](std::string_view, const Stage& stage) {
     std::uint64_t total = 0;
-    const auto device = std::ranges::find(costs.devices, stage.device);
-    if (entries == costs.methods.end() || device == costs.devices.end()) return total;
-    const auto number = static_cast<std::size_t>(device - costs.devices.begin());
+    const auto column = costs.column(stage.device);
+    if (entries == costs.methods.end() || !column) return total;
+    const std::size_t number = *column;
     const auto add = [&](const std::string& node) {
       const auto at = entries->second.find(node);
       if (at != entries->second.end() && number < at->second.ns.size()) total += at->second.ns[number];

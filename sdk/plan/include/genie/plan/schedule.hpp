@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,12 +17,17 @@ namespace genie::plan {
 /// Nanoseconds per node and device at the assumed sizes: `costs_json` of the policy interface.
 struct Costs {
   struct Entry {
-    std::vector<std::uint64_t> ns;  ///< per device, in topology order
+    std::vector<std::uint64_t> ns;  ///< per device of `devices`
     bool measured = false;
   };
   Bindings assumes;
   std::vector<std::string> devices;  ///< topology order
-  Table<Table<Entry>> methods;       ///< method → node id → entry
+  /// Device → the one of `devices` that costs the same: of large topologies, each kind of device is listed once.
+  Table<std::string> like;
+  Table<Table<Entry>> methods;  ///< method → node id → entry
+
+  /// Where an entry has the time of a device; nothing for one that is not known.
+  [[nodiscard]] std::optional<std::size_t> column(std::string_view device) const;
 };
 
 /// The analytic roofline: op_overhead + max(flops / flops_per_s, (read + written) / memory_bytes_per_s) / speed. Nodes
@@ -89,12 +95,22 @@ struct MemoryPoint {
   std::uint64_t bytes = 0;       ///< once all that falls on it has happened
 };
 
+/// The start or the end of an event.
+struct Moment {
+  Event::Kind kind = Event::Kind::stage;
+  bool ends = false;
+  std::uint32_t number = 0;  ///< of the stage or transfer in the method's schedule
+  std::uint64_t at_ns = 0;
+};
+
 struct Timeline {
-  std::vector<Event> events;  ///< by start, then id
+  std::vector<Event> events;    ///< by start, then id
+  std::vector<Moment> moments;  ///< by time, what is made or freed before what needs it
   Predicted predicted;
-  Table<std::uint64_t> link_bytes;     ///< link id → bytes carried
-  Table<std::uint64_t> link_messages;  ///< link id → messages
-  Table<std::uint64_t> link_busy_ns;   ///< link id → time with at least one message under way
+  std::vector<std::uint64_t> stage_peak_bytes;  ///< per stage of the schedule
+  Table<std::uint64_t> link_bytes;              ///< link id → bytes carried
+  Table<std::uint64_t> link_messages;           ///< link id → messages
+  Table<std::uint64_t> link_busy_ns;            ///< link id → time with at least one message under way
   Table<std::uint64_t>
       slack_ns;  ///< transfer id → how much later it could have arrived without a longer makespan
   Table<std::vector<MemoryPoint>> memory;  ///< device id → how what it holds changes, from 0 on

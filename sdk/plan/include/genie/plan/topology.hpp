@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -76,5 +77,19 @@ struct Route {
 /// `from`/`to` are device ids, or "" for the client. Fewest links first, then highest bandwidth, then id order.
 /// A topology whose client names no host (or one with no link) reaches every device at no cost.
 [[nodiscard]] Route route(const Topology& topology, std::string_view from, std::string_view to);
+
+/// The same for many questions about one topology, which it borrows: what does not depend on the two ends is kept.
+class Router {
+ public:
+  explicit Router(const Topology& topology);
+  Router(Router&&) noexcept;
+  Router& operator=(Router&&) noexcept;
+  ~Router();
+  [[nodiscard]] Route find(std::string_view from, std::string_view to) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace genie::plan

@@ -44,6 +44,9 @@ struct InputShape {
 /// V4's memory check at other sizes, before a step: device → bytes needed, an error naming the symbol when it does not fit.
 [[nodiscard]] Status check_memory(const Plan& plan, const Topology& topology, std::string_view method,
                                   const Bindings& sizes);
+/// The same for peaks that a simulation at those sizes has found.
+[[nodiscard]] Status check_memory(const Plan& plan, const Topology& topology, std::string_view method,
+                                  const Bindings& sizes, const Table<std::uint64_t>& peak_bytes);
 
 /// Selector matching (run-config): module scopes with * and **, node:, op:, role:, phase:, state:, weight:.
 struct Selection {
