@@ -96,9 +96,12 @@ void write_verification(Writer& writer, const Verification& verify) {
 void write_time(Writer& writer, const RunReport& report) {
   const PhaseTimes& time = report.time;
   writer.key("time").begin_object();
+  // What differs from run to run stands under `wall`.
+  writer.key("wall").begin_object();
   writer.key("load_plugins_ns").value(time.load_plugins_ns).key("capture_ns").value(time.capture_ns);
   writer.key("validate_ns").value(time.validate_ns).key("schedule_ns").value(time.schedule_ns);
   writer.key("prepare_ns").value(time.prepare_ns);
+  writer.end_object();
   writer.key("repeat").value(static_cast<std::uint64_t>(report.repeat));
   writer.key("steps").begin_array();
   for (const StepTime& step : report.steps) {

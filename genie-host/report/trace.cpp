@@ -28,10 +28,8 @@ struct Subject {
 };
 
 /// The deepest module path that all nodes of a stage share, and how many nodes it has.
-std::string common_scope(const plan::Method& method, const plan::Stage& stage) {
-  std::map<std::string_view, const plan::Node*> nodes;
-  for (const plan::Node& node : method.nodes)
-    nodes.emplace(node.id, &node);
+std::string common_scope(const std::map<std::string_view, const plan::Node*>& nodes,
+                         const plan::Stage& stage) {
   std::string common;
   bool first = true;
   for (const std::string& id : stage.nodes) {
@@ -59,8 +57,11 @@ std::map<std::string, Subject, std::less<>> subjects_of(const plan::Plan* plan) 
     if (!plan->schedule) continue;
     const auto scheduled = plan->schedule->methods.find(name);
     if (scheduled == plan->schedule->methods.end()) continue;
+    std::map<std::string_view, const plan::Node*> nodes;
+    for (const plan::Node& node : method.nodes)
+      nodes.emplace(node.id, &node);
     for (const plan::Stage& stage : scheduled->second.stages)
-      subjects[stage.id] = {nullptr, &stage, nullptr, common_scope(method, stage)};
+      subjects[stage.id] = {nullptr, &stage, nullptr, common_scope(nodes, stage)};
     for (const plan::Transfer& transfer : scheduled->second.transfers)
       subjects[transfer.id] = {nullptr, nullptr, &transfer, {}};
   }
