@@ -55,12 +55,18 @@ class Decisions {
       if (honours(*rule, method, stage)) d.honours.push_back(rule->constraint.id);
     bool hint = false, kernels = false, capacity = false;
     for (std::size_t device = 0; device < p_.device_count; ++device) {
-      if (device == stage.device) continue;
-      d.alternatives.push_back(alternative(m, stage, static_cast<std::uint8_t>(device)));
+      if (device == stage.device || p_.device_count > kMaxSearched) continue;
+      d.alternatives.push_back(alternative(m, stage, static_cast<DeviceNumber>(device)));
       const std::string& refused = d.alternatives.back().refused;
       hint = hint || refused.starts_with("hint:");
       kernels = kernels || refused == "kernels";
       capacity = capacity || refused == "capacity";
+    }
+    if (p_.device_count > kMaxSearched) {
+      // Device by device, in the order of the document: no alternatives were weighed.
+      d.because = d.honours.empty() ? "memory" : "hint";
+      d.detail = describe(m, stage);
+      return d;
     }
     d.because = p_.device_count == 1 ? "only-device"
                 : hint               ? "hint"
@@ -109,7 +115,7 @@ class Decisions {
   }
 
   /// What would have been, had the stage gone to another device with all that must stay with it.
-  Alternative alternative(std::size_t m, const StageNodes& stage, std::uint8_t device) {
+  Alternative alternative(std::size_t m, const StageNodes& stage, DeviceNumber device) {
     const MethodGraph& method = p_.methods[m];
     Alternative a;
     a.device = p_.device_id(device);

@@ -316,7 +316,7 @@ Assignment Chain::assign(const Plan& plan) const {
   std::size_t from = 0;
   for (const auto& [device, end] : plan.runs) {
     for (std::size_t i = from; i < cuts_[end]; ++i)
-      assignment[nodes_[i]] = static_cast<std::uint8_t>(device);
+      assignment[nodes_[i]] = static_cast<DeviceNumber>(device);
     from = cuts_[end];
   }
   return assignment;
@@ -401,7 +401,7 @@ std::optional<Assignment> Chain::any() const {
         const Reach& r = layers[l].at(set);
         const std::size_t begin = layers[l - 1].at(r.before).end;
         for (std::size_t i = begin; i < r.end; ++i)
-          assignment[nodes_[i]] = static_cast<std::uint8_t>(r.device);
+          assignment[nodes_[i]] = static_cast<DeviceNumber>(r.device);
         set = r.before;
       }
       return assignment;

@@ -6,14 +6,14 @@ namespace genie::policy {
 
 Resident nothing_resident(const Problem& problem) {
   return {std::vector<DeviceSet>(problem.blobs.size(), 0),
-          std::vector<std::uint8_t>(problem.states.size(), kNowhere),
+          std::vector<DeviceNumber>(problem.states.size(), kNowhere),
           std::vector<std::uint64_t>(problem.device_count, 0),
           std::vector<std::uint64_t>(problem.device_count, 0)};
 }
 
 namespace {
 
-void add_residents(const Problem& problem, Index global, std::uint8_t device, Resident& resident) {
+void add_residents(const Problem& problem, Index global, DeviceNumber device, Resident& resident) {
   for (const Index b : problem.node_blobs[global]) {
     if (has(resident.blobs[b], device)) continue;
     resident.blobs[b] |= only(device);

@@ -12,11 +12,11 @@
 namespace genie::policy {
 
 /// Device per node of one method.
-using Assignment = std::vector<std::uint8_t>;
+using Assignment = std::vector<DeviceNumber>;
 
 /// Nodes that run together. Local node numbers, ascending.
 struct StageNodes {
-  std::uint8_t device = 0;
+  DeviceNumber device = 0;
   std::uint8_t kernels = 0;
   Index level = 0;  ///< how many times something crossed devices before it
   std::vector<Index> nodes;
@@ -42,11 +42,11 @@ struct StageNodes {
 /// What earlier methods left on the devices.
 struct Resident {
   std::vector<DeviceSet> blobs;          ///< per blob: devices that have it
-  std::vector<std::uint8_t> states;      ///< per state: its device, kNowhere if none yet
+  std::vector<DeviceNumber> states;      ///< per state: its device, kNowhere if none yet
   std::vector<std::uint64_t> bytes;      ///< per device
   std::vector<std::uint64_t> most_live;  ///< per device: the most that any placed method needs beside
 };
-inline constexpr std::uint8_t kNowhere = 0xff;
+inline constexpr DeviceNumber kNowhere = 0xffff;
 [[nodiscard]] Resident nothing_resident(const Problem& problem);
 /// A blob on every device, whoever uses it.
 void replicate(const Problem& problem, Index blob, Resident& resident);

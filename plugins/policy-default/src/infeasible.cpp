@@ -14,7 +14,7 @@ using plan::Diagnostics;
 constexpr std::size_t kMaxNodesNamed = 5;
 /// Node placements tried for the sake of an explanation: beyond, only sums are told.
 constexpr std::uint64_t kExplainWork = 4'000'000;
-/// More than any model needs, and little enough that kMaxDevices times it is a number.
+/// More than any model needs, and little enough that kMaxSearched times it is a number.
 constexpr std::uint64_t kEndlessBytes = std::uint64_t{1} << 56;
 
 std::vector<const Rule*> without(const std::vector<const Rule*>& rules, const Rule* one) {

@@ -75,7 +75,7 @@ bool place_idle_states(const Problem& p, const std::vector<std::uint64_t>& memor
     for (std::size_t d = 1; d < p.device_count; ++d)
       if (room(d) > room(best)) best = d;
     if (room(best) < p.states[s].bytes) return false;
-    placed.resident.states[s] = static_cast<std::uint8_t>(best);
+    placed.resident.states[s] = static_cast<DeviceNumber>(best);
     placed.resident.bytes[best] += p.states[s].bytes;
   }
   return true;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "answer.hpp"
+#include "fill.hpp"
 #include "genie/plan/codec.hpp"
 
 namespace genie::policy {
@@ -100,6 +101,32 @@ std::optional<Solution> solve_within(const Question& question, const std::vector
   return std::nullopt;
 }
 
+/// More devices than the search takes: filled one after the other, with smaller budgets where the plan library counts more.
+std::optional<Solution> solve_by_filling(const Question& question) {
+  const Problem& p = *question.problem;
+  const std::vector<std::uint64_t> real = memory_under(p, question.rules);
+  std::vector<std::uint64_t> memory = real;
+  for (int round = 0; round < kMaxRounds; ++round) {
+    auto placed = fill(p, question.rules, memory);
+    if (!placed) return std::nullopt;
+    auto joined =
+        plan::join_schedule(*p.plan, make_schedule(question, *placed), *p.topology, *question.costs);
+    if (!joined) return std::nullopt;
+    bool fits = true;
+    for (const auto& [name, method] : joined->schedule->methods) {
+      if (!method.predicted) return std::nullopt;
+      for (std::size_t d = 0; d < p.device_count; ++d)
+        if (const auto peak = method.predicted->peak_bytes.find(p.device_id(d));
+            peak != method.predicted->peak_bytes.end() && peak->second > real[d]) {
+          memory[d] -= std::min(memory[d], peak->second - real[d]);
+          fits = false;
+        }
+    }
+    if (fits) return Solution{*std::move(placed), *std::move(joined)};
+  }
+  return std::nullopt;
+}
+
 std::optional<Solution> solve(const Question& question) {
   const std::vector<std::uint64_t> real = memory_under(*question.problem, question.rules);
   for (const bool thorough : {true, false}) {
@@ -117,6 +144,7 @@ std::optional<Solution> solve(const Question& question) {
 
 /// With separate rules: the best of the first few ways to keep their groups apart.
 std::optional<Solution> solve_apart(const Question& question) {
+  if (question.problem->device_count > kMaxSearched) return solve_by_filling(question);
   constexpr int kThorough = 6;
   const auto ways = separations(*question.problem, question.rules);
   if (ways.size() == 1 && ways.front().empty()) return solve(question);
@@ -160,7 +188,9 @@ plan::Result<plan::Schedule> make_schedule(const plan::Plan& plan, const plan::T
       if ((*at)->soft && (*at)->kind != Rule::Kind::other &&
           (lightest == question.rules.end() || (*at)->weight <= (*lightest)->weight))
         lightest = at;
-    if (lightest == question.rules.end()) return explain_infeasible(*problem, question.rules);
+    if (lightest == question.rules.end())
+      return problem->device_count > kMaxSearched ? explain_unfilled(*problem, question.rules)
+                                                  : explain_infeasible(*problem, question.rules);
     question.dropped.push_back(*lightest);
     question.rules.erase(lightest);
   }

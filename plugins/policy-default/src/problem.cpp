@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 namespace genie::policy {
 
@@ -91,6 +92,7 @@ class Builder {
                         .pointer = "/devices",
                         .help = "describe fewer devices, or choose another policy"};
     p_.device_count = topology_.devices.size();
+    std::map<std::tuple<std::size_t, std::string_view, std::vector<std::string>>, std::uint32_t> groups;
     for (const plan::Device& device : topology_.devices) {
       p_.memory.push_back(device.memory_bytes);
       std::vector<std::string> offers = device.kernels;
@@ -98,8 +100,15 @@ class Builder {
         for (const auto& [id, info] : topology_.kernels)
           offers.push_back(id);
       if (offers.size() >= kNoKernels) offers.resize(kNoKernels - 1);
+      const std::size_t column = costs_.column(device.id).value_or(costs_.devices.size() + p_.group.size());
+      const auto [at, added] =
+          groups.try_emplace({column, device.kind, offers}, static_cast<std::uint32_t>(groups.size()));
+      if (added) examples_.push_back(p_.group.size());
+      p_.group.push_back(at->second);
       p_.offers.push_back(std::move(offers));
     }
+    p_.group_count = groups.size();
+    if (p_.device_count > kMaxSearched) return plan::Unit{};
     for (std::size_t from = 0; from <= p_.device_count; ++from)
       for (std::size_t to = 0; to <= p_.device_count; ++to)
         p_.paths.push_back(path(from, to));
@@ -111,7 +120,7 @@ class Builder {
       return d == p_.device_count ? std::string_view() : std::string_view(p_.device_id(d));
     };
     if (from == to) return {true, 0, 0};
-    const plan::Route route = plan::route(topology_, id(from), id(to));
+    const plan::Route route = router_.find(id(from), id(to));
     const double rate = route.bandwidth_bytes_per_s;
     return {route.ok, route.latency_ns, rate > 0 ? 1e9 / rate : 0.0};
   }
@@ -254,11 +263,10 @@ class Builder {
     const plan::Costs::Entry* entry = nullptr;
     if (method != costs_.methods.end())
       if (const auto at = method->second.find(node.id); at != method->second.end()) entry = &at->second;
-    for (std::size_t d = 0; d < p_.device_count; ++d) {
-      const auto column = std::ranges::find(costs_.devices, p_.device_id(d)) - costs_.devices.begin();
-      const bool known = entry != nullptr && static_cast<std::size_t>(column) < entry->ns.size();
-      p_.cost.push_back(known ? entry->ns[static_cast<std::size_t>(column)]
-                              : topology_.devices[d].compute.op_overhead_ns);
+    for (const std::size_t d : examples_) {
+      const auto column = costs_.column(p_.device_id(d));
+      const bool known = entry != nullptr && column && *column < entry->ns.size();
+      p_.cost.push_back(known ? entry->ns[*column] : topology_.devices[d].compute.op_overhead_ns);
       std::uint8_t choice = kNoKernels;
       for (std::size_t k = 0; k < p_.offers[d].size() && choice == kNoKernels; ++k)
         if (supports(topology_, p_.offers[d][k], topology_.devices[d].kind, uses, dtypes))
@@ -274,6 +282,8 @@ class Builder {
   Problem p_;
   std::map<std::string_view, Index> blob_numbers_;
   std::map<std::string_view, Index> state_numbers_;
+  plan::Router router_{topology_};
+  std::vector<std::size_t> examples_;  // a device of each group
 };
 
 }  // namespace

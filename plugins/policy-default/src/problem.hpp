@@ -17,7 +17,10 @@ namespace genie::policy {
 using plan::kNone;
 using Index = std::uint32_t;
 
-inline constexpr std::size_t kMaxDevices = 64;  ///< sets of devices are one word
+using DeviceNumber = std::uint16_t;
+inline constexpr std::size_t kMaxDevices = 4096;
+inline constexpr std::size_t kMaxSearched =
+    64;  ///< the search's sets of devices are one word; more are filled (fill.cpp)
 using DeviceSet = std::uint64_t;
 [[nodiscard]] constexpr DeviceSet only(std::size_t device) {
   return DeviceSet{1} << device;
@@ -75,12 +78,14 @@ struct Problem {
 
   std::size_t device_count = 0;
   std::vector<std::uint64_t> memory;  ///< per device, after budgets
-  std::vector<Path> paths;            ///< (device_count + 1)²
+  std::vector<Path> paths;            ///< (device_count + 1)², of at most kMaxSearched devices
+  std::vector<std::uint32_t> group;   ///< per device: of those that cost the same and have the same kernels
+  std::size_t group_count = 0;
 
   std::vector<MethodGraph> methods;
   Index node_count = 0;
-  std::vector<std::uint64_t> cost;    ///< node × device, ns
-  std::vector<std::uint8_t> kernels;  ///< node × device: place in the device's kernels, kNoKernels if none
+  std::vector<std::uint64_t> cost;    ///< node × group, ns
+  std::vector<std::uint8_t> kernels;  ///< node × group: place in the devices' kernels, kNoKernels if none
   std::vector<std::vector<std::string>> offers;  ///< per device: kernels ids, preferred first
 
   std::vector<Holding> blobs;
@@ -93,10 +98,10 @@ struct Problem {
   }
   [[nodiscard]] std::size_t client() const { return device_count; }
   [[nodiscard]] std::uint64_t node_cost(Index node, std::size_t device) const {
-    return cost[node * device_count + device];
+    return cost[node * group_count + group[device]];
   }
   [[nodiscard]] std::uint8_t node_kernels(Index node, std::size_t device) const {
-    return kernels[node * device_count + device];
+    return kernels[node * group_count + group[device]];
   }
   [[nodiscard]] const std::string& device_id(std::size_t device) const {
     return topology->devices[device].id;

@@ -234,12 +234,14 @@ Units make_units(const Problem& problem, const std::vector<const Rule*>& rules) 
       for (const Index g : rule->nodes)
         groups.join(rule->nodes.front(), g);
 
-  std::vector<DeviceSet> allowed(problem.node_count, 0);
-  for (Index g = 0; g < problem.node_count; ++g)
+  const bool sets = problem.device_count <= kMaxSearched;
+  std::vector<DeviceSet> allowed(problem.node_count, sets ? 0 : ~DeviceSet{0});
+  for (Index g = 0; sets && g < problem.node_count; ++g)
     for (std::size_t d = 0; d < problem.device_count; ++d)
       if (problem.node_kernels(g, d) != kNoKernels) allowed[g] |= only(d);
   for (const Rule* rule : rules)
     for (const Index g : rule->nodes) {
+      if (!sets) break;
       if (rule->kind == Rule::Kind::pin) allowed[g] &= only(rule->device);
       if (rule->kind == Rule::Kind::forbid) allowed[g] &= ~only(rule->device);
     }

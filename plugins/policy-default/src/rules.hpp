@@ -38,7 +38,7 @@ struct Rule {
 struct Units {
   std::vector<Index> of_node;
   std::vector<std::vector<Index>> members;  ///< global nodes, ascending
-  std::vector<DeviceSet> allowed;           ///< by kernels, pins and forbids
+  std::vector<DeviceSet> allowed;  ///< by kernels, pins and forbids; of more devices than a set has: all
 };
 
 /// `rules`: those in force.

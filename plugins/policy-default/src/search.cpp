@@ -57,7 +57,7 @@ std::vector<Index> units_of_method(const Task& task) {
 }
 
 /// Puts a unit's nodes of this method on a device.
-void put(const Task& task, Index unit, std::uint8_t device, Assignment& assignment) {
+void put(const Task& task, Index unit, DeviceNumber device, Assignment& assignment) {
   for (const Index g : task.units->members[unit])
     if (g >= task.method->first && g < task.method->first + task.method->count)
       assignment[g - task.method->first] = device;
@@ -71,7 +71,7 @@ Assignment in_turns(const Task& task) {
     if (assignment[n] != kNowhere) continue;
     while (!has(task.node_allowed(n), next % task.problem->device_count))
       ++next;
-    put(task, task.unit(n), static_cast<std::uint8_t>(next++ % task.problem->device_count), assignment);
+    put(task, task.unit(n), static_cast<DeviceNumber>(next++ % task.problem->device_count), assignment);
   }
   return assignment;
 }
@@ -100,15 +100,15 @@ std::optional<Assignment> follow_weights(const Task& task) {
     const Index unit = task.unit(n);
     if (const DeviceSet at = weights_at(unit); at != 0) {
       found |= at;
-      put(task, unit, static_cast<std::uint8_t>(std::countr_zero(at)), assignment);
+      put(task, unit, static_cast<DeviceNumber>(std::countr_zero(at)), assignment);
     }
   }
   if (found == 0) return std::nullopt;
   for (Index n = 0; n < m.count; ++n) {
     if (assignment[n] != kNowhere) continue;
     const DeviceSet allowed = task.node_allowed(n);
-    std::uint8_t device = static_cast<std::uint8_t>(std::countr_zero(allowed));
-    const auto take = [&](std::uint8_t d) {
+    DeviceNumber device = static_cast<DeviceNumber>(std::countr_zero(allowed));
+    const auto take = [&](DeviceNumber d) {
       if (d == kNowhere || !has(allowed, d)) return false;
       device = d;
       return true;
@@ -210,13 +210,13 @@ Assignment earliest_finish(const Task& task, const std::vector<Index>& order,
           best_end = end;
         }
       }
-      put(task, unit, static_cast<std::uint8_t>(best), assignment);
+      put(task, unit, static_cast<DeviceNumber>(best), assignment);
       resident.bytes[best] += extra(unit, best);
       for (const Index g : task.units->members[unit]) {
         for (const Index b : p.node_blobs[g])
           resident.blobs[b] |= only(best);
         for (const Index s : p.node_states[g])
-          if (resident.states[s] == kNowhere) resident.states[s] = static_cast<std::uint8_t>(best);
+          if (resident.states[s] == kNowhere) resident.states[s] = static_cast<DeviceNumber>(best);
       }
     }
     const std::size_t d = assignment[n];
@@ -250,7 +250,7 @@ class Improver {
         const Index unit = units_[draw(units_.size())];
         const std::size_t device = draw(task_.problem->device_count);
         if (has(task_.allowed[unit], device))
-          put(task_, unit, static_cast<std::uint8_t>(device), other.assignment);
+          put(task_, unit, static_cast<DeviceNumber>(device), other.assignment);
       }
       other.score = judge(task_, estimator_, other.assignment);
       descend(other, limit);
@@ -293,7 +293,7 @@ class Improver {
       for (std::size_t d = 0; d < task_.problem->device_count; ++d) {
         if (estimator_.calls() >= limit) return better;
         Assignment changed = best.assignment;
-        if (move(stage.nodes, static_cast<std::uint8_t>(d), changed))
+        if (move(stage.nodes, static_cast<DeviceNumber>(d), changed))
           better = attempt(best, std::move(changed)) || better;
       }
     return better;
@@ -329,7 +329,7 @@ class Improver {
   }
 
   /// The device of a unit's first node in this method.
-  [[nodiscard]] std::uint8_t device_of(Index unit, const Assignment& assignment) const {
+  [[nodiscard]] DeviceNumber device_of(Index unit, const Assignment& assignment) const {
     for (const Index g : task_.units->members[unit])
       if (g >= task_.method->first && g < task_.method->first + task_.method->count)
         return assignment[g - task_.method->first];
@@ -344,7 +344,7 @@ class Improver {
         if (estimator_.calls() >= limit) return better;
         if (!has(task_.allowed[unit], d)) continue;
         Assignment changed = best.assignment;
-        put(task_, unit, static_cast<std::uint8_t>(d), changed);
+        put(task_, unit, static_cast<DeviceNumber>(d), changed);
         better = attempt(best, std::move(changed)) || better;
       }
     return better;
@@ -356,8 +356,8 @@ class Improver {
     for (std::size_t i = 0; i < units_.size(); ++i)
       for (std::size_t j = i + 1; j < units_.size(); ++j) {
         if (estimator_.calls() >= limit) return better;
-        const std::uint8_t a = device_of(units_[i], best.assignment);
-        const std::uint8_t b = device_of(units_[j], best.assignment);
+        const DeviceNumber a = device_of(units_[i], best.assignment);
+        const DeviceNumber b = device_of(units_[j], best.assignment);
         if (a == b || !has(task_.allowed[units_[i]], b) || !has(task_.allowed[units_[j]], a)) continue;
         Assignment changed = best.assignment;
         put(task_, units_[i], b, changed);
@@ -367,7 +367,7 @@ class Improver {
     return better;
   }
 
-  bool move(const std::vector<Index>& nodes, std::uint8_t device, Assignment& assignment) const {
+  bool move(const std::vector<Index>& nodes, DeviceNumber device, Assignment& assignment) const {
     for (const Index n : nodes)
       if (!has(task_.node_allowed(n), device)) return false;
     for (const Index n : nodes)
@@ -417,7 +417,7 @@ void add_chains(const Task& task, std::vector<Assignment>& candidates, bool thor
       may = may && allowed != 0;
       if (may)
         put(task, u,
-            static_cast<std::uint8_t>(has(allowed, d) ? d
+            static_cast<DeviceNumber>(has(allowed, d) ? d
                                                       : static_cast<std::size_t>(std::countr_zero(allowed))),
             fixed);
     }
@@ -492,10 +492,10 @@ std::vector<Candidate> candidates_of(const Task& task, bool thorough) {
   Estimator estimator(p, *task.method, *task.resident);
   std::vector<Assignment> assignments;
   for (std::size_t d = 0; d < p.device_count; ++d) {
-    Assignment one(task.method->count, static_cast<std::uint8_t>(d));
+    Assignment one(task.method->count, static_cast<DeviceNumber>(d));
     for (const Index u : units_of_method(task))
       if (!has(task.allowed[u], d))
-        put(task, u, static_cast<std::uint8_t>(std::countr_zero(task.allowed[u])), one);
+        put(task, u, static_cast<DeviceNumber>(std::countr_zero(task.allowed[u])), one);
     assignments.push_back(std::move(one));
   }
   if (p.device_count > 1) {

@@ -21,7 +21,7 @@ std::vector<StageNodes> form_stages(const Problem& problem, const MethodGraph& m
   std::vector<bool> receives(count, false);  // it awaits another lane
   Index levels = 1;
   for (Index n = 0; n < count; ++n) {
-    const std::uint8_t device = assignment[n];
+    const DeviceNumber device = assignment[n];
     lane[n] =
         device * width + std::min<std::size_t>(width - 1, problem.node_kernels(method.global(n), device));
     for (const Index b : method.before[n]) {
