@@ -1,6 +1,7 @@
 // run-stage LIBRARY PLAN [--threads N] [--repeat N] [--out FILE] INPUTS…: runs the one method of a captured plan (with its
 // locations) as one stage, weights mapped from where they lie. Each INPUTS file is a step of one session; outputs of several
-// steps are named <step>/<output>. Prints timings and counters as JSON. For the comparison with PyTorch and for benchmarks.
+// steps are named <step>/<output>. Prints timings, counters and memory (what the stage needs by the plan, what the process's
+// allocator saw in each run) as JSON. For the comparison with PyTorch and for benchmarks.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include "genie/plan/codec.hpp"
 #include "genie/plan/index.hpp"
 #include "genie/plan/json.hpp"
+#include "genie/plan/schedule.hpp"
 #include "genie/plan/validate.hpp"
 #include "safetensors.hpp"
 #include "values.hpp"
@@ -90,6 +92,31 @@ genie_tensor_view view_of(void* data, plan::DType dtype, std::vector<std::int64_
   view.strides = strides ? strides->data() : nullptr;
   return view;
 }
+
+/// The allocator's own count, where allocations.cpp is preloaded.
+class Allocations {
+ public:
+  [[nodiscard]] bool counted() const { return peak_ != nullptr; }
+  void start() {
+    if (!counted()) return;
+    forget_();
+    before_ = in_use_();
+  }
+  [[nodiscard]] std::int64_t most() const { return counted() ? peak_() - before_ : 0; }
+
+ private:
+  template <class Function>
+  static Function* find(const char* name) {
+    void* const symbol = dlsym(RTLD_DEFAULT, name);
+    Function* function = nullptr;
+    std::memcpy(&function, &symbol, sizeof function);
+    return function;
+  }
+  std::int64_t (*in_use_)() = find<std::int64_t()>("count_allocations_in_use");
+  std::int64_t (*peak_)() = find<std::int64_t()>("count_allocations_peak");
+  void (*forget_)() = find<void()>("count_allocations_forget_peak");
+  std::int64_t before_ = 0;
+};
 
 class Session {
  public:
@@ -169,8 +196,9 @@ int run_all(const Arguments& arguments) {
   const auto compiled = Clock::now();
 
   Session session(host, device, whole);
+  Allocations allocations;
   Tensors results;
-  std::vector<std::int64_t> times_ns;
+  std::vector<std::int64_t> times_ns, needed_bytes, allocated;
   for (std::size_t step = 0; step < arguments.inputs.size(); ++step) {
     Tensors given = read_safetensors(arguments.inputs[step]);
     std::vector<Buffer> buffers;
@@ -192,6 +220,11 @@ int run_all(const Arguments& arguments) {
     std::vector<genie_tensor_view> inputs;
     for (const Buffer& buffer : buffers)
       inputs.push_back(buffer.view());
+    plan::Stage all{.id = "stage"};
+    for (const plan::Node& node : method.nodes)
+      all.nodes.push_back(node.id);
+    needed_bytes.push_back(
+        static_cast<std::int64_t>(plan::stage_peak_bytes(whole, whole.methods.begin()->first, all, bound)));
     for (int turn = 0; turn < arguments.repeat; ++turn) {
       Outputs outputs(method.outputs.size());
       genie_run_args args{};
@@ -205,9 +238,11 @@ int run_all(const Arguments& arguments) {
       args.outputs = outputs.data();
       args.output_count = outputs.size();
       TestCall call;
+      allocations.start();
       const auto start = Clock::now();
       must(host, device.table()->run(&call.raw, stage.get(), &args, nullptr));
       times_ns.push_back(std::chrono::nanoseconds(Clock::now() - start).count());
+      allocated.push_back(allocations.most());
       if (turn + 1 < arguments.repeat) continue;
       for (std::size_t i = 0; i < outputs.size(); ++i) {
         if (outputs[i].origin == GENIE_OUTPUT_ABSENT) continue;
@@ -223,10 +258,15 @@ int run_all(const Arguments& arguments) {
   writer.key("load_ns").value(static_cast<std::int64_t>(std::chrono::nanoseconds(loaded - begin).count()));
   writer.key("compile_ns")
       .value(static_cast<std::int64_t>(std::chrono::nanoseconds(compiled - loaded).count()));
-  writer.key("run_ns").begin_array();
-  for (const std::int64_t time : times_ns)
-    writer.value(time);
-  writer.end_array();
+  const auto list = [&writer](std::string_view key, const std::vector<std::int64_t>& numbers) {
+    writer.key(key).begin_array();
+    for (const std::int64_t number : numbers)
+      writer.value(number);
+    writer.end_array();
+  };
+  list("run_ns", times_ns);
+  list("needed_bytes", needed_bytes);  // of each step
+  if (allocations.counted()) list("allocated_bytes", allocated);
   writer.key("stats").raw(device.stats());
   writer.end_object();
   std::cout << writer.take() << '\n';
