@@ -2,9 +2,10 @@
 
 Node for node the two say the same: operator, arguments, types of all results and, when annotated, the user's module and
 source line (the plan also phase, role and modality, which ONNX has no place for). Blocks take turns with eight layers'
-weights.
+weights, unless each is to have its own.
 """
 
+import hashlib
 import json
 
 BATCH, SEQUENCE, WIDTH, HEADS, HEAD, INNER, LAYERS = "s0", 16, 64, 4, 16, 128, 8
@@ -23,9 +24,9 @@ def ints(*numbers):
     return {"list": [{"dim": number} if isinstance(number, str) else {"int": number} for number in numbers]}
 
 
-def block(index, x, name):
+def block(index, x, name, layers=LAYERS):
     """Yield (result, Node) of one transformer block that reads the value ``x``."""
-    layer = f"encoder.layer.{index % LAYERS}"
+    layer = f"encoder.layer.{index % layers}"
     count = 0
 
     def result():
@@ -78,18 +79,19 @@ def block(index, x, name):
     return nodes
 
 
-def nodes_of(count):
+def nodes_of(count, layers=LAYERS):
     """``count`` nodes, whole blocks first: [(result, Node)]."""
-    made, x = [], "x"
+    made, x, index = [], "x", 0
     while len(made) < count:
-        made += block(len(made), x, f"v{len(made)}")
+        made += block(index, x, f"v{len(made)}", layers)
+        index += 1
         x = made[-1][0]
     return made[:count]
 
 
-def weight_shapes():
+def weight_shapes(layers=LAYERS):
     shapes = {}
-    for layer in range(LAYERS):
+    for layer in range(layers):
         for module, rows, columns in (*((f"attention.self.{part}", WIDTH, WIDTH) for part in ("query", "key", "value")),
                                       ("attention.output.dense", WIDTH, WIDTH), ("intermediate.dense", WIDTH, INNER), ("output.dense", INNER, WIDTH)):
             shapes[f"encoder.layer.{layer}.{module}.weight"] = [rows, columns]
@@ -100,8 +102,8 @@ def weight_shapes():
     return shapes
 
 
-def write_plan(path, count, annotated):
-    made = nodes_of(count)
+def write_plan(path, count, annotated, layers=LAYERS):
+    made = nodes_of(count, layers)
     values = {"x": {"dtype": "f32", "shape": [BATCH, SEQUENCE, WIDTH]}}
     nodes = []
     for number, (result, node) in enumerate(made):
@@ -128,7 +130,7 @@ def write_plan(path, count, annotated):
         "schema": "genie.plan", "version": {"major": 0, "minor": 1}, "stage": "captured", "producer": {"plugin": "com.example.bench", "version": "1"},
         "opsets": {"aten": 1}, "symbols": {BATCH: {"min": 2, "max": 64, "from": {"input": "x", "dim": 0}}},
         "blobs": {blob: {"size_bytes": 1 << 20}},
-        "weights": {name: {"kind": "parameter", "dtype": "f32", "shape": shape, "blob": blob} for name, shape in weight_shapes().items()},
+        "weights": {name: {"kind": "parameter", "dtype": "f32", "shape": shape, "blob": blob} for name, shape in weight_shapes(layers).items()},
         "methods": {"forward": {"inputs": [{"name": "x", "value": "x"}], "outputs": [{"name": "y", "value": made[-1][0]}], "values": values, "nodes": nodes}},
     }
     path.write_text(json.dumps(plan, separators=(",", ":"), sort_keys=True))
@@ -163,3 +165,42 @@ def write_onnx(path, count, annotated):
     graph = helper.make_graph(nodes, "blocks", [typed("x", [BATCH, SEQUENCE, WIDTH])], [typed(made[-1][0], made[-1][1].shape)], initializers,
                               value_info=[typed(result, node.shape) for result, node in made[:-1]])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
+
+
+#: Nodes of a block.
+BLOCK = len(block(0, "x", "v"))
+
+
+def write_deep_plan(path, count):
+    """A plan of whole blocks, about ``count`` nodes, each block with weights of its own. Their bytes, all zeros, lie in a sparse file
+    beside it. Returns the numbers of nodes and blocks, and the bytes of a block's weights, at most."""
+    blocks = max(1, round(count / BLOCK))
+    write_plan(path, blocks * BLOCK, False, blocks)
+    plan = json.loads(path.read_text())
+    plan["blobs"], plan["locations"], offset, size = {}, {}, 0, 0
+    names = {}
+    for name in plan["weights"]:
+        names.setdefault(int(name.split(".")[2]), []).append(name)
+    hashed, hashed_bytes = hashlib.sha256(), 0
+    for layer in sorted(names):
+        size = 0
+        for name in names[layer]:
+            weight = plan["weights"][name]
+            weight["offset_bytes"] = size
+            elements = 4
+            for extent in weight["shape"]:
+                elements *= extent
+            size += -(-elements // 64) * 64
+        size += 64 * layer  # zeros of unlike length: blobs of unlike digest
+        hashed.update(bytes(size - hashed_bytes))
+        hashed_bytes = size
+        digest = "sha256:" + hashed.copy().hexdigest()
+        plan["blobs"][digest] = {"size_bytes": size}
+        plan["locations"][digest] = {"uri": "weights.bin", "offset_bytes": offset}
+        offset += size
+        for name in names[layer]:
+            plan["weights"][name]["blob"] = digest
+    with open(path.parent / "weights.bin", "wb") as file:
+        file.truncate(offset)
+    path.write_text(json.dumps(plan, separators=(",", ":"), sort_keys=True))
+    return blocks * BLOCK, blocks, size
