@@ -15,10 +15,11 @@ constexpr std::size_t kNoDevice = ~std::size_t{0};
 class Filler {
  public:
   Filler(const Problem& problem, const std::vector<const Rule*>& rules,
-         const std::vector<std::uint64_t>& memory)
+         const std::vector<std::uint64_t>& memory, bool cautious)
       : p_(problem),
         rules_(rules),
         memory_(memory),
+        cautious_(cautious),
         used_(problem.device_count, 0),
         live_(problem.device_count, 0),
         most_live_(problem.device_count, 0),
@@ -59,9 +60,6 @@ class Filler {
     order_.resize(p_.device_count);
     std::iota(order_.begin(), order_.end(), std::size_t{0});
     std::ranges::sort(order_, {}, [&](std::size_t d) { return std::tuple(work[p_.group[d]], host[d], d); });
-    place_in_order_.resize(p_.device_count);
-    for (std::size_t i = 0; i < order_.size(); ++i)
-      place_in_order_[order_[i]] = i;
   }
 
   void index_rules() {
@@ -171,15 +169,16 @@ class Filler {
     if (const auto at = apart_.find(g); at != apart_.end())
       for (const auto& part : at->second)
         taken_.emplace(std::pair{part.first, device}, part.second);
-    const auto hold = [&](Index v) {
+    const auto hold = [&](Index v, bool for_good) {
       if (m.values[v].resident || !held_.emplace(v, device).second) return;
       live_[device] += m.values[v].bytes;
-      holders_[v].push_back(device);
+      if (!for_good) holders_[v].push_back(device);
     };
+    // What comes in stays until the stage ends, wherever that will be.
     for (const Index v : m.reads[n])
-      if (v != kNone) hold(v);
+      if (v != kNone) hold(v, cautious_);
     for (const Index v : m.makes[n])
-      if (m.values[v].storage == v) hold(v);
+      if (m.values[v].storage == v) hold(v, false);
     most_live_[device] = std::max(most_live_[device], live_[device] + m.scratch[n]);
   }
 
@@ -244,7 +243,8 @@ class Filler {
   const Problem& p_;
   const std::vector<const Rule*>& rules_;
   const std::vector<std::uint64_t>& memory_;
-  std::vector<std::size_t> order_, place_in_order_;
+  const bool cautious_;  ///< what a device receives counts to the end of the method
+  std::vector<std::size_t> order_;
   std::size_t next_ = 0;                            // in order_: the device being filled
   std::vector<std::uint64_t> used_;                 // per device: weights and states
   std::vector<std::uint64_t> live_, most_live_;     // per device: values
@@ -265,13 +265,13 @@ class Filler {
 }  // namespace
 
 std::optional<Placed> fill(const Problem& problem, const std::vector<const Rule*>& rules,
-                           const std::vector<std::uint64_t>& memory) {
-  return Filler(problem, rules, memory).run();
+                           const std::vector<std::uint64_t>& memory, bool cautious) {
+  return Filler(problem, rules, memory, cautious).run();
 }
 
 plan::Diagnostics explain_unfilled(const Problem& problem, const std::vector<const Rule*>& rules) {
   const std::vector<std::uint64_t> memory = memory_under(problem, rules);
-  Filler filler(problem, rules, memory);
+  Filler filler(problem, rules, memory, false);
   (void)filler.run();
   plan::Diagnostic d;
   d.code = "GE0553";

@@ -105,24 +105,26 @@ std::optional<Solution> solve_within(const Question& question, const std::vector
 std::optional<Solution> solve_by_filling(const Question& question) {
   const Problem& p = *question.problem;
   const std::vector<std::uint64_t> real = memory_under(p, question.rules);
-  std::vector<std::uint64_t> memory = real;
-  for (int round = 0; round < kMaxRounds; ++round) {
-    auto placed = fill(p, question.rules, memory);
-    if (!placed) return std::nullopt;
-    auto joined =
-        plan::join_schedule(*p.plan, make_schedule(question, *placed), *p.topology, *question.costs);
-    if (!joined) return std::nullopt;
-    bool fits = true;
-    for (const auto& [name, method] : joined->schedule->methods) {
-      if (!method.predicted) return std::nullopt;
-      for (std::size_t d = 0; d < p.device_count; ++d)
-        if (const auto peak = method.predicted->peak_bytes.find(p.device_id(d));
-            peak != method.predicted->peak_bytes.end() && peak->second > real[d]) {
-          memory[d] -= std::min(memory[d], peak->second - real[d]);
-          fits = false;
-        }
+  for (const bool cautious : {true, false}) {
+    std::vector<std::uint64_t> memory = real;
+    for (int round = 0; round < kMaxRounds; ++round) {
+      auto placed = fill(p, question.rules, memory, cautious);
+      if (!placed) break;
+      auto joined =
+          plan::join_schedule(*p.plan, make_schedule(question, *placed), *p.topology, *question.costs);
+      if (!joined) return std::nullopt;
+      bool fits = true;
+      for (const auto& [name, method] : joined->schedule->methods) {
+        if (!method.predicted) return std::nullopt;
+        for (std::size_t d = 0; d < p.device_count; ++d)
+          if (const auto peak = method.predicted->peak_bytes.find(p.device_id(d));
+              peak != method.predicted->peak_bytes.end() && peak->second > real[d]) {
+            memory[d] -= std::min(memory[d], (peak->second - real[d]) << round);
+            fits = false;
+          }
+      }
+      if (fits) return Solution{*std::move(placed), *std::move(joined)};
     }
-    if (fits) return Solution{*std::move(placed), *std::move(joined)};
   }
   return std::nullopt;
 }
