@@ -65,6 +65,9 @@ def topology(path, weight_bytes):
                                 "client": {"host": "client"}}))
 
 
+RATIOS = {"genie_to_eager": ("genie", "eager"), "emulated_to_genie": ("emulated", "genie"), "genie_to_onnx": ("genie", "onnx")}
+
+
 class Case:
     """A model at one sequence length, ready to run on every side."""
 
@@ -133,21 +136,24 @@ def measure(options, folder, model, sequence):
             expected = case.exported(**case.inputs)
         expected = list(expected.values())
         equal = all(all(torch.equal(got, want) for got, want in zip(side().values(), expected)) for side in (single, three))
-        times = {name: [] for name in sides}
+        walls, cpus = {name: [] for name in sides}, {name: [] for name in sides}
         for turn in range(options.rounds + 1):
             for name, side in sides.items():
                 for _ in range(options.repeat):
-                    start = time.perf_counter_ns()
+                    wall, cpu = time.perf_counter_ns(), time.process_time_ns()
                     side()
                     if turn:  # the first turn warms up
-                        times[name].append(time.perf_counter_ns() - start)
-        middle = {name: statistics.median(some) for name, some in times.items()}
+                        walls[name].append(time.perf_counter_ns() - wall)
+                        cpus[name].append(time.process_time_ns() - cpu)
+        wall, cpu = ({name: statistics.median(some) for name, some in times.items()} for times in (walls, cpus))
         stages = json.loads(three.text("report"))["plan"]["methods"]["forward"]["stages"]
-        yield {"model": title, "sequence": sequence, "threads": threads, "eager_ns": middle["eager"], "genie_ns": middle["genie"],
-               "emulated_ns": middle["emulated"], "onnx_ns": middle.get("onnx"), "stages": stages, "genie_to_eager": middle["genie"] / middle["eager"],
-               "emulated_to_genie": middle["emulated"] / middle["genie"], "genie_to_onnx": middle["genie"] / middle["onnx"] if case.onnx else None,
-               "best_genie_to_eager": min(times["genie"]) / min(times["eager"]), "best_emulated_to_genie": min(times["emulated"]) / min(times["genie"]),
-               "equal_bits": equal}
+        row = {"model": title, "sequence": sequence, "threads": threads, "stages": stages, "equal_bits": equal}
+        for name in ("eager", "genie", "emulated", "onnx"):
+            row |= {f"{name}_ns": wall.get(name), f"{name}_cpu_ns": cpu.get(name)}
+        for name, (over, under) in RATIOS.items():
+            for kind, times in (("", wall), ("_cpu", cpu)):
+                row[name + kind] = times[over] / times[under] if under in times else None
+        yield row
         single.close()
         three.close()
 
@@ -183,13 +189,15 @@ def main():
             with tempfile.TemporaryDirectory() as folder:
                 rows += measure(options, pathlib.Path(folder), model, sequence)
     ms = figures.milliseconds
+    def both(row, name):
+        return f"{row[name]:.2f} ({row[name + '_cpu']:.2f})" if row[name] else ""
+
     text = figures.table(
-        ["model, sequence, threads", "eager", "genie", "÷ eager", "best", "3 devices", "÷ genie", "best", "ONNX Runtime", "genie ÷ it", "bits"],
-        [[f"{row['model']}, {row['sequence']}, {row['threads']}", ms(row["eager_ns"]), ms(row["genie_ns"]), f"{row['genie_to_eager']:.2f}",
-          f"{row['best_genie_to_eager']:.2f}", ms(row["emulated_ns"]), f"{row['emulated_to_genie']:.2f}", f"{row['best_emulated_to_genie']:.2f}",
-          ms(row["onnx_ns"]) if row["onnx_ns"] else "", f"{row['genie_to_onnx']:.2f}" if row["onnx_ns"] else "",
+        ["model, sequence, threads", "eager", "genie", "÷ eager (CPU)", "3 devices", "÷ genie (CPU)", "ONNX Runtime", "genie ÷ it (CPU)", "bits"],
+        [[f"{row['model']}, {row['sequence']}, {row['threads']}", ms(row["eager_ns"]), ms(row["genie_ns"]), both(row, "genie_to_eager"),
+          ms(row["emulated_ns"]), both(row, "emulated_to_genie"), ms(row["onnx_ns"]) if row["onnx_ns"] else "", both(row, "genie_to_onnx"),
           "equal" if row["equal_bits"] else "different"] for row in rows])
-    text += (f"\n\nMedians of {options.rounds} turns of {options.repeat} passes; *best* compares the fastest passes; "
+    text += (f"\n\nMedians of {options.rounds} turns of {options.repeat} passes, wall times, and in brackets the ratio of CPU times; "
              f"{figures.machine()}, {versions}.")
     if busy:
         text += " " + figures.LOAD

@@ -9,8 +9,10 @@ import pytest
 SMALL = {
     "plan_speed": ["--nodes", "40", "90", "--rounds", "1"],
     "capture": ["--only", "tiny", "--rounds", "1"],
-    "host_start": ["--runs", "1"],
+    "host_start": ["--runs", "1", "--calls", "1000"],
     "placement": ["--random", "40"],
+    "scale": ["--nodes", "200", "--devices", "3", "100", "--steps", "2"],
+    "forward": ["--models", "tiny", "--sequences", "4", "--threads", "1", "--rounds", "1", "--repeat", "2", "--no-onnx"],
     "kernels_aten": ["--sequences", "4", "--rounds", "1", "--repeat", "2"],
 }
 COLUMNS = {
@@ -21,6 +23,11 @@ COLUMNS = {
     "host_start": {"command", "min_ns", "median_ns", "cpu_ns", "ratio", "peak_kib"},
     "placement": {"family", "problems", "proved", "unplaced", "mean", "worst", "worse_than_heft", "worse_than_round_robin", "worse_than_all_on_one",
                   "mean_heft", "mean_round_robin", "mean_all_on_one"},
+    "scale": {"nodes", "devices", "stages", "transfers", "read_ns", "validate_ns", "schedule_ns", "prepare_ns", "step_ns", "wall_ns", "cpu_ns",
+              "peak_bytes", "peak_bytes_per_node", "virtual_ns"},
+    "forward": {"model", "sequence", "threads", "stages", "equal_bits",
+                *(f"{side}_{kind}" for side in ("eager", "genie", "emulated", "onnx") for kind in ("ns", "cpu_ns")),
+                *(ratio + kind for ratio in ("genie_to_eager", "emulated_to_genie", "genie_to_onnx") for kind in ("", "_cpu"))},
     "kernels_aten": {"sequence", "threads", "genie_ns", "eager_ns", "exported_ns", "to_eager", "to_exported", "best_to_best_eager", "equal_bits"},
 }
 
@@ -72,7 +79,7 @@ def test_host_start(root, build):
     rows = rows_of(root, build, "host_start")
     assert rows[0]["command"] == "/bin/true" and len(rows) > 3
     # The host's own memory: more than the smallest program's, less than a Python's that starts it with torch loaded.
-    assert all(rows[0]["peak_kib"] < row["peak_kib"] < 200 * 1024 for row in rows[1:])
+    assert all(rows[0]["peak_kib"] < row["peak_kib"] < 200 * 1024 for row in rows[1:-2])
     table = run(root, build, "host_start").splitlines()
     assert table[0].startswith("| command |") and len(table) >= 2 + len(rows)
 
@@ -81,6 +88,19 @@ def test_host_start(root, build):
 def test_kernels_aten(root, build):
     (row,) = rows_of(root, build, "kernels_aten")
     assert row["equal_bits"]
+
+
+def test_scale(root, build):
+    rows = rows_of(root, build, "scale")
+    assert [row["devices"] for row in rows] == [3, 100] and all(row["virtual_ns"] > 0 for row in rows)
+    # Devices have room for a block or two: the plan is spread.
+    assert rows[0]["stages"] == 3 and rows[1]["stages"] >= 4
+
+
+@pytest.mark.slow
+def test_forward(root, build):
+    (row,) = rows_of(root, build, "forward")
+    assert row["equal_bits"] and row["stages"] >= 2
 
 
 @pytest.mark.slow

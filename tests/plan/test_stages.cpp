@@ -212,6 +212,24 @@ TEST_CASE("costs are the slower of arithmetic and traffic, and survive their doc
   CHECK(model_costs(captured, topology, {}).methods.at("forward").at("n0").ns[0] == 50 + 64 * 8 * 4 * 2);
 }
 
+TEST_CASE("costs of many devices list those that cost the same once") {
+  Plan captured = read(kCaptured);
+  Topology topology = two_devices();
+  topology.devices[1].speed = 2;
+  for (int i = 2; i < 100; ++i) {
+    topology.devices.push_back(topology.devices[static_cast<std::size_t>(i % 2)]);
+    topology.devices.back().id = "w" + std::to_string(i);
+  }
+  const Costs costs = model_costs(captured, topology, {{"s0", 4}});
+  CHECK(costs.devices == std::vector<std::string>{"w0", "w1"});
+  CHECK(costs.methods.at("forward").at("n0").ns.size() == 2);
+  const Result<Costs> again = decode_costs(encode_costs(costs));
+  REQUIRE(again.ok());
+  CHECK(again->column("w98") == 0);
+  CHECK(again->column("w99") == 1);
+  CHECK_FALSE(again->column("w100"));
+}
+
 TEST_CASE("selectors: modules, kinds, near misses") {
   const Plan plan = read(kCaptured);
   CHECK(select(plan, "lin")->nodes.size() == 2);
