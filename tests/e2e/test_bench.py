@@ -93,8 +93,8 @@ def test_kernels_aten(root, build):
 def test_scale(root, build):
     rows = rows_of(root, build, "scale")
     assert [row["devices"] for row in rows] == [3, 100] and all(row["virtual_ns"] > 0 for row in rows)
-    # Devices have room for a block or two: the plan is spread.
-    assert rows[0]["stages"] == 3 and rows[1]["stages"] >= 4
+    # Devices have room for little more than their share: the plan is spread.
+    assert all(row["stages"] > 1 for row in rows)
 
 
 @pytest.mark.slow
