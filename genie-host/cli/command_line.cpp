@@ -30,6 +30,7 @@ constexpr std::string_view kRootExamples =
     "  genie-host plan show model.pt2                    what a model takes, gives and computes\n"
     "  genie-host plan show plan.json                    what went where, and why\n"
     "  genie-host plan why plan.json s1                  the reasons behind one stage\n"
+    "  genie-host plan html run.json -o plan.html        graph, timeline and memory, as a page\n"
     "  genie-host plugins                                what is loaded from where\n"
     "  genie-host explain GE0010                         the whole story behind a diagnostic\n"
     "\n"

@@ -29,6 +29,9 @@ int fail_early(const Console& console, const runtime::Failure& failure) {
   return failure.exit_code();
 }
 
+/// Of a run whose trace nobody asked for: some 50 MB. The text tells of the steps that these cover.
+constexpr std::size_t kEventsOfText = 200'000;
+
 /// The page of a run, also of one that failed: that is when one wants to look at it.
 std::optional<runtime::Failure> write_page(const std::string& file, report::RunReport& report) {
   if (file.empty() || !report.plan) return std::nullopt;
@@ -66,6 +69,7 @@ int run(const Common& common, const RunArguments& arguments) {
   options->rescan = arguments.rescan;
   options->verify_blobs = arguments.verify_blobs;
   options->reschedule = arguments.reschedule;
+  options->trace_events = kEventsOfText;
   options->trace = !arguments.html.empty() || !common.json;  // the text tells of the timeline
   const InterruptGuard guard(options->cancel);
 

@@ -195,11 +195,18 @@ class Screen {
     TimeRows rows;
     if (full_) rows = {0, 0, 0, 0};
     TimeText text = time_text(report_, elapsed_ns(), rows, style_);
+    const bool drawn = !text.timeline.empty();
     add(std::move(text.table));
     add(std::move(text.modules), 3, false);
     add(std::move(text.timeline));
     if (full_) add(std::move(text.legend), 0, false);
     add(std::move(text.waits), 4);
+    if (!drawn || full_) add(link_lines(report_, full_ ? 0 : 3, style_), 5, false);
+    if (report_.trace_dropped > 0)
+      add({labelled(style_, "traced",
+                    fmt::format("{} of {}; of the others there is no timeline",
+                                count_text(report_.calls.size()), counted(report_.steps.size(), "step")))},
+          0, false);
   }
 
   /// Predicted and observed, one line of each; of several methods a line each, as only their times are told apart.

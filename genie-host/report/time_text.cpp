@@ -241,6 +241,27 @@ Lines wait_lines(const CallTimeline& call, const plan::Plan& plan, std::size_t s
   return lines;
 }
 
+Lines link_lines(const RunReport& report, std::size_t shown, const Style& style) {
+  std::vector<std::pair<std::string, LinkUse>> links(report.stats.links.begin(), report.stats.links.end());
+  std::erase_if(links, [](const auto& link) { return link.second.messages == 0 && link.second.bytes == 0; });
+  std::ranges::stable_sort(links, std::greater<>(), [](const auto& link) { return link.second.bytes; });
+  Lines lines;
+  std::string label = "links";
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    if (shown > 0 && i + 1 == shown && links.size() > shown) {
+      lines.push_back(
+          labelled(style, label, fmt::format("… and {} more links", count_text(links.size() - i))));
+      break;
+    }
+    const auto& [id, use] = links[i];
+    lines.push_back(labelled(style, label,
+                             fmt::format("{} {} in {}, busy {}", id, bytes_text(use.bytes),
+                                         counted(use.messages, "message"), duration_text(use.busy_ns))));
+    label.clear();
+  }
+  return lines;
+}
+
 TimeText time_text(const RunReport& report, std::uint64_t elapsed_ns, const TimeRows& rows,
                    const Style& style) {
   TimeText text;

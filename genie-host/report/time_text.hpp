@@ -43,6 +43,9 @@ struct TimeText {
 [[nodiscard]] Lines wait_lines(const CallTimeline& call, const plan::Plan& plan, std::size_t shown,
                                const Style& style);
 
+/// What the links carried in all measured steps, the most first, a line for each.
+[[nodiscard]] Lines link_lines(const RunReport& report, std::size_t shown, const Style& style);
+
 /// A text in the column of labels: "  path       ".
 [[nodiscard]] std::string labelled(const Style& style, std::string_view label, std::string_view text);
 inline constexpr std::size_t kLabelColumns = 11;

@@ -49,6 +49,8 @@ struct EngineOptions {
   bool verify_blobs = false;              ///< hash every weight blob after capture
   bool reschedule = false;                ///< a scheduled source.plan is scheduled anew
   bool trace = false;  ///< collect trace events; also when the config asks for report.trace
+  /// How many events to keep at most, unless the config asks for report.trace.
+  std::size_t trace_events = services::TraceBuffer::kCapacity;
   /// How long a job that was cancelled or ran out of time may take to signal before its plug-in counts as broken (A15).
   std::chrono::milliseconds grace{10'000};
   bool set_environment = false;  ///< set what manifests name as environment defaults, before any load (A19):

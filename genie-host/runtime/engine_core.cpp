@@ -24,7 +24,8 @@ EngineCore::EngineCore(config::RunConfig run_config, EngineOptions engine_option
       catalogue(std::move(plugins)) {
   if (!options.cancel) options.cancel = std::make_shared<CancelToken>();
   if (options.trace || !config.report.trace.empty())
-    services->trace = std::make_unique<services::TraceBuffer>();
+    services->trace = std::make_unique<services::TraceBuffer>(
+        config.report.trace.empty() ? options.trace_events : services::TraceBuffer::kCapacity);
   versions["host"] = std::string(plugin::host_version());
   versions["abi"] = std::to_string(GENIE_ABI_MAJOR) + "." + std::to_string(GENIE_ABI_MINOR);
   versions["plan"] = std::to_string(plan::kSchemaMajor) + "." + std::to_string(plan::kSchemaMinor);

@@ -250,6 +250,8 @@ class Job {
     for (std::size_t i = 0; i < report.steps.size() && i < jobs_.size(); ++i)
       calls.push_back({jobs_[i], report.steps[i].index, report.steps[i].method});
     report.calls = report::observed_calls(events_, calls, *engine_.scheduled());
+    // The call during which the room ran out was seen in part.
+    if (report.trace_dropped > 0 && report.calls.size() > 1) report.calls.pop_back();
   }
 
   /// Means over the measured steps. Bytes and busy times cannot be told apart by method, so they are given when there is one.

@@ -19,7 +19,7 @@ void TraceBuffer::add(std::uint64_t job, const genie_trace_event& event) {
                    event.bytes,
                    event.flow};
   const std::lock_guard lock(mutex_);
-  if (events_.size() >= kCapacity)
+  if (events_.size() >= capacity_)
     ++dropped_;
   else
     events_.push_back(std::move(owned));

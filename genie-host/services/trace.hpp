@@ -30,13 +30,16 @@ class TraceBuffer {
  public:
   static constexpr std::size_t kCapacity = 2'000'000;
 
+  explicit TraceBuffer(std::size_t capacity = kCapacity) : capacity_(capacity) {}
+
   void add(std::uint64_t job, const genie_trace_event& event);
   /// What was collected since the last take, in the order it was reported.
   [[nodiscard]] std::vector<TraceEvent> take();
   [[nodiscard]] std::uint64_t dropped() const;
 
  private:
-  mutable std::mutex mutex_;  // guards both members
+  const std::size_t capacity_;
+  mutable std::mutex mutex_;  // guards what follows
   std::vector<TraceEvent> events_;
   std::uint64_t dropped_ = 0;
 };

@@ -55,6 +55,15 @@ def test_the_report_of_a_run(host, corpus, tmp_path, check_golden, name):
     check_golden(f"{name}.txt", without_wall_clock(out))
 
 
+def test_the_documentation_shows_this_report(root, pytestconfig):
+    page, golden = root / "docs/run-report.md", (EXPECTED / "bert-static.recommended.txt").read_text()
+    before, shown, after = re.match(r"(.*?^```\n)(.*?)(^```.*)", page.read_text(), re.MULTILINE | re.DOTALL).groups()
+    if pytestconfig.getoption("--rewrite-golden"):
+        page.write_text(before + golden + after)
+        shown = golden
+    assert shown == golden, f"{page} shows another report"
+
+
 def test_all_of_the_report(host, corpus, tmp_path, check_golden):
     config = split_config(corpus, tmp_path, "bert-static.recommended")
     out = host.run(config, tmp_path, "--details", check=OK).out

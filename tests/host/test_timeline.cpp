@@ -177,3 +177,28 @@ TEST_CASE("where the locale has no such signs, texts are drawn with ASCII in the
   CHECK(report::in_charset(style, "✓ a → b █▃░·… 5 µs") == "+ a > b #=~.~ 5 us");
   CHECK(report::in_charset(style, "naïve.層") == "naïve.層");  // names are the user's
 }
+
+TEST_CASE("without a timeline the report says what the links carried, and when steps were left out") {
+  report::RunReport report;
+  report.source = "net.pt2";
+  report.plan = plan_of_it();
+  report.plan->schedule->methods["forward"] = there_and_back();
+  report.topology.emplace();
+  report.topology->devices.resize(2);
+  report.topology->devices[0].id = "w0";
+  report.topology->devices[1].id = "w1";
+  for (std::uint64_t i = 0; i < 3; ++i)
+    report.steps.push_back({i, "forward", 5000, 30});
+  report.stats.links = {
+      {"a", {10, 1, 5}}, {"b", {2048, 2, 7}}, {"c", {1, 1, 1}}, {"idle", {0, 0, 0}}, {"d", {5, 1, 1}}};
+  const std::string without = report::to_text(report, report::Style{});
+  CHECK(without.find("  links      b 2.00 KiB in 2 messages, busy 7 ns\n"
+                     "             a 10 B in 1 message, busy 5 ns\n"
+                     "             … and 2 more links\n") != std::string::npos);
+  report.calls = {call_of_it(), call_of_it()};
+  report.trace_dropped = 9;
+  const std::string with = report::to_text(report, report::Style{});
+  CHECK_MESSAGE(with.find("\n  links ") == std::string::npos, with);
+  CHECK(with.find("  traced     2 of 3 steps; of the others there is no timeline\n") != std::string::npos);
+  CHECK(with.find("\nstep 0     0 ") != std::string::npos);
+}
