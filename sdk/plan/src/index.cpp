@@ -75,8 +75,13 @@ void GraphIndex::index_values() {
     }
     return at;
   };
-  for (const auto& [id, value] : graph.values)
+  auto soon = graph.values.begin();
+  for (std::uint32_t i = 0; i < kAhead && soon != graph.values.end(); ++i)
+    ++soon;
+  for (const auto& [id, value] : graph.values) {
+    if (soon != graph.values.end()) value_numbers_.prefetch(soon++->first);
     values_[number(id)].value = &value;
+  }
   for (std::uint32_t i = 0; i < graph.inputs.size(); ++i)
     if (const auto* value = std::get_if<arg::Value>(&graph.inputs[i].value.is))
       values_[number(value->id)].input = i;
@@ -84,12 +89,12 @@ void GraphIndex::index_values() {
   makes_.numbers.reserve(graph.nodes.size());
   for (std::uint32_t n = 0; n < graph.nodes.size(); ++n) {
     if (n + kAhead < graph.nodes.size()) {
-      const Node& soon = graph.nodes[n + kAhead];
-      node_numbers_.prefetch(soon.id);
-      for (const std::string& result : soon.results)
+      const Node& later = graph.nodes[n + kAhead];
+      node_numbers_.prefetch(later.id);
+      for (const std::string& result : later.results)
         value_numbers_.prefetch(result);
     }
-    node_numbers_.add(graph.nodes[n].id, n);
+    if (!node_numbers_.add(graph.nodes[n].id, n).second) repeated_nodes_.push_back(n);
     for (const std::string& result : graph.nodes[n].results) {
       const std::uint32_t v = result.empty() ? kNone : number(result);
       makes_.numbers.push_back(v);

@@ -11,6 +11,7 @@
 #include "genie/plan/model.hpp"
 #include "genie/plan/validate.hpp"
 #include "messages.hpp"
+#include "validate_internal.hpp"
 
 namespace genie::plan::detail {
 
@@ -65,8 +66,13 @@ struct NodePlace {
 
 /// What names refer to across the whole plan.
 struct PlanNames {
-  NameTable nodes;                ///< by id, the first that has it
-  std::vector<NodePlace> places;  ///< by number
+  const GraphIndex* only = nullptr;  ///< of the plan's one graph, whose names it knows; else these say:
+  NameTable nodes;                   ///< by id, the first that has it
+  std::vector<NodePlace> places;     ///< by number
+
+  [[nodiscard]] bool has_node(std::string_view id) const {
+    return (only != nullptr ? only->node(id) : nodes.find(id)) != kNone;
+  }
 };
 
 /// The graph under check.
@@ -77,13 +83,14 @@ struct GraphPlace {
   const Method* owner = nullptr;
 };
 
-// structure_graph.cpp: references, one producer per value, an order that runs.
-void check_graph(const Plan& plan, const GraphPlace& place, const Graph& graph, const GraphIndex& index,
-                 Findings& findings);
+// structure_graph.cpp: references, one producer per value, an order that runs. Returns the nodes that mutate something.
+[[nodiscard]] std::vector<std::uint32_t> check_graph(const Plan& plan, const GraphPlace& place,
+                                                     const Graph& graph, const GraphIndex& index,
+                                                     const WeightNames& weights, Findings& findings);
 
 // structure_hazards.cpp: what is mutated may be, and its reads are ordered against its writes.
 void check_mutations(const Plan& plan, const GraphPlace& place, const Graph& graph, const GraphIndex& index,
-                     Findings& findings);
+                     const std::vector<std::uint32_t>& mutators, Findings& findings);
 
 // structure_storage.cpp: weights, blobs, states, locations, symbols, guards, constraints.
 void check_storage(const Plan& plan, Findings& findings);

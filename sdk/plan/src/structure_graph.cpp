@@ -14,10 +14,11 @@ constexpr std::string_view kWeight = "weight:";
 class GraphCheck {
  public:
   GraphCheck(const Plan& plan, const GraphPlace& place, const Graph& graph, const GraphIndex& index,
-             Findings& findings)
-      : plan_(plan), place_(place), graph_(graph), index_(index), findings_(findings) {}
+             const WeightNames& weights, Findings& findings)
+      : plan_(plan), place_(place), graph_(graph), index_(index), weights_(weights), findings_(findings) {}
 
-  void run() {
+  /// The nodes that mutate something.
+  std::vector<std::uint32_t> run() {
     check_inputs();
     check_values();
     check_producers();
@@ -25,6 +26,7 @@ class GraphCheck {
       check_node(n);
     check_outputs();
     check_writes();
+    return std::move(mutators_);
   }
 
  private:
@@ -86,11 +88,15 @@ class GraphCheck {
   }
 
   void check_values() {
-    for (const auto& [id, value] : graph_.values) {
-      const auto at = [this, key = &id](std::string_view member) {
-        return place_.pointer + "/values" + json::pointer_token(*key) + std::string(member);
+    // By the index, which has the declared values first: a walk through the table waits for each of its entries.
+    for (std::size_t v = 0; v < graph_.values.size(); ++v) {
+      const GraphIndex::ValueInfo& info = index_.values()[v];
+      const std::string& id = *info.id;
+      const Value& value = *info.value;
+      const auto at = [this, &id](std::string_view member) {
+        return place_.pointer + "/values" + json::pointer_token(id) + std::string(member);
       };
-      if (id.rfind(kState, 0) == 0 || id.rfind(kWeight, 0) == 0)
+      if (names_storage(id))
         findings_.add(at(""), "GE0342",
                       "the value id " + quoted(id) + " reads like a reference to a state or weight",
                       "value ids do not start with \"state:\" or \"weight:\"");
@@ -105,13 +111,22 @@ class GraphCheck {
       for (const Expr& stride : value.strides)
         check_declared(
             plan_, stride, [&] { return at("/strides"); }, findings_);
-      if (!value.alias_of.empty()) check_alias(id, value, at(""));
+      if (!value.alias_of.empty() && !has_sound_alias(value, info)) check_alias(id, value, at(""));
     }
+  }
+
+  /// Most often: the way to the storage's owner ends at a declared value, so all values on it are declared.
+  [[nodiscard]] bool has_sound_alias(const Value& value, const GraphIndex::ValueInfo& info) const {
+    const GraphIndex::ValueInfo& owner = index_.values()[info.storage];
+    return &owner != &info && !info.in_circle && owner.value != nullptr && !names_storage(value.alias_of);
+  }
+  [[nodiscard]] static bool names_storage(std::string_view reference) {
+    return reference.starts_with(kState) || reference.starts_with(kWeight);
   }
 
   void check_alias(const std::string& id, const Value& value, const std::string& at) {
     const std::string_view target = value.alias_of;
-    if (target.rfind(kState, 0) == 0 || target.rfind(kWeight, 0) == 0) {
+    if (names_storage(target)) {
       check_named_storage(target, at + "/alias_of", nullptr);
       return;
     }
@@ -155,25 +170,25 @@ class GraphCheck {
 
   void check_producers() {
     for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
-      const Node& node = graph_.nodes[n];
-      for (std::size_t r = 0; r < node.results.size(); ++r)
-        if (!node.results[r].empty()) check_result(n, r);
+      const GraphIndex::Numbers made = index_.makes(n);
+      for (std::size_t r = 0; r < made.size(); ++r)
+        if (made[r] != kNone) check_result(n, r, index_.values()[made[r]]);
     }
   }
 
-  void check_result(std::uint32_t n, std::size_t r) {
+  void check_result(std::uint32_t n, std::size_t r, const GraphIndex::ValueInfo& info) {
+    const GraphIndex::Numbers made = index_.makes(n);
+    const auto first_here = std::find(made.begin(), made.end(), made[r]) - made.begin();
+    const bool first = info.producer == n && first_here == static_cast<std::ptrdiff_t>(r);
+    if (info.value != nullptr && first && info.input == kNone) return;
     const Node& node = graph_.nodes[n];
     const std::string& id = node.results[r];
-    const std::uint32_t v = index_.makes(n)[r];
-    const GraphIndex::ValueInfo& info = index_.values()[v];
     const auto at = [&] { return node_at(n) + "/results/" + std::to_string(r); };
     if (info.value == nullptr)
       findings_.add(node, at(), "GE0343",
                     "the result " + quoted(id) + " is not declared in the values of " + home(),
                     "declare its dtype and shape");
-    const GraphIndex::Numbers made = index_.makes(n);
-    const auto first_here = std::find(made.begin(), made.end(), v) - made.begin();
-    if (info.producer != n || first_here != static_cast<std::ptrdiff_t>(r))
+    if (!first)
       findings_.add(node, at(), "GE0344",
                     "the value " + quoted(id) + " is made twice, first by node " +
                         quoted(graph_.nodes[info.producer].id),
@@ -195,10 +210,11 @@ class GraphCheck {
                      [&, key = &name] { return node_at(n) + "/kwargs" + json::pointer_token(*key); });
     for (std::size_t i = 0; i < node.after.size(); ++i)
       check_after(n, i);
+    if (!node.mutates.empty()) mutators_.push_back(n);
     for (std::size_t i = 0; i < node.mutates.size(); ++i) {
       const std::string at = node_at(n) + "/mutates/" + std::to_string(i);
       const std::string& target = node.mutates[i];
-      if (target.rfind(kState, 0) == 0 || target.rfind(kWeight, 0) == 0)
+      if (names_storage(target))
         check_named_storage(target, at, &node);
       else if (std::string why = why_not_readable(target); !why.empty())
         findings_.add(node, at, "GE0343", std::move(why), hint_for_value(target));
@@ -223,7 +239,7 @@ class GraphCheck {
         else
           check_order(n, value->id, *info, pointer);
       } else if (const auto* weight = std::get_if<arg::Weight>(&item.is)) {
-        if (!plan_.weights.contains(weight->name))
+        if (weights_.find(weight->name) == nullptr)
           findings_.add(node, pointer(), "GE0343", "there is no weight " + quoted(weight->name),
                         did_you_mean(weight->name, plan_.weights));
       } else if (const auto* state = std::get_if<arg::State>(&item.is)) {
@@ -279,7 +295,7 @@ class GraphCheck {
         if (std::string why = why_not_readable(value->id); !why.empty())
           findings_.add(at + "/value", "GE0343", std::move(why), hint_for_value(value->id));
       } else if (const auto* weight = std::get_if<arg::Weight>(&port.value.is)) {
-        if (!plan_.weights.contains(weight->name))
+        if (weights_.find(weight->name) == nullptr)
           findings_.add(at + "/value", "GE0343", "there is no weight " + quoted(weight->name),
                         did_you_mean(weight->name, plan_.weights));
       } else if (const auto* state = std::get_if<arg::State>(&port.value.is)) {
@@ -314,15 +330,18 @@ class GraphCheck {
   const GraphPlace& place_;
   const Graph& graph_;
   const GraphIndex& index_;
+  const WeightNames& weights_;
   Findings& findings_;
+  std::vector<std::uint32_t> mutators_;
   std::set<std::string_view> followed_;  ///< values that tell_circle() has seen
 };
 
 }  // namespace
 
-void check_graph(const Plan& plan, const GraphPlace& place, const Graph& graph, const GraphIndex& index,
-                 Findings& findings) {
-  GraphCheck(plan, place, graph, index, findings).run();
+std::vector<std::uint32_t> check_graph(const Plan& plan, const GraphPlace& place, const Graph& graph,
+                                       const GraphIndex& index, const WeightNames& weights,
+                                       Findings& findings) {
+  return GraphCheck(plan, place, graph, index, weights, findings).run();
 }
 
 }  // namespace genie::plan::detail

@@ -41,8 +41,8 @@ class HazardCheck {
         findings_(findings),
         seen_(graph.nodes.size(), 0) {}
 
-  void run() {
-    collect_mutations();
+  void run(const std::vector<std::uint32_t>& mutators) {
+    collect_mutations(mutators);
     if (!accesses_.empty()) {
       collect_reads();
       for (auto& [storage, list] : accesses_)
@@ -67,8 +67,8 @@ class HazardCheck {
     return "value:" + *root.id;
   }
 
-  void collect_mutations() {
-    for (std::uint32_t n = 0; n < graph_.nodes.size(); ++n) {
+  void collect_mutations(const std::vector<std::uint32_t>& mutators) {
+    for (const std::uint32_t n : mutators) {
       const Node& node = graph_.nodes[n];
       for (std::size_t i = 0; i < node.mutates.size(); ++i) {
         const std::string storage = storage_of(node.mutates[i]);
@@ -212,8 +212,8 @@ class HazardCheck {
 }  // namespace
 
 void check_mutations(const Plan& plan, const GraphPlace& place, const Graph& graph, const GraphIndex& index,
-                     Findings& findings) {
-  HazardCheck(plan, place, graph, index, findings).run();
+                     const std::vector<std::uint32_t>& mutators, Findings& findings) {
+  HazardCheck(plan, place, graph, index, findings).run(mutators);
 }
 
 }  // namespace genie::plan::detail

@@ -136,7 +136,7 @@ void check_symbols(const Plan& plan, const PlanNames& names, Findings& findings)
     if (!symbol.from) continue;
     const SymbolFrom& from = *symbol.from;
     if (!from.node.empty()) {
-      if (names.nodes.find(from.node) == kNone)
+      if (!names.has_node(from.node))
         findings.add(at + "/from/node", "GE0343", "there is no node " + quoted(from.node));
       continue;
     }

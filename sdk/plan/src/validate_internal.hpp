@@ -1,7 +1,10 @@
 // The rungs of the validation ladder, one function each. validate.cpp climbs them.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "genie/plan/index.hpp"
@@ -11,15 +14,42 @@
 
 namespace genie::plan::detail {
 
+/// A plan's weights for many look-ups. Borrows the plan.
+class WeightNames {
+ public:
+  explicit WeightNames(const Plan& plan) {
+    numbers_.reserve(plan.weights.size());
+    weights_.reserve(plan.weights.size());
+    for (const auto& [name, weight] : plan.weights) {
+      numbers_.add(name, static_cast<std::uint32_t>(weights_.size()));
+      weights_.push_back(&weight);
+    }
+  }
+  /// Null when there is none of that name.
+  [[nodiscard]] const Weight* find(std::string_view name) const {
+    const std::uint32_t number = numbers_.find(name);
+    return number == kNone ? nullptr : weights_[number];
+  }
+
+ private:
+  NameTable numbers_;
+  std::vector<const Weight*> weights_;
+};
+
 /// The graphs of a plan by dense numbers, each indexed when it is first asked for.
 class Indices {
  public:
   [[nodiscard]] const GraphIndex& of(const Graph& graph) {
     return graphs_.try_emplace(&graph, graph).first->second;
   }
+  /// The plan's weights, likewise: they have long names that begin alike.
+  [[nodiscard]] const WeightNames& weights(const Plan& plan) {
+    return weights_ ? *weights_ : weights_.emplace(plan);
+  }
 
  private:
   std::map<const Graph*, GraphIndex> graphs_;
+  std::optional<WeightNames> weights_;
 };
 
 /// V2: ids, references, order, storage, schedule references. Adds to `into`.

@@ -19,25 +19,41 @@ void each_graph(const Plan& plan, F&& f) {
   }
 }
 
-PlanNames collect_names(const Plan& plan, Findings& findings) {
+PlanNames collect_names(const Plan& plan, Indices& indices, Findings& findings) {
   PlanNames names;
-  std::size_t count = 0;
-  each_graph(plan, [&](const GraphPlace&, const Graph& graph) { count += graph.nodes.size(); });
-  names.nodes.reserve(count);
-  names.places.reserve(count);
+  const auto report = [&](const GraphPlace& place, const Node& node, std::size_t number,
+                          const NodePlace& first) {
+    findings.add(node, node_pointer(place.method, place.graph, number) + "/id", "GE0342",
+                 "the node id " + quoted(node.id) + " is used twice, first at " +
+                     node_pointer(first.method, first.graph, first.number),
+                 "node ids are unique in the whole plan, sub-graphs included");
+  };
+  std::size_t graphs = 0;
+  std::size_t nodes = 0;
+  each_graph(plan, [&](const GraphPlace&, const Graph& graph) {
+    ++graphs;
+    nodes += graph.nodes.size();
+  });
+  if (graphs == 1) {
+    each_graph(plan, [&](const GraphPlace& place, const Graph& graph) {
+      names.only = &indices.of(graph);
+      for (const std::uint32_t n : names.only->repeated_nodes()) {
+        const Node& node = graph.nodes[n];
+        report(place, node, n, {place.method, place.graph, names.only->node(node.id)});
+      }
+    });
+    return names;
+  }
+  names.nodes.reserve(nodes);
+  names.places.reserve(nodes);
   each_graph(plan, [&](const GraphPlace& place, const Graph& graph) {
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
       const Node& node = graph.nodes[i];
       const auto [at, fresh] = names.nodes.add(node.id, static_cast<std::uint32_t>(names.places.size()));
-      if (fresh) {
+      if (fresh)
         names.places.push_back({place.method, place.graph, i});
-        continue;
-      }
-      const NodePlace& first = names.places[at];
-      findings.add(node, node_pointer(place.method, place.graph, i) + "/id", "GE0342",
-                   "the node id " + quoted(node.id) + " is used twice, first at " +
-                       node_pointer(first.method, first.graph, first.number),
-                   "node ids are unique in the whole plan, sub-graphs included");
+      else
+        report(place, node, i, names.places[at]);
     }
   });
   return names;
@@ -134,7 +150,7 @@ void check_structure(const Plan& plan, Indices& indices, Diagnostics& into) {
   if (plan.methods.empty())
     findings.add("/methods", "GE0343", "the plan has no method",
                  "a plan holds at least one, for example \"forward\"");
-  const PlanNames names = collect_names(plan, findings);
+  const PlanNames names = collect_names(plan, indices, findings);
   check_features(plan, findings);
   check_storage(plan, findings);
   check_symbols(plan, names, findings);
@@ -144,8 +160,9 @@ void check_structure(const Plan& plan, Indices& indices, Diagnostics& into) {
   each_graph(plan, [&](const GraphPlace& place, const Graph& graph) {
     const GraphIndex& index = indices.of(graph);
     const std::size_t before = into.size();
-    check_graph(plan, place, graph, index, findings);
-    if (into.size() == before) check_mutations(plan, place, graph, index, findings);
+    const std::vector<std::uint32_t> mutators =
+        check_graph(plan, place, graph, index, indices.weights(plan), findings);
+    if (into.size() == before) check_mutations(plan, place, graph, index, mutators, findings);
   });
   check_schedule_references(plan, findings);
 }

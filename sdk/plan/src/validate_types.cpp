@@ -13,14 +13,16 @@ namespace genie::plan::detail {
 
 namespace {
 
-constexpr std::size_t kAhead = 8;  ///< nodes, far enough that memory answers in time
+// Nodes, far enough that memory answers in time. A value is found where what is known of it says.
+constexpr std::size_t kAhead = 8;
+constexpr std::size_t kValuesAhead = 4;
 
 /// Checks the nodes of one graph.
 class GraphTypes {
  public:
   GraphTypes(const Plan& plan, std::string_view method, std::string_view graph_name, const Graph& graph,
-             const GraphIndex& index, const OpLookup& ops, const Facts& facts, Diagnostics& into,
-             Unchecked& unchecked)
+             const GraphIndex& index, const WeightNames& weights, const OpLookup& ops, const Facts& facts,
+             Diagnostics& into, Unchecked& unchecked)
       : method_(method),
         graph_name_(graph_name),
         graph_(graph),
@@ -34,6 +36,7 @@ class GraphTypes {
       const std::uint32_t v = number_of(id);
       return v == kNone ? nullptr : index_.values()[v].value;
     };
+    scope_.weight = [&weights](std::string_view name) { return weights.find(name); };
   }
   GraphTypes(const GraphTypes&) = delete;
   GraphTypes& operator=(const GraphTypes&) = delete;
@@ -41,10 +44,7 @@ class GraphTypes {
   void run() {
     for (number_ = 0; number_ < graph_.nodes.size(); ++number_) {
       node_ = &graph_.nodes[number_];
-      if (number_ + kAhead < graph_.nodes.size()) {
-        __builtin_prefetch(graph_.nodes[number_ + kAhead].op.data());
-        __builtin_prefetch(graph_.nodes[number_ + kAhead].args.data());
-      }
+      prefetch();
       const OpSchema* schema = ops_.find(node_->op);
       if (schema == nullptr) {
         outside_the_table();
@@ -61,6 +61,22 @@ class GraphTypes {
   }
 
  private:
+  void prefetch() const {
+    if (number_ + kAhead < graph_.nodes.size()) {
+      __builtin_prefetch(graph_.nodes[number_ + kAhead].op.data());
+      __builtin_prefetch(graph_.nodes[number_ + kAhead].args.data());
+      for (const std::uint32_t v : index_.makes(static_cast<std::uint32_t>(number_ + kAhead)))
+        if (v != kNone) __builtin_prefetch(&index_.values()[v]);
+    }
+    if (number_ + kValuesAhead >= graph_.nodes.size()) return;
+    for (const std::uint32_t v : index_.makes(static_cast<std::uint32_t>(number_ + kValuesAhead)))
+      if (v != kNone && index_.values()[v].value != nullptr) {
+        __builtin_prefetch(&index_.values()[v].value->dtype);
+        __builtin_prefetch(&index_.values()[v].value->strides);
+        __builtin_prefetch(&index_.values()[v].value->alias_of);
+      }
+  }
+
   /// The node's argument values, whose numbers the index knows.
   void note_given() {
     given_.clear();
@@ -229,29 +245,32 @@ class GraphTypes {
 
   // What a result shares storage with must be something that the node was given.
   void check_aliases() {
-    const auto alias_of = [this](std::size_t i) {
-      const Value* const value = result_value(i);
-      return value == nullptr || value->alias_of.empty() ? nullptr : &value->alias_of;
-    };
-    bool any = false;
-    for (std::size_t i = 0; i < node_->results.size(); ++i)
-      any = any || alias_of(i) != nullptr;
-    if (!any) return;
-    std::vector<std::string> given;
-    for_each_arg(*node_, [&](const Arg& a) {
-      if (const auto* v = std::get_if<arg::Value>(&a.is)) given.push_back(root(v->id));
-      if (const auto* w = std::get_if<arg::Weight>(&a.is)) given.push_back("weight:" + w->name);
-      if (const auto* s = std::get_if<arg::State>(&a.is)) given.push_back(root("state:" + s->name));
-    });
     for (std::size_t i = 0; i < node_->results.size(); ++i) {
-      const std::string* const source = alias_of(i);
-      if (source == nullptr) continue;
-      if (std::ranges::find(given, root(*source)) == given.end())
-        problem("GE0407",
-                "result " + node_->results[i] + " is declared to share the storage of " + *source +
-                    ", which the node does not read",
-                "/results/" + std::to_string(i), "correct \"alias_of\"");
+      const std::uint32_t v = index_.makes(static_cast<std::uint32_t>(number_))[i];
+      const Value* const value = v == kNone ? nullptr : index_.values()[v].value;
+      if (value == nullptr || value->alias_of.empty()) continue;
+      // Most often of a value that the node reads.
+      const std::uint32_t storage = index_.values()[v].storage;
+      const bool read = std::ranges::any_of(given_, [&](const auto& given) {
+        return given.second != kNone && index_.values()[given.second].storage == storage;
+      });
+      if (read || is_given(root(value->alias_of))) continue;
+      problem("GE0407",
+              "result " + node_->results[i] + " is declared to share the storage of " + value->alias_of +
+                  ", which the node does not read",
+              "/results/" + std::to_string(i), "correct \"alias_of\"");
     }
+  }
+
+  [[nodiscard]] bool is_given(const std::string& storage) const {
+    bool found = false;
+    for_each_arg(*node_, [&](const Arg& a) {
+      if (const auto* v = std::get_if<arg::Value>(&a.is)) found = found || root(v->id) == storage;
+      if (const auto* w = std::get_if<arg::Weight>(&a.is)) found = found || "weight:" + w->name == storage;
+      if (const auto* s = std::get_if<arg::State>(&a.is))
+        found = found || root("state:" + s->name) == storage;
+    });
+    return found;
   }
 
   static std::string text(DType dtype, std::span<const Expr> shape) {
@@ -351,10 +370,13 @@ void check_types(const Plan& plan, Indices& indices, Diagnostics& into, Unchecke
   }
   const Facts facts(plan);
   const OpLookup ops(plan);
+  const WeightNames& weights = indices.weights(plan);
   for (const auto& [method_name, method] : plan.methods) {
-    GraphTypes(plan, method_name, "", method, indices.of(method), ops, facts, into, unchecked).run();
+    GraphTypes(plan, method_name, "", method, indices.of(method), weights, ops, facts, into, unchecked).run();
     for (const auto& [graph_name, graph] : method.graphs)
-      GraphTypes(plan, method_name, graph_name, graph, indices.of(graph), ops, facts, into, unchecked).run();
+      GraphTypes(plan, method_name, graph_name, graph, indices.of(graph), weights, ops, facts, into,
+                 unchecked)
+          .run();
   }
 }
 

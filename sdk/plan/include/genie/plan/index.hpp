@@ -35,9 +35,12 @@ class GraphIndex {
     bool in_circle = false;         ///< a broken plan's alias chain that has no root
   };
 
+  /// Those that the graph declares come first, in the order of its table.
   [[nodiscard]] const std::vector<ValueInfo>& values() const { return values_; }
   [[nodiscard]] std::uint32_t value(std::string_view id) const;
   [[nodiscard]] std::uint32_t node(std::string_view id) const;
+  /// Nodes whose id an earlier node has, which node() finds: a broken plan's.
+  [[nodiscard]] const std::vector<std::uint32_t>& repeated_nodes() const { return repeated_nodes_; }
   /// Value numbers a node reads / makes (kNone where a result is "").
   [[nodiscard]] Numbers reads(std::uint32_t node) const { return reads_.of(node); }
   [[nodiscard]] Numbers makes(std::uint32_t node) const { return makes_.of(node); }
@@ -74,6 +77,7 @@ class GraphIndex {
   std::vector<ValueInfo> values_;
   NameTable value_numbers_;
   NameTable node_numbers_;
+  std::vector<std::uint32_t> repeated_nodes_;
   Lists arguments_;
   Lists reads_;
   Lists makes_;

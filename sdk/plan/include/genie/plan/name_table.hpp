@@ -55,15 +55,28 @@ class NameTable {
     static constexpr std::size_t kInline = 16;
 
     Slot() = default;
-    Slot(std::string_view name, std::uint32_t its_number)
-        : hash(static_cast<std::uint32_t>(std::hash<std::string_view>()(name))),
-          number(its_number),
-          length(name.size()) {
+    Slot(std::string_view name, std::uint32_t its_number) : number(its_number), length(name.size()) {
       const char* const start = name.data();
-      if (length <= kInline)
+      if (length <= kInline) {
         std::copy_n(start, length, text);
-      else
+        hash = hash_of(text, length);
+      } else {
         std::memcpy(text, &start, sizeof start);
+        hash = static_cast<std::uint32_t>(std::hash<std::string_view>()(name));
+      }
+    }
+    /// Of a short name and its padding: two words, multiplied out and folded.
+    [[nodiscard]] static std::uint32_t hash_of(const char* padded, std::size_t length) {
+      std::uint64_t words[2];
+      std::memcpy(words, padded, sizeof words);
+      constexpr std::uint64_t kOdd[] = {0x9e3779b97f4a7c15u, 0xd6e8feb86659fd93u};
+      __extension__ using Wide = unsigned __int128;
+      Wide product = static_cast<Wide>(words[0] ^ kOdd[0]) * (words[1] ^ kOdd[1] ^ length);
+      const std::uint64_t folded =
+          static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+      product = static_cast<Wide>(folded) * kOdd[0];
+      return static_cast<std::uint32_t>(static_cast<std::uint64_t>(product >> 64) ^
+                                        static_cast<std::uint64_t>(product));
     }
     [[nodiscard]] bool same(const Slot& other) const {
       if (hash != other.hash || length != other.length) return false;
