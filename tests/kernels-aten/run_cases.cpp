@@ -62,7 +62,7 @@ class Writer {
   std::ofstream file_;
 };
 
-std::vector<std::int64_t> constants(const std::vector<plan::Expr>& exprs) {
+std::vector<std::int64_t> constants(const plan::Exprs& exprs) {
   std::vector<std::int64_t> out;
   for (const plan::Expr& expr : exprs)
     out.push_back(expr.as_int());

@@ -51,7 +51,7 @@ TEST_CASE("defaults are not written: a plan has one spelling") {
   CHECK(encode(decoded(explicit_defaults)) == encode(decoded(kCaptured)));
   const Plan plan = decoded(kCaptured);
   CHECK(encode(plan).find("effects") == std::string::npos);
-  CHECK(plan.methods.at("forward").values.at("v0").strides == std::vector<Expr>{Expr(8), Expr(1)});
+  CHECK(plan.methods.at("forward").values.at("v0").strides == Exprs{Expr(8), Expr(1)});
   CHECK(encode(plan).find("strides") == std::string::npos);
 }
 

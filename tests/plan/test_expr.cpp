@@ -168,8 +168,8 @@ TEST_CASE("text for people") {
 }
 
 TEST_CASE("strides and counts of shapes") {
-  CHECK(contiguous_strides({Expr(2), a, Expr(3)}) == std::vector<Expr>{a * 3, Expr(3), Expr(1)});
-  CHECK(contiguous_strides({Expr(2), Expr(0), Expr(3)}) == std::vector<Expr>{Expr(3), Expr(3), Expr(1)});
+  CHECK(contiguous_strides({Expr(2), a, Expr(3)}) == Exprs{a * 3, Expr(3), Expr(1)});
+  CHECK(contiguous_strides({Expr(2), Expr(0), Expr(3)}) == Exprs{Expr(3), Expr(3), Expr(1)});
   CHECK(contiguous_strides({}).empty());
   CHECK(element_count({Expr(2), a}) == a * 2);
   CHECK(element_count({}) == Expr(1));

@@ -110,33 +110,44 @@ arg::Complex read_complex(Problems& problems, const View& view) {
   return value;
 }
 
-Arg read_tagged(Problems& problems, std::string_view tag, const View& view) {
-  if (tag == "value") return {arg::Value{read_id(problems, view)}};
-  if (tag == "weight") return {arg::Weight{read_id(problems, view)}};
-  if (tag == "state") return {arg::State{read_id(problems, view)}};
-  if (tag == "int") {
-    if (view.is(Kind::string) && is_large_integer(view.string())) return {read_large_integer(problems, view)};
-    return {read_integer(problems, view)};
-  }
-  if (tag == "float") return {read_float(problems, view)};
-  if (tag == "bool") return {read_boolean(problems, view)};
-  if (tag == "complex") return {read_complex(problems, view)};
-  if (tag == "str") return {arg::Str{read_text(problems, view)}};
-  if (tag == "dtype") return {read_dtype(problems, view)};
-  if (tag == "layout") return {arg::Layout{read_id(problems, view)}};
-  if (tag == "memory_format") return {arg::MemoryFormat{read_choice(problems, view, kMemoryFormats)}};
-  if (tag == "device") {
+void read_tagged(Problems& problems, std::string_view tag, const View& view, Arg& into) {
+  auto& is = into.is;
+  if (tag == "value") {
+    is.emplace<arg::Value>(arg::Value{read_id(problems, view)});
+  } else if (tag == "weight") {
+    is.emplace<arg::Weight>(arg::Weight{read_id(problems, view)});
+  } else if (tag == "state") {
+    is.emplace<arg::State>(arg::State{read_id(problems, view)});
+  } else if (tag == "int") {
+    const bool large = view.is(Kind::string) && is_large_integer(view.string());
+    is = large ? read_large_integer(problems, view) : read_integer(problems, view);
+  } else if (tag == "float") {
+    is = read_float(problems, view);
+  } else if (tag == "bool") {
+    is = read_boolean(problems, view);
+  } else if (tag == "complex") {
+    is = read_complex(problems, view);
+  } else if (tag == "str") {
+    is.emplace<arg::Str>(arg::Str{read_text(problems, view)});
+  } else if (tag == "dtype") {
+    is = read_dtype(problems, view);
+  } else if (tag == "layout") {
+    is.emplace<arg::Layout>(arg::Layout{read_id(problems, view)});
+  } else if (tag == "memory_format") {
+    is.emplace<arg::MemoryFormat>(arg::MemoryFormat{read_choice(problems, view, kMemoryFormats)});
+  } else if (tag == "device") {
     static_cast<void>(read_choice(problems, view, kDevices));
-    return {arg::Device{}};
+    is = arg::Device{};
+  } else if (tag == "dim") {
+    is.emplace<arg::Dim>(arg::Dim{read_expr(problems, view)});
+  } else if (tag == "graph") {
+    is.emplace<arg::Graph>(arg::Graph{read_id(problems, view)});
+  } else if (tag == "list") {
+    is.emplace<arg::List>(arg::List{read_args(problems, view)});
+  } else {
+    problems.add(view, "GE0320", "the argument's tag " + quoted(tag) + " is not known",
+                 "tags: " + std::string(kTags));
   }
-  if (tag == "dim") return {arg::Dim{read_expr(problems, view)}};
-  if (tag == "graph") return {arg::Graph{read_id(problems, view)}};
-  if (tag == "list")
-    return {arg::List{
-        read_list<Arg>(problems, view, [&](const View& item) { return read_arg(problems, item); })}};
-  problems.add(view, "GE0320", "the argument's tag " + quoted(tag) + " is not known",
-               "tags: " + std::string(kTags));
-  return {};
 }
 
 }  // namespace
@@ -183,17 +194,26 @@ void write_expr(json::Writer& writer, const Expr& expr) {
   }
 }
 
-Arg read_arg(Problems& problems, const View& view) {
-  if (view.is(Kind::null)) return {};
+void read_arg(Problems& problems, const View& view, Arg& into) {
+  if (view.is(Kind::null)) return;
   if (view.is(Kind::object) && view.size() == 1) {
     const auto [tag, value] = *view.items().begin();
-    return read_tagged(problems, tag, value);
+    read_tagged(problems, tag, value, into);
+    return;
   }
   problems.add(
       view, "GE0320",
       "an argument is null or an object with exactly one key, found " + quoted_value(view.canonical()),
       "tags: " + std::string(kTags));
-  return {};
+}
+
+std::vector<Arg> read_args(Problems& problems, const View& view) {
+  std::vector<Arg> list;
+  if (!expect(problems, view, Kind::array)) return list;
+  list.reserve(view.size());
+  for (const json::Member& item : view.items())
+    read_arg(problems, item.value, list.emplace_back());
+  return list;
 }
 
 void write_arg(json::Writer& writer, const Arg& argument) {

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
+#include <memory>
 
 #include "messages.hpp"
 
@@ -118,8 +119,9 @@ Fields::Fields(Problems& problems, const View& object, std::span<const std::stri
   if (!expect(problems, object, Kind::object)) return;
   for (const auto& [key, value] : object.items()) {
     for (std::size_t i = 0; i < known.size(); ++i) {
-      if (known[i].size() != key.size() || known[i] != key) continue;
-      found_[i] = value;
+      if (known[i].size() != key.size() || known[i].front() != key.front() || known[i] != key) continue;
+      std::construct_at(&found_[i], value);
+      present_ |= 1u << i;
       ++found_count_;
       break;
     }
@@ -127,9 +129,11 @@ Fields::Fields(Problems& problems, const View& object, std::span<const std::stri
 }
 
 const View* Fields::find(std::string_view key) const {
-  // Most often the very same literal.
-  for (std::size_t i = 0; i < known_.size(); ++i)
-    if (known_[i].data() == key.data() || known_[i] == key) return found_[i] ? &*found_[i] : nullptr;
+  for (std::size_t step = 0; step < known_.size(); ++step, ++asked_) {
+    if (asked_ >= known_.size()) asked_ = 0;
+    // Most often the very same literal.
+    if (known_[asked_].data() == key.data() || known_[asked_] == key) return found(asked_++);
+  }
   assert(false && "asked for a key that is not in the list of known ones");
   return nullptr;
 }
@@ -154,14 +158,14 @@ bool Fields::known(std::string_view key) const {
 }
 
 void Fields::keep_unknown(Extra& into) const {
-  if (!is_object() || found_count_ == object_.size()) return;
+  if (!has_unknown()) return;
   for (const auto& [key, value] : object_.items())
     if (!known(key)) into.emplace_back(std::string(key), value.canonical());
   sort_keys(into);
 }
 
 void Fields::refuse_unknown(Extra* vendors) const {
-  if (!is_object() || found_count_ == object_.size()) return;
+  if (!has_unknown()) return;
   for (const auto& [key, value] : object_.items()) {
     if (known(key)) continue;
     if (vendors != nullptr && key.find('.') != std::string_view::npos) {
@@ -239,8 +243,10 @@ double read_real(Problems& problems, const View& view, double least, double most
 }
 
 std::string read_choice(Problems& problems, const View& view, std::span<const std::string_view> choices) {
-  std::string text = read_text(problems, view);
-  if (!view.is(Kind::string) || std::find(choices.begin(), choices.end(), text) != choices.end()) return text;
+  if (!expect(problems, view, Kind::string)) return {};
+  const std::string_view text = view.string();
+  for (const std::string_view choice : choices)
+    if (choice.size() == text.size() && choice == text) return std::string(choice);
   const std::string_view meant = json::nearest(text, {choices.begin(), choices.end()});
   problems.add(
       view, "GE0313", shown(view) + " is not one of the values allowed here",

@@ -62,17 +62,27 @@ class Fields {
   /// Reports unknown members with the nearest known key; those with a dot are vendors' own and kept.
   void refuse_unknown(Extra* vendors = nullptr) const;
   [[nodiscard]] bool is_object() const { return object_.is(Kind::object); }
+  /// Members that are not in the list of known ones.
+  [[nodiscard]] bool has_unknown() const { return is_object() && found_count_ != object_.size(); }
   [[nodiscard]] const View& view() const { return object_; }
   [[nodiscard]] Problems& problems() const { return *problems_; }
 
  private:
   [[nodiscard]] bool known(std::string_view key) const;
+  [[nodiscard]] const View* found(std::size_t i) const {
+    return (present_ >> i & 1) == 0 ? nullptr : &found_[i];
+  }
 
   Problems* problems_;
   View object_;
   std::span<const std::string_view> known_;
-  std::array<std::optional<View>, kMost> found_;
   std::size_t found_count_ = 0;
+  mutable std::size_t asked_ =
+      0;                       ///< known key that is probably asked for next: they are in the order of use
+  std::uint32_t present_ = 0;  ///< bit i: the known key i is there
+  union {
+    std::array<View, kMost> found_;  // only those present; most objects have few
+  };
 };
 
 /// Reports a value of another kind; true when it is right.
@@ -126,9 +136,19 @@ void read_table(Problems& problems, const View& view, Map& into, Read&& read) {
   });
 }
 
-template <class T, class Read>
-[[nodiscard]] std::vector<T> read_list(Problems& problems, const View& view, Read&& read) {
-  std::vector<T> list;
+/// The same where a thing is large: read(view, T&) fills it where it stays.
+template <class T, class Map, class Read>
+void read_table_in_place(Problems& problems, const View& view, Map& into, Read&& read) {
+  each_member(problems, view, [&](const json::Member& member) {
+    check_id_key(problems, member);
+    T& made = into.try_emplace(into.end(), std::string(member.key))->second;
+    read(member.value, made);
+  });
+}
+
+template <class T, class List = std::vector<T>, class Read>
+[[nodiscard]] List read_list(Problems& problems, const View& view, Read&& read) {
+  List list;
   if (!expect(problems, view, Kind::array)) return list;
   list.reserve(view.size());
   for (const auto& [key, item] : view.items())

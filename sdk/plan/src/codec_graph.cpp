@@ -18,8 +18,7 @@ void read_common(const Fields& fields, Value& value) {
   fields.keep_unknown(value.extra);
 }
 
-Value read_value(Problems& problems, const View& view) {
-  Value value;
+void read_value(Problems& problems, const View& view, Value& value) {
   if (view.find("scalar")) {
     const Fields fields(problems, view, kNumberKeys);
     const std::string kind = read_choice(problems, *fields.need("scalar"), kScalars);
@@ -33,21 +32,20 @@ Value read_value(Problems& problems, const View& view) {
         problems.add(*member, "GE0312", "a number has no \"" + std::string(key) + "\"",
                      "remove it: a number crosses as a 0-d tensor of i64, f64 or bool");
     read_common(fields, value);
-    return value;
+    return;
   }
   const Fields fields(problems, view, kTensorKeys);
   const auto size = [&](const View& item) { return read_size(problems, item); };
   if (const View* dtype = fields.need("dtype")) value.dtype = read_dtype(problems, *dtype);
-  if (const View* shape = fields.need("shape")) value.shape = read_list<Expr>(problems, *shape, size);
+  if (const View* shape = fields.need("shape")) value.shape = read_list<Expr, Exprs>(problems, *shape, size);
   if (const View* strides = fields.find("strides"))
-    value.strides = read_list<Expr>(problems, *strides, size);
+    value.strides = read_list<Expr, Exprs>(problems, *strides, size);
   else
     value.strides = contiguous_strides(value.shape);
   read_common(fields, value);
-  return value;
 }
 
-void write_sizes(json::Writer& writer, const std::vector<Expr>& sizes) {
+void write_sizes(json::Writer& writer, const Exprs& sizes) {
   writer.begin_array();
   for (const Expr& size : sizes)
     write_expr(writer, size);
@@ -81,7 +79,9 @@ Arg read_output_value(Problems& problems, const View& view) {
       return {};
     }
   }
-  return read_arg(problems, view);
+  Arg value;
+  read_arg(problems, view, value);
+  return value;
 }
 
 Port read_port(Problems& problems, const View& view, bool output) {
@@ -94,7 +94,7 @@ Port read_port(Problems& problems, const View& view, bool output) {
     else
       port.value = {arg::Value{read_id(problems, *value)}};
   }
-  if (!output) {
+  if (!output && fields.has_unknown()) {
     check_member(view, kConstant, [&](const View& number) { (void)read_number(problems, number); });
     check_member(view, kRequiresGrad, [&](const View& flag) { (void)read_boolean(problems, flag); });
   }
@@ -150,8 +150,8 @@ void read_graph_members(const Fields& fields, Graph& graph) {
     graph.outputs = read_list<Port>(problems, *outputs,
                                     [&](const View& item) { return read_port(problems, item, true); });
   if (const View* values = fields.need("values"))
-    read_table<Value>(problems, *values, graph.values,
-                      [&](const View& item) { return read_value(problems, item); });
+    read_table_in_place<Value>(problems, *values, graph.values,
+                               [&](const View& item, Value& value) { read_value(problems, item, value); });
   if (const View* nodes = fields.need("nodes"); nodes != nullptr && expect(problems, *nodes, Kind::array)) {
     graph.nodes.reserve(nodes->size());
     for (const json::Member& item : nodes->items())

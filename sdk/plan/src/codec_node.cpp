@@ -96,11 +96,12 @@ constexpr std::string_view kEffects[] = {"pure", "rng", "state", "io"};
 void read_node(Problems& problems, const View& view, Node& node) {
   const std::size_t before = problems.size();
   const Fields fields(problems, view, kNodeKeys);
-  const auto argument = [&](const View& item) { return read_arg(problems, item); };
   if (const View* id = fields.need("id")) node.id = read_id(problems, *id);
   if (const View* op = fields.need("op")) node.op = read_id(problems, *op);
-  if (const View* args = fields.find("args")) node.args = read_list<Arg>(problems, *args, argument);
-  if (const View* kwargs = fields.find("kwargs")) read_table<Arg>(problems, *kwargs, node.kwargs, argument);
+  if (const View* args = fields.find("args")) node.args = read_args(problems, *args);
+  if (const View* kwargs = fields.find("kwargs"))
+    read_table_in_place<Arg>(problems, *kwargs, node.kwargs,
+                             [&](const View& item, Arg& into) { read_arg(problems, item, into); });
   if (const View* results = fields.need("results"))
     node.results = read_list<std::string>(problems, *results,
                                           [&](const View& item) { return read_text(problems, item); });
@@ -111,7 +112,8 @@ void read_node(Problems& problems, const View& view, Node& node) {
   if (const View* source = fields.find("source")) node.source = read_source(problems, *source);
   if (const View* semantics = fields.find("semantics")) node.semantics = read_semantics(problems, *semantics);
   if (const View* cost = fields.find("cost")) node.cost = read_cost(problems, *cost);
-  check_member(view, kRngStream, [&](const View& stream) { (void)read_integer(problems, stream, 0); });
+  if (fields.has_unknown())
+    check_member(view, kRngStream, [&](const View& stream) { (void)read_integer(problems, stream, 0); });
   fields.keep_unknown(node.extra);
   problems.locate(before, node);
 }

@@ -10,7 +10,9 @@ namespace genie::plan::detail {
 [[nodiscard]] Expr read_expr(Problems& problems, const View& view);
 /// An expression that, when it is an integer, is not negative: dimensions, strides, work.
 [[nodiscard]] Expr read_size(Problems& problems, const View& view);
-[[nodiscard]] Arg read_arg(Problems& problems, const View& view);
+/// Into one that is null.
+void read_arg(Problems& problems, const View& view, Arg& into);
+[[nodiscard]] std::vector<Arg> read_args(Problems& problems, const View& view);
 void write_expr(json::Writer& writer, const Expr& expr);
 void write_arg(json::Writer& writer, const Arg& arg);
 

@@ -103,7 +103,7 @@ Expr einsum_flops(Call& call) {
 }
 
 Expr chain_flops(Call& call) {
-  std::vector<Expr> sizes;
+  Exprs sizes;
   const auto factors = call.tensors(call.arg("matrices") != nullptr ? "matrices" : "tensors");
   for (std::size_t i = 0; i < factors.size(); ++i) {
     if (!factors[i] || factors[i]->shape.empty()) return 0;

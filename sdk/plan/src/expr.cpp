@@ -23,7 +23,7 @@ using detail::Polynomial;
 struct ExprBuilder {
   static Expr node(Expr::Op op, Expr a, Expr b) {
     Expr result(Expr::kOperation);
-    result.term_ = std::make_shared<const Expr::Operation>(Expr::Operation{op, std::move(a), std::move(b)});
+    result.term_ = new Expr::Operation(op, std::move(a), std::move(b));
     return result;
   }
 
@@ -233,7 +233,7 @@ Expr make_extreme(Op op, const Expr& a, const Expr& b) {
 
 Expr Expr::symbol(std::string id) {
   Expr result(kSymbol);
-  result.term_ = std::make_shared<const std::string>(std::move(id));
+  result.term_ = new Symbol(std::move(id));
   return result;
 }
 
@@ -297,12 +297,19 @@ void Expr::collect_symbols(std::set<std::string, std::less<>>& into) const {
   as_operation().b.collect_symbols(into);
 }
 
+void Expr::destroy_term() const noexcept {
+  if (number_ == kSymbol)
+    delete static_cast<const Symbol*>(term_);
+  else
+    delete static_cast<const Operation*>(term_);
+}
+
 bool Expr::same_terms(const Expr& a, const Expr& b) {
   return detail::compare(a, b) == 0;
 }
 
-std::vector<Expr> contiguous_strides(const Shape& shape) {
-  std::vector<Expr> strides(shape.size());
+Exprs contiguous_strides(const Shape& shape) {
+  Exprs strides(shape.size());
   Expr step(1);
   for (std::size_t i = shape.size(); i-- > 0;) {
     strides[i] = step;

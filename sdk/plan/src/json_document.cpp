@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "genie/plan/json.hpp"
-#include "json_data.hpp"
 
 namespace genie::plan::json {
 
@@ -17,10 +16,6 @@ View Document::root() const {
 }
 
 namespace {
-
-const Cell& cell(const DocumentData* data, std::uint32_t index) {
-  return data->cells[index];
-}
 
 std::string path_to(const DocumentData& data, std::uint32_t target) {
   std::vector<std::uint32_t> way;
@@ -51,39 +46,19 @@ const std::vector<Place>& DocumentData::places() const {
   return places_;
 }
 
-Kind View::kind() const {
-  return data_->kind(index_);
-}
-
 bool View::boolean() const {
   assert(is(Kind::boolean));
-  return cell(data_, index_).boolean;
+  return cell().boolean;
 }
 
 std::int64_t View::integer() const {
   assert(is(Kind::integer));
-  return cell(data_, index_).integer;
+  return cell().integer;
 }
 
 double View::real() const {
   assert(is(Kind::real) || is(Kind::integer));
-  return is(Kind::real) ? cell(data_, index_).real : static_cast<double>(cell(data_, index_).integer);
-}
-
-std::string_view View::string() const {
-  assert(is(Kind::string));
-  return data_->text(cell(data_, index_).string);
-}
-
-std::size_t View::size() const {
-  assert(data_->container(index_));
-  return cell(data_, index_).extent.count;
-}
-
-View::Range View::items() const {
-  assert(data_->container(index_));
-  const bool object = is(Kind::object);
-  return {Iterator(data_, index_ + 1, object), Iterator(data_, cell(data_, index_).extent.end, object)};
+  return is(Kind::real) ? cell().real : static_cast<double>(cell().integer);
 }
 
 std::optional<View> View::find(std::string_view key) const {
@@ -95,15 +70,6 @@ std::optional<View> View::find(std::string_view key) const {
 
 std::string View::pointer() const {
   return path_to(*data_, index_);
-}
-
-Member View::Iterator::operator*() const {
-  return {object_ ? data_->key(cell(data_, index_)) : std::string_view(), View(data_, index_)};
-}
-
-View::Iterator& View::Iterator::operator++() {
-  index_ = data_->after(index_);
-  return *this;
 }
 
 }  // namespace genie::plan::json

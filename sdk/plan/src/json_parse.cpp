@@ -7,7 +7,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "json_data.hpp"
+#include "genie/plan/json.hpp"
 #include "json_numbers.hpp"
 #include "utf8.hpp"
 
@@ -131,8 +131,7 @@ class Handler {
     }
     cell.kind = static_cast<std::uint32_t>(kind) & 15u;
     if (!open_.empty()) ++data_.cells[open_.back()].extent.count;
-    data_.cells.push_back(cell);
-    return &data_.cells.back();
+    return &(data_.cells.add() = cell);
   }
 
   bool open(Kind kind, bj::error_code& ec) {
@@ -151,6 +150,7 @@ class Handler {
   bool keys_are_unique(bj::error_code& ec) {
     const std::uint32_t object = open_.back();
     const std::uint32_t count = data_.cells[object].extent.count;
+    if (count < 2) return true;
     const auto end = static_cast<std::uint32_t>(data_.cells.size());
     keys_.clear();
     bool ascending = true;  // as in every canonical document, where no further check is needed
@@ -327,7 +327,7 @@ Result<Document> Document::parse(std::string_view bytes, const ReadOptions& opti
   if (!options.borrow) data->owned.assign(bytes);
   data->source = options.borrow ? bytes : data->owned;
   constexpr std::size_t kTypicalBytesPerValue = 10;
-  data->cells.reserve(std::min(options.limits.values, bytes.size() / kTypicalBytesPerValue + 8));
+  data->cells.expect(std::min(options.limits.values, bytes.size() / kTypicalBytesPerValue + 8));
 
   bj::parse_options settings;
   settings.max_depth = options.limits.depth;

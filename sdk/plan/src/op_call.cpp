@@ -164,8 +164,8 @@ std::int64_t Call::constant(std::string_view name) {
   return 0;
 }
 
-std::vector<Expr> Call::integers(std::string_view name, std::size_t repeat) {
-  std::vector<Expr> out;
+Exprs Call::integers(std::string_view name, std::size_t repeat) {
+  Exprs out;
   if (!has(name)) return out;
   const Arg& a = *arg(name);
   if (const auto* list = std::get_if<arg::List>(&a.is)) {

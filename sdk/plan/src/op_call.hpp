@@ -20,7 +20,7 @@ namespace genie::plan::detail {
 struct Operand {
   DType dtype = DType::f32;
   Shape shape;
-  std::vector<Expr> strides;
+  Exprs strides;
   bool wrapped = false;  ///< a number: takes part in type promotion by its category only
 
   [[nodiscard]] std::int64_t rank() const { return static_cast<std::int64_t>(shape.size()); }
@@ -34,7 +34,7 @@ enum class Category : std::uint8_t { boolean, integral, floating, complex };
 struct Inferred {
   DType dtype = DType::f32;
   Shape shape;                       ///< a dimension may be unknown_dim()
-  std::vector<Expr> strides;         ///< empty: not said (rank 0 says nothing either)
+  Exprs strides;                     ///< empty: not said (rank 0 says nothing either)
   std::optional<ScalarKind> scalar;  ///< a number
   bool dtype_known = true;
   bool shape_known = true;
@@ -73,7 +73,7 @@ class Call {
   /// A constant integer; unsure when it is symbolic.
   [[nodiscard]] std::int64_t constant(std::string_view name);
   /// A list of integers; one integer stands for a list of `repeat` (an `int[2]` argument).
-  [[nodiscard]] std::vector<Expr> integers(std::string_view name, std::size_t repeat = 0);
+  [[nodiscard]] Exprs integers(std::string_view name, std::size_t repeat = 0);
   [[nodiscard]] std::vector<std::int64_t> constants(std::string_view name, std::size_t repeat = 0);
   [[nodiscard]] bool flag(std::string_view name);
   [[nodiscard]] std::optional<DType> dtype(std::string_view name);

@@ -12,7 +12,11 @@ namespace genie::plan {
 Arg detail::read_number(Problems& problems, const View& view) {
   if (view.is(Kind::object) && view.size() == 1) {
     const std::string_view tag = (*view.items().begin()).key;
-    if (tag == "int" || tag == "float" || tag == "bool") return read_arg(problems, view);
+    if (tag == "int" || tag == "float" || tag == "bool") {
+      Arg number;
+      read_arg(problems, view, number);
+      return number;
+    }
   }
   problems.add(view, "GE0320", "expected {\"int\": …}, {\"float\": …} or {\"bool\": …}");
   return {};

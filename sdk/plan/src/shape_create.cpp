@@ -186,7 +186,7 @@ enum class Fourier : std::uint8_t { complex, from_real, to_real };
 std::vector<Inferred> fourier(Call& c, Fourier kind) {
   const Operand self = c.tensor("self");
   const char* const given = c.arg("n") != nullptr ? "n" : "s";
-  const std::vector<Expr> sizes = c.integers(given);
+  const Exprs sizes = c.integers(given);
   std::vector<std::int64_t> dims = c.constants("dim");
   if (!c.has("dim"))  // the last ones, as many as sizes are given; else all
     for (std::int64_t d = c.has(given) ? -static_cast<std::int64_t>(sizes.size()) : -self.rank(); d < 0; ++d)

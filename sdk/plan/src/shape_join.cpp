@@ -131,7 +131,7 @@ std::vector<Inferred> flatten_together(Call& c) {
 }
 
 /// One result per part, each a view along dimension d.
-std::vector<Inferred> parts_of(Call& c, const Operand& self, std::size_t d, const std::vector<Expr>& sizes) {
+std::vector<Inferred> parts_of(Call& c, const Operand& self, std::size_t d, const Exprs& sizes) {
   std::vector<Inferred> out;
   for (const Expr& size : sizes) {
     Inferred part = typed(self.dtype, self.shape);
@@ -148,7 +148,7 @@ std::vector<Inferred> pieces(Call& c, const Operand& self, std::size_t d, std::i
   const std::int64_t size = self.shape[d].as_int();
   if (piece <= 0 && size != 0)
     return c.fail("pieces of size " + std::to_string(piece)), std::vector<Inferred>{};
-  std::vector<Expr> sizes;
+  Exprs sizes;
   if (size == 0 || piece == 0)
     sizes.emplace_back(0);
   else
@@ -169,14 +169,14 @@ std::vector<Inferred> chunk(Call& c) {
   if (c.ok() && chunks <= 0) c.fail("a tensor is cut into " + std::to_string(chunks) + " chunks");
   if (!c.ok() || self.shape.empty() || !self.shape[d].is_int()) return c.unsure(), std::vector<Inferred>{};
   const std::int64_t size = self.shape[d].as_int();
-  if (size == 0) return parts_of(c, self, d, std::vector<Expr>(static_cast<std::size_t>(chunks), Expr(0)));
+  if (size == 0) return parts_of(c, self, d, Exprs(static_cast<std::size_t>(chunks), Expr(0)));
   return pieces(c, self, d, (size + chunks - 1) / chunks);
 }
 
 std::vector<Inferred> split_sizes(Call& c) {
   const Operand self = c.tensor("self");
   const std::size_t d = c.dim(c.constant("dim"), self.rank());
-  const std::vector<Expr> sizes = c.integers(c.arg("split_sizes") != nullptr ? "split_sizes" : "split_size");
+  const Exprs sizes = c.integers(c.arg("split_sizes") != nullptr ? "split_sizes" : "split_size");
   if (!c.ok() || self.shape.empty()) return {};
   Expr total(0);
   for (const Expr& size : sizes)
@@ -190,7 +190,7 @@ std::vector<Inferred> split_along(Call& c, const Operand& self, std::int64_t dim
   const std::size_t d = c.dim(dim, self.rank());
   if (!c.ok() || self.shape.empty() || !self.shape[d].is_int()) return c.unsure(), std::vector<Inferred>{};
   const std::int64_t size = self.shape[d].as_int();
-  std::vector<Expr> sizes;
+  Exprs sizes;
   if (c.arg("sections") != nullptr) {
     const std::int64_t sections = c.constant("sections");
     if (c.ok() && sections <= 0) c.fail("a tensor is cut into " + std::to_string(sections) + " sections");

@@ -9,7 +9,7 @@ namespace {
 
 /// The last dimensions must be those that are normalised over; says how many they are.
 std::size_t normalised_dims(Call& c, const Operand& input) {
-  const std::vector<Expr> over = c.integers("normalized_shape");
+  const Exprs over = c.integers("normalized_shape");
   if (c.ok() && (over.empty() || over.size() > input.shape.size()))
     c.fail("normalized_shape has " + std::to_string(over.size()) + " dimensions, the input " +
            std::to_string(input.rank()));

@@ -21,10 +21,12 @@ std::vector<Inferred> convert(Call& c) {
 
 std::vector<Inferred> repeat(Call& c) {
   const Operand self = c.tensor("self");
-  std::vector<Expr> times = c.integers(c.arg("repeats") != nullptr ? "repeats" : "dims");
+  Exprs times = c.integers(c.arg("repeats") != nullptr ? "repeats" : "dims");
   const bool tile = c.arg("dims") != nullptr;
-  if (tile && times.size() < self.shape.size())
-    times.insert(times.begin(), self.shape.size() - times.size(), Expr(1));
+  if (tile && times.size() < self.shape.size()) {
+    const Exprs once(self.shape.size() - times.size(), Expr(1));
+    times.insert(times.begin(), once.begin(), once.end());
+  }
   if (times.size() < self.shape.size()) c.fail("fewer repeats than dimensions");
   if (!c.ok()) return {};
   Shape shape = times;
@@ -48,7 +50,7 @@ std::vector<Inferred> repeat_interleave(Call& c) {
 std::vector<Inferred> pad(Call& c) {
   const bool named_self = c.arg("self") != nullptr;
   const Operand self = c.tensor(named_self ? "self" : "input");
-  const std::vector<Expr> amounts = c.integers(c.arg("pad") != nullptr ? "pad" : "padding");
+  const Exprs amounts = c.integers(c.arg("pad") != nullptr ? "pad" : "padding");
   if (c.ok() && (amounts.size() % 2 != 0 || amounts.size() / 2 > self.shape.size()))
     c.fail(std::to_string(amounts.size()) + " amounts of padding for a tensor of rank " +
            std::to_string(self.rank()));

@@ -9,7 +9,7 @@ namespace genie::plan::detail {
 
 namespace {
 
-Inferred view_of(const Operand& self, Shape shape, std::vector<Expr> strides) {
+Inferred view_of(const Operand& self, Shape shape, Exprs strides) {
   Inferred out = typed(self.dtype, std::move(shape));
   out.strides = std::move(strides);
   return out;
@@ -17,7 +17,7 @@ Inferred view_of(const Operand& self, Shape shape, std::vector<Expr> strides) {
 
 std::vector<Inferred> permuted(Call& c, const Operand& self, const std::vector<std::size_t>& order) {
   Shape shape;
-  std::vector<Expr> strides;
+  Exprs strides;
   if (!c.ok()) return {};
   for (const std::size_t d : order) {
     shape.push_back(self.shape[d]);
@@ -111,7 +111,7 @@ std::vector<Inferred> squeeze(Call& c) {
     for (const std::int64_t d : c.constants("dim"))
       if (const std::size_t at = c.dim(d, self.rank()); c.ok() && at < asked.size()) asked[at] = true;
   Shape shape;
-  std::vector<Expr> strides;
+  Exprs strides;
   for (std::size_t i = 0; i < self.shape.size(); ++i) {
     const Truth one = asked[i] ? c.facts().equal(self.shape[i], Expr(1)) : Truth::no;
     if (one == Truth::unknown) c.unsure();  // the rank itself depends on it
@@ -122,14 +122,14 @@ std::vector<Inferred> squeeze(Call& c) {
   return {view_of(self, std::move(shape), std::move(strides))};
 }
 
-std::vector<Inferred> expanded(Call& c, const Operand& self, const std::vector<Expr>& size) {
+std::vector<Inferred> expanded(Call& c, const Operand& self, const Exprs& size) {
   if (size.size() < self.shape.size())
     c.fail("a tensor of rank " + std::to_string(self.rank()) + " cannot expand to rank " +
            std::to_string(size.size()));
   if (!c.ok()) return {};
   const std::size_t lead = size.size() - self.shape.size();
   Shape shape;
-  std::vector<Expr> strides(size.size(), Expr(0));
+  Exprs strides(size.size(), Expr(0));
   bool strides_known = true;
   for (std::size_t i = 0; i < size.size(); ++i) {
     const bool kept = size[i].is_int() && size[i].as_int() == -1;
@@ -213,7 +213,7 @@ std::vector<Inferred> diagonal_of(Call& c, const Operand& self) {
   const std::int64_t columns = self.shape[b].as_int() - std::max<std::int64_t>(offset, 0);
   const Expr stride = self.strides[a] + self.strides[b];
   Shape shape;
-  std::vector<Expr> strides;
+  Exprs strides;
   for (std::size_t i = 0; i < self.shape.size(); ++i)
     if (i != a && i != b) shape.push_back(self.shape[i]), strides.push_back(self.strides[i]);
   shape.emplace_back(std::max<std::int64_t>(0, std::min(rows, columns)));
@@ -240,10 +240,10 @@ std::vector<Inferred> as_strided(Call& c) {
 }
 
 /// view, _unsafe_view and reshape; strides where the input is contiguous (or, for a view, where they follow).
-std::vector<Inferred> reshaped(Call& c, const Operand& self, std::vector<Expr> size, bool is_view) {
+std::vector<Inferred> reshaped(Call& c, const Operand& self, Exprs size, bool is_view) {
   if (!c.ok()) return {};
   Shape shape = resolve_size(c, self.shape, std::move(size));
-  std::vector<Expr> strides;
+  Exprs strides;
   if (is_contiguous(self.shape, self.strides) && !std::ranges::any_of(shape, mentions_unknown))
     strides = contiguous_strides(shape);
   else if (is_view)
@@ -280,7 +280,7 @@ std::vector<Inferred> flatten(Call& c) {
 std::vector<Inferred> unflatten(Call& c) {
   const Operand self = c.tensor("self");
   const std::size_t d = c.dim(c.constant("dim"), self.rank());
-  const std::vector<Expr> sizes = c.integers("sizes");
+  const Exprs sizes = c.integers("sizes");
   if (!c.ok() || self.shape.empty()) return {};
   const Shape inner = resolve_size(c, {self.shape[d]}, sizes);
   Shape shape(self.shape.begin(), self.shape.begin() + static_cast<std::ptrdiff_t>(d));

@@ -24,7 +24,7 @@ Expr transposed_size(const Expr& size, const Expr& kernel, const Expr& stride, c
 }
 
 struct Window {
-  std::vector<Expr> stride, padding, dilation, extra;
+  Exprs stride, padding, dilation, extra;
 };
 
 std::vector<Inferred> convolved_with(Call& c, bool transposed, const Window& window, bool same_padding) {
@@ -39,7 +39,7 @@ std::vector<Inferred> convolved_with(Call& c, bool transposed, const Window& win
            std::vector<Inferred>{};
   const std::size_t channel = input.shape.size() - spatial - 1;
   const Expr groups = c.integer("groups");
-  const auto at = [&](const std::vector<Expr>& list, std::size_t i, std::int64_t otherwise) {
+  const auto at = [&](const Exprs& list, std::size_t i, std::int64_t otherwise) {
     return i < list.size() ? list[i] : list.size() == 1 ? list[0] : Expr(otherwise);
   };
   Shape shape(input.shape.begin(), input.shape.begin() + static_cast<std::ptrdiff_t>(channel));
@@ -110,12 +110,12 @@ Operand pooled_input(Call& c) {
 }
 
 Shape pool_shape(Call& c, const Operand& self, std::size_t spatial) {
-  const std::vector<Expr> kernel = c.integers("kernel_size", spatial);
-  std::vector<Expr> stride = c.integers("stride", c.has("stride") ? spatial : 0);
+  const Exprs kernel = c.integers("kernel_size", spatial);
+  Exprs stride = c.integers("stride", c.has("stride") ? spatial : 0);
   if (stride.empty()) stride = kernel;
-  const std::vector<Expr> padding = c.integers("padding", spatial);
-  const std::vector<Expr> dilation =
-      c.arg("dilation") == nullptr ? std::vector<Expr>(spatial, Expr(1)) : c.integers("dilation", spatial);
+  const Exprs padding = c.integers("padding", spatial);
+  const Exprs dilation =
+      c.arg("dilation") == nullptr ? Exprs(spatial, Expr(1)) : c.integers("dilation", spatial);
   const bool ceil_mode = c.flag("ceil_mode");
   if (c.ok() && (self.shape.size() < spatial + 1 || self.shape.size() > spatial + 2))
     c.fail("input of rank " + std::to_string(self.rank()) + " for a pool over " + std::to_string(spatial) +
@@ -148,7 +148,7 @@ std::vector<Inferred> pool_with_indices(Call& c) {
 
 template <std::size_t kSpatial>
 Shape adaptive_shape(Call& c, const Operand& self) {
-  const std::vector<Expr> size = c.integers("output_size", kSpatial);
+  const Exprs size = c.integers("output_size", kSpatial);
   if (!c.ok() || size.size() != kSpatial || self.shape.size() < kSpatial + 1) return c.unsure(), Shape{};
   Shape shape(self.shape.begin(), self.shape.end() - kSpatial);
   shape.insert(shape.end(), size.begin(), size.end());
@@ -239,7 +239,7 @@ std::vector<Inferred> col2im(Call& c) {
 /// The last dimensions become `output_size`: max_unpool, fractional_max_pool (which also says what it chose).
 std::vector<Inferred> resized_window(Call& c) {
   const Operand self = c.tensor("self");
-  const std::vector<Expr> size = c.integers("output_size");
+  const Exprs size = c.integers("output_size");
   if (!c.ok() || size.size() > self.shape.size()) return c.unsure(), std::vector<Inferred>{};
   Shape shape = self.shape;
   std::ranges::copy(size, shape.end() - static_cast<std::ptrdiff_t>(size.size()));

@@ -34,9 +34,9 @@ Expr slice_size(const Facts& facts, const Expr& size, const Expr& start, const s
   return Expr::make(Expr::Op::floordiv, *to - *from + Expr(step - 1), Expr(step));
 }
 
-std::optional<Expr> exact_quotient(const std::vector<Expr>& factors, const std::vector<Expr>& divisors) {
+std::optional<Expr> exact_quotient(const Exprs& factors, const Exprs& divisors) {
   std::int64_t top = 1, bottom = 1;
-  std::vector<Expr> left;
+  Exprs left;
   const auto times = [](std::int64_t& into, std::int64_t by) {
     return !__builtin_mul_overflow(into, by, &into);
   };
@@ -62,7 +62,7 @@ std::optional<Expr> exact_quotient(const std::vector<Expr>& factors, const std::
   return out;
 }
 
-Shape resolve_size(Call& call, const Shape& from, std::vector<Expr> size) {
+Shape resolve_size(Call& call, const Shape& from, Exprs size) {
   const Expr minus_one(-1);
   const auto open = std::ranges::find(size, minus_one);
   if (open == size.end()) {
@@ -73,7 +73,7 @@ Shape resolve_size(Call& call, const Shape& from, std::vector<Expr> size) {
                 to_text(size) + " of " + want.to_text());
     return size;
   }
-  std::vector<Expr> others;
+  Exprs others;
   for (auto at = size.begin(); at != size.end(); ++at)
     if (at != open) others.push_back(*at);
   if (std::ranges::find(others, minus_one) != others.end()) {
@@ -93,7 +93,7 @@ Shape resolve_size(Call& call, const Shape& from, std::vector<Expr> size) {
   return size;
 }
 
-bool is_contiguous(const Shape& shape, const std::vector<Expr>& strides) {
+bool is_contiguous(const Shape& shape, const Exprs& strides) {
   if (strides.size() != shape.size()) return false;
   Expr expected(1);
   for (std::size_t i = shape.size(); i-- > 0;) {
@@ -105,14 +105,14 @@ bool is_contiguous(const Shape& shape, const std::vector<Expr>& strides) {
   return true;
 }
 
-std::vector<Expr> view_strides(const Shape& shape, const std::vector<Expr>& strides, const Shape& to) {
+Exprs view_strides(const Shape& shape, const Exprs& strides, const Shape& to) {
   const auto constant = [](const Expr& e) { return e.is_int(); };
   if (strides.size() != shape.size() || !std::ranges::all_of(shape, constant) ||
       !std::ranges::all_of(strides, constant) || !std::ranges::all_of(to, constant) ||
       std::ranges::find(shape, Expr(0)) != shape.end())
     return {};
   // Old dimensions that run on into each other form chunks; each chunk is cut into new dimensions.
-  std::vector<Expr> out(to.size(), Expr(1));
+  Exprs out(to.size(), Expr(1));
   std::size_t next = to.size();
   std::int64_t chunk_stride = strides.empty() ? 1 : strides.back().as_int();
   std::int64_t chunk = 1, filled = 1;
@@ -130,7 +130,7 @@ std::vector<Expr> view_strides(const Shape& shape, const std::vector<Expr>& stri
     if (i > 0) chunk_stride = strides[i - 1].as_int();
     chunk = filled = 1;
   }
-  return next == 0 ? out : std::vector<Expr>{};
+  return next == 0 ? out : Exprs{};
 }
 
 }  // namespace genie::plan::detail

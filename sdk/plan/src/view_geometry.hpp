@@ -13,17 +13,15 @@ namespace genie::plan::detail {
                               const std::optional<Expr>& end, std::int64_t step);
 
 /// Replaces one -1 by what the element count leaves; fails when counts provably differ.
-[[nodiscard]] Shape resolve_size(Call& call, const Shape& from, std::vector<Expr> size);
+[[nodiscard]] Shape resolve_size(Call& call, const Shape& from, Exprs size);
 
 /// Row-major, sizes of 1 aside.
-[[nodiscard]] bool is_contiguous(const Shape& shape, const std::vector<Expr>& strides);
+[[nodiscard]] bool is_contiguous(const Shape& shape, const Exprs& strides);
 
 /// Strides of a view with another shape; empty when they do not follow (or sizes are symbolic).
-[[nodiscard]] std::vector<Expr> view_strides(const Shape& shape, const std::vector<Expr>& strides,
-                                             const Shape& to);
+[[nodiscard]] Exprs view_strides(const Shape& shape, const Exprs& strides, const Shape& to);
 
 /// a / b where b divides a; nothing when that cannot be seen.
-[[nodiscard]] std::optional<Expr> exact_quotient(const std::vector<Expr>& factors,
-                                                 const std::vector<Expr>& divisors);
+[[nodiscard]] std::optional<Expr> exact_quotient(const Exprs& factors, const Exprs& divisors);
 
 }  // namespace genie::plan::detail

@@ -238,7 +238,10 @@ class SymbolWriter {
   static std::optional<Line> line_of(const Expr& expression, const SymbolSet& symbols) {
     if (symbols.size() != 1 || expression.is_int()) return std::nullopt;
     if (expression.is_symbol()) return Line{1, 0};
-    const auto& [op, a, b] = expression.as_operation();
+    const Expr::Operation& operation = expression.as_operation();
+    const Expr::Op op = operation.op;
+    const Expr& a = operation.a;
+    const Expr& b = operation.b;
     const Expr& rest = a.is_int() ? b : a;
     if ((op != Expr::Op::mul && op != Expr::Op::add) || a.is_int() == b.is_int()) return std::nullopt;
     const std::int64_t number = a.is_int() ? a.as_int() : b.as_int();

@@ -163,7 +163,7 @@ class GraphTranslator {
     const auto* tensor = subject == nullptr ? nullptr : std::get_if<argument::Tensor>(&subject->is);
     const auto declared = tensor == nullptr ? graph_.tensors.end() : graph_.tensors.find(tensor->name);
     if (declared == graph_.tensors.end()) return false;
-    const auto numbers_hold = [&](std::string_view name, const std::vector<plan::Expr>& known) {
+    const auto numbers_hold = [&](std::string_view name, const plan::Exprs& known) {
       const Argument* given = find_input(node, name);
       const auto* list = given == nullptr ? nullptr : std::get_if<argument::List>(&given->is);
       if (list == nullptr) return true;

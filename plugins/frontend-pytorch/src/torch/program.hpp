@@ -99,7 +99,7 @@ struct Node {
 struct TensorMeta {
   plan::DType dtype = plan::DType::f32;
   plan::Shape sizes;
-  std::vector<plan::Expr> strides;
+  plan::Exprs strides;
   std::string layout = "strided";
   bool requires_grad = false;
 };

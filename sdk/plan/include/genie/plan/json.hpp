@@ -5,6 +5,7 @@
 // wrong and report all errors of a level, which a pure streaming decoder cannot.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -13,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "genie/plan/json_data.hpp"
 #include "genie/plan/result.hpp"
 
 namespace genie::plan::json {
@@ -33,15 +35,12 @@ struct ReadOptions {
   Limits limits;
 };
 
-enum class Kind : std::uint8_t { null, boolean, integer, real, string, array, object };
-
 class Document;
-struct DocumentData;
 
 /// A borrowed view of one value; valid while its Document lives. Accessors assert on the wrong kind: ask first.
 class View {
  public:
-  [[nodiscard]] Kind kind() const;
+  [[nodiscard]] Kind kind() const { return data_->kind(index_); }
   [[nodiscard]] bool is(Kind kind) const { return this->kind() == kind; }
   [[nodiscard]] bool boolean() const;
   /// A number without fraction and exponent, within ±2^53 (beyond only with ReadOptions::exact_numbers); larger literals
@@ -49,9 +48,15 @@ class View {
   [[nodiscard]] std::int64_t integer() const;
   /// Of a real or an integer.
   [[nodiscard]] double real() const;
-  [[nodiscard]] std::string_view string() const;
+  [[nodiscard]] std::string_view string() const {
+    assert(is(Kind::string));
+    return data_->text(cell().string);
+  }
   /// Items of an array or members of an object.
-  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::size_t size() const {
+    assert(data_->container(index_));
+    return cell().extent.count;
+  }
 
   class Iterator;
   /// Over items or members, in document order: `for (auto [key, value] : view.members())`; key is empty for arrays.
@@ -68,6 +73,7 @@ class View {
   friend class Document;
   friend class Iterator;
   View(const DocumentData* data, std::uint32_t index) : data_(data), index_(index) {}
+  [[nodiscard]] const Cell& cell() const { return data_->cells[index_]; }
   const DocumentData* data_;
   std::uint32_t index_;
 };
@@ -79,8 +85,13 @@ struct Member {
 
 class View::Iterator {
  public:
-  Member operator*() const;
-  Iterator& operator++();
+  Member operator*() const {
+    return {object_ ? data_->key(data_->cells[index_]) : std::string_view(), View(data_, index_)};
+  }
+  Iterator& operator++() {
+    index_ = data_->after(index_);
+    return *this;
+  }
   bool operator!=(const Iterator& other) const { return index_ != other.index_; }
 
  private:
@@ -99,6 +110,12 @@ struct View::Range {
   [[nodiscard]] Iterator begin() const { return first; }
   [[nodiscard]] Iterator end() const { return last; }
 };
+
+inline View::Range View::items() const {
+  assert(data_->container(index_));
+  const bool object = is(Kind::object);
+  return {Iterator(data_, index_ + 1, object), Iterator(data_, cell().extent.end, object)};
+}
 
 /// An owned, parsed document. Movable; views stay valid across a move.
 class Document {

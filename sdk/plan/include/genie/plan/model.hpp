@@ -25,7 +25,7 @@ template <class T>
 using Table = std::map<std::string, T, std::less<>>;
 
 /// Unknown optional keys with their value as canonical JSON text, in key order.
-using Extra = std::vector<std::pair<std::string, std::string>>;
+using Extra = BoxedList<std::pair<std::string, std::string>>;
 
 struct Version {
   int major = kSchemaMajor;
@@ -186,8 +186,7 @@ struct Value {
       scalar;  ///< set: a number, and dtype/shape/strides say the 0-d tensor it crosses as
   DType dtype = DType::f32;
   Shape shape;
-  std::vector<Expr>
-      strides;  ///< in elements; absent in the document means contiguous, always filled in memory
+  Exprs strides;  ///< in elements; absent in the document means contiguous, always filled in memory
   std::string
       alias_of;  ///< the value (or "state:NAME", "weight:NAME") whose storage this one shares, or empty
   std::string residency;  ///< ephemeral_activation, stateful_kv_cache, external_output, …; may be empty

@@ -1,15 +1,18 @@
-// The cells behind json::Document: one per value, in document order, 16 bytes each.
+// The cells behind json::Document: one per value, in document order, 16 bytes each. Of use to json.hpp alone.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "genie/plan/json.hpp"
-
 namespace genie::plan::json {
+
+enum class Kind : std::uint8_t { null, boolean, integer, real, string, array, object };
 
 /// A piece of the text: offsets below the source's size point into it, the rest into the unescaped strings.
 struct Slice {
@@ -39,6 +42,44 @@ struct Cell {
 };
 static_assert(sizeof(Cell) == 16);
 
+/// All cells of a document, in pieces that never move. A piece is small enough for allocators to keep it when it is freed, so
+/// that what is made of the document next need not ask the system for memory again.
+class Cells {
+ public:
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] Cell& operator[](std::size_t i) { return pieces_[i / kPiece][i % kPiece]; }
+  [[nodiscard]] const Cell& operator[](std::size_t i) const { return pieces_[i / kPiece][i % kPiece]; }
+
+  /// Expects so many: a small document's only piece is no larger.
+  void expect(std::size_t cells) { first_ = std::clamp<std::size_t>(cells, 1, kPiece); }
+  Cell& add() {
+    if (size_ == room_) grow();
+    return (*this)[size_++];
+  }
+
+ private:
+  static constexpr std::size_t kPiece = 4096;  // 64 KiB
+
+  void grow() {
+    if (room_ == 0 || room_ >= kPiece) {
+      const std::size_t piece = room_ == 0 ? first_ : kPiece;
+      pieces_.push_back(std::make_unique_for_overwrite<Cell[]>(piece));
+      room_ += piece;
+      return;
+    }
+    const std::size_t larger = std::min(room_ * 2, kPiece);
+    auto piece = std::make_unique_for_overwrite<Cell[]>(larger);
+    std::copy_n(pieces_.front().get(), size_, piece.get());
+    pieces_.front() = std::move(piece);
+    room_ = larger;
+  }
+
+  std::vector<std::unique_ptr<Cell[]>> pieces_;
+  std::size_t size_ = 0;
+  std::size_t room_ = 0;   ///< in all pieces
+  std::size_t first_ = 1;  ///< cells of the first piece, at first
+};
+
 /// Where a value stands: in which container, and as which of its children.
 struct Place {
   std::uint32_t parent;
@@ -49,7 +90,7 @@ struct DocumentData {
   std::string owned;  ///< empty when the source is borrowed
   std::string_view source;
   std::string unescaped;
-  std::vector<Cell> cells;
+  Cells cells;
 
   [[nodiscard]] std::string_view text(Slice slice) const {
     if (slice.offset < source.size()) return {source.data() + slice.offset, slice.length};
