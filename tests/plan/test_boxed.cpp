@@ -8,6 +8,7 @@
 #include "genie/plan/model.hpp"
 
 using genie::plan::Boxed;
+using genie::plan::BoxedList;
 
 TEST_CASE("a boxed value is absent, set, replaced and taken away") {
   Boxed<std::string> box;
@@ -37,6 +38,22 @@ TEST_CASE("a copy of a boxed value is a value of its own") {
   CHECK(*box == "two");
   const Boxed<std::string> moved(std::move(copy));
   CHECK(*moved == "three");
+}
+
+TEST_CASE("a boxed list is empty until it is given something, and copies as a value") {
+  BoxedList<std::string> list;
+  CHECK(list.empty());
+  CHECK(list.begin() == list.end());
+  list.emplace(list.end(), "two");
+  list.emplace(list.begin(), "one");
+  list.emplace_back("three");
+  const BoxedList<std::string> copy = list;
+  list.erase(list.begin());
+  CHECK(list.size() == 2);
+  CHECK(list.front() == "two");
+  REQUIRE(copy.size() == 3);
+  CHECK(copy.front() == "one");
+  CHECK_FALSE(copy == list);
 }
 
 TEST_CASE("a copied node's work and annotations are its own") {

@@ -66,6 +66,24 @@ TEST_CASE("views walk a document in its order") {
     }
 }
 
+TEST_CASE("a document of any size keeps all its values") {
+  for (const std::int64_t count : {1, 100, 4094, 4095, 4096, 20'000}) {
+    CAPTURE(count);
+    std::string text = "[0";
+    for (std::int64_t i = 1; i < count; ++i)
+      text += "," + std::to_string(i);
+    const auto document = Document::parse(text + "]");
+    REQUIRE(document);
+    CHECK(document->root().size() == static_cast<std::size_t>(count));
+    std::int64_t next = 0;
+    bool same = true;
+    for (const json::Member& item : document->root().items())
+      same = same && item.value.integer() == next++;
+    CHECK(same);
+    CHECK(next == count);
+  }
+}
+
 TEST_CASE("views outlive a move of their document") {
   auto document = Document::parse(R"(["a\tb", "c"])");
   REQUIRE(document.ok());

@@ -63,6 +63,16 @@ TEST_CASE("V2 the sample plans are sound") {
   CHECK(validate(decoded(kCaptured), {.up_to = Level::v2}).reached == Level::v2);
 }
 
+TEST_CASE("GE0342 a node id of one graph is none of another's") {
+  Plan plan = decoded(kCaptured);
+  plan.methods["second"] = plan.methods.at("forward");
+  const Diagnostics found = checked(plan);
+  REQUIRE(found.size() == plan.methods.at("second").nodes.size());
+  CHECK(found[1].code == "GE0342");
+  CHECK(found[1].pointer == "/methods/second/nodes/1/id");
+  CHECK(found[1].message.ends_with("is used twice, first at /methods/forward/nodes/1"));
+}
+
 TEST_CASE("GE0342 ids are unique") {
   CHECK(broken(R"("id": "n1")", R"("id": "n0")") == "GE0342 /methods/forward/nodes/1/id");
   CHECK(broken(R"("inputs": [)", R"("inputs": [{"name": "x", "value": "v3"}, )")
