@@ -45,6 +45,7 @@ constexpr std::string_view kRunExamples =
     "Examples:\n"
     "  genie-host run --config run.json\n"
     "  genie-host run --config run.json --set /policy/options/objective=throughput\n"
+    "  genie-host run --config run.json --dump encoder.layer.3 --dump op:aten.softmax.**\n"
     "  genie-host run --config run.json --set "
     "'/hints/-={\"kind\":\"pin\",\"select\":\"encoder.layer.0.**\",\"device\":\"w1\"}'\n"
     "\n"
@@ -60,6 +61,23 @@ constexpr std::string_view kRunExamples =
     "    \"expect\":  {\"file\": \"expected.safetensors\", \"rtol\": 1e-5, \"atol\": 1e-6},\n"
     "    \"report\":  {\"json\": \"report.json\", \"trace\": \"trace.json\", \"plan\": \"plan.json\"}\n"
     "  }";
+
+constexpr std::string_view kDebugExamples =
+    "Pauses before the first node and asks what to do; `help` lists the commands. Every node runs as a stage "
+    "of its own, on "
+    "the\n"
+    "device where the schedule has it. With --compare the model runs on one device first, and the run pauses "
+    "at the first "
+    "node\n"
+    "whose results differ.\n"
+    "\n"
+    "Examples:\n"
+    "  genie-host debug --config run.json\n"
+    "  genie-host debug --config run.json -x 'break nan' -x continue -x where -x print\n"
+    "  genie-host debug --config run.json --commands session.txt\n"
+    "  genie-host debug --config run.json --compare              which node differs from one device?\n"
+    "  genie-host debug --config new.json --reference old.json   which node differs from another run?\n"
+    "  genie-host debug --config run.json --reference values.safetensors  or from values made elsewhere?";
 
 constexpr std::string_view kShowExamples =
     "FILE is a plan, a run config, or a model that a frontend can read.\n"
@@ -184,6 +202,7 @@ class HelpFormatter : public CLI::Formatter {
 struct Parsed {
   Common common;
   RunArguments run;
+  DebugArguments debug;
   ShowArguments show;
   ValidateArguments validate;
   DiffArguments diff;
@@ -221,6 +240,12 @@ void add_run(CLI::App& app, RunArguments& run) {
       ->allow_extra_args(false);
   app.add_flag("--verify-blobs", run.verify_blobs,
                "Hash all weights again instead of trusting remembered digests");
+  app.add_option("--dump", run.dump, "Write the results of the nodes that it selects; may be repeated")
+      ->type_name("SELECTOR")
+      ->take_all()
+      ->allow_extra_args(false);
+  app.add_option("--dump-file", run.dump_file, "Where --dump writes (default: dump.safetensors)")
+      ->type_name("FILE");
   app.add_flag("--reschedule", run.reschedule, "Schedule a saved plan anew for the present topology");
   app.add_option("--html", run.html, "Write a page to look at: graph, timeline, memory, decisions")
       ->type_name("FILE");
@@ -247,6 +272,30 @@ CLI::App* add_command(CLI::App& parent, const char* name, const char* about, std
   command->footer(std::string(footer));
   add_common(*command, common);
   return command;
+}
+
+void add_debug(CLI::App& app, Parsed& parsed) {
+  DebugArguments& arguments = parsed.debug;
+  CLI::App* debug =
+      add_command(app, "debug", "Run node by node: pause, look at values, compare with another run",
+                  kDebugExamples, parsed.common);
+  debug->add_option("--config", arguments.config, "The run config")->required()->type_name("FILE");
+  add_repeated(*debug, "--set", arguments.set, "POINTER=VALUE",
+               "Replace or add one value of the config; may be repeated");
+  debug->add_option("--commands", arguments.commands, "Take commands from a file, then run to the end")
+      ->type_name("FILE");
+  add_repeated(*debug, "-x,--execute", arguments.execute, "COMMAND", "A command, after those of --commands");
+  debug->add_flag("--compare", arguments.compare, "Compare every node's results with a run on one device");
+  debug
+      ->add_option("--reference", arguments.reference,
+                   "Compare with a run of this config, or with the values of a .safetensors file")
+      ->type_name("FILE");
+  debug->add_option("--rtol", arguments.rtol, "Relative tolerance of the comparison (default 0: equal bits)")
+      ->check(CLI::NonNegativeNumber);
+  debug->add_option("--atol", arguments.atol, "Absolute tolerance (default 0)")
+      ->check(CLI::NonNegativeNumber);
+  debug->callback(
+      [&parsed] { parsed.action = [&parsed] { return genie::cli::debug(parsed.common, parsed.debug); }; });
 }
 
 /// What goes where: the commands that place, explain and compare placements.
@@ -456,6 +505,7 @@ int main(int argc, const char* const* argv) {
                   parsed.common);
   add_run(*run_command, parsed.run);
   run_command->callback([&parsed] { parsed.action = [&parsed] { return run(parsed.common, parsed.run); }; });
+  add_debug(app, parsed);
   add_plan(app, parsed);
   add_plugins(app, parsed);
   CLI::App* explain_command = add_command(app, "explain", "The whole story behind a diagnostic code",

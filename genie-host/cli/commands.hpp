@@ -26,7 +26,20 @@ struct RunArguments {
   bool reschedule = false;
   bool rescan = false;
   bool details = false;
-  std::string html;  ///< where to write the page; empty: nowhere
+  std::string html;               ///< where to write the page; empty: nowhere
+  std::vector<std::string> dump;  ///< selectors
+  std::string dump_file = "dump.safetensors";
+};
+
+struct DebugArguments {
+  std::string config;
+  std::vector<std::string> set;      ///< "POINTER=VALUE"
+  std::string commands;              ///< a file of commands
+  std::vector<std::string> execute;  ///< commands
+  bool compare = false;              ///< with one device
+  std::string reference;             ///< with another run config, or a .safetensors file
+  double rtol = 0;
+  double atol = 0;
 };
 
 struct ShowArguments {
@@ -105,6 +118,7 @@ struct ExplainArguments {
 
 // Each returns the process's exit code.
 [[nodiscard]] int run(const Common& common, const RunArguments& arguments);
+[[nodiscard]] int debug(const Common& common, const DebugArguments& arguments);
 [[nodiscard]] int plan_show(const Common& common, const ShowArguments& arguments);
 /// `plan show --timeline`.
 [[nodiscard]] int plan_timeline(const Common& common, const ShowArguments& arguments);

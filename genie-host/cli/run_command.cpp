@@ -8,6 +8,7 @@
 #include "cli/console.hpp"
 #include "cli/engine_setup.hpp"
 #include "cli/interrupt.hpp"
+#include "debugger/dump.hpp"
 #include "report/files.hpp"
 #include "report/html.hpp"
 #include "report/text.hpp"
@@ -71,6 +72,7 @@ int run(const Common& common, const RunArguments& arguments) {
   options->reschedule = arguments.reschedule;
   options->trace_events = kEventsOfText;
   options->trace = !arguments.html.empty() || !common.json;  // the text tells of the timeline
+  options->one_node_stages = !arguments.dump.empty();
   const InterruptGuard guard(options->cancel);
 
   auto engine = runtime::Engine::create(std::move(*config), std::move(*options));
@@ -82,8 +84,27 @@ int run(const Common& common, const RunArguments& arguments) {
   job.steps_done = [&progress](std::uint64_t done, std::uint64_t total) {
     progress.update(done, total, fmt::format("running {} steps", total));
   };
+  std::shared_ptr<debugger::Recorder> recorder;
+  if (!arguments.dump.empty()) {
+    auto watching = debugger::watch(*engine, arguments.dump);
+    if (!watching) {
+      progress.clear();
+      return fail_early(console, watching.failure());
+    }
+    recorder = *std::move(watching);
+    job.observer = recorder;
+  }
   runtime::JobOutcome outcome = runtime::run_job(*engine, job);
   progress.clear();
+  if (recorder && (!outcome.failure || outcome.report.verify)) {
+    auto unwritten = debugger::write(*recorder, engine->config().run.has_steps, arguments.dump_file);
+    if (!unwritten)
+      outcome.report.written.emplace_back("dump", arguments.dump_file);
+    else if (outcome.failure)
+      console.say(unwritten->diagnostics);
+    else
+      outcome.failure = std::move(unwritten);
+  }
   if (auto unwritten = write_page(arguments.html, outcome.report); unwritten && !outcome.failure)
     outcome.failure = std::move(unwritten);
 

@@ -104,9 +104,9 @@ Status Engine::load(std::span<const MethodSizes> sizes) {
   return prepare();
 }
 
-Result<Session> Engine::open_session(std::uint64_t seed) {
+Result<Session> Engine::open_session(std::uint64_t seed, std::shared_ptr<StepObserver> observer) {
   if (!core_->program) return too_early("open_session", "prepare");
-  auto state = runtime::open_session(core_, seed);
+  auto state = runtime::open_session(core_, seed, std::move(observer));
   if (!state) return std::move(state).failure();
   return Session(*std::move(state));
 }

@@ -32,6 +32,7 @@
 #include "genie/plan/validate.hpp"
 #include "runtime/cancel.hpp"
 #include "runtime/failure.hpp"
+#include "runtime/observer.hpp"
 #include "runtime/tensor.hpp"
 #include "services/log.hpp"
 #include "services/trace.hpp"
@@ -48,6 +49,8 @@ struct EngineOptions {
   bool rescan = false;                    ///< probe plug-ins anew (A18)
   bool verify_blobs = false;              ///< hash every weight blob after capture
   bool reschedule = false;                ///< a scheduled source.plan is scheduled anew
+  /// Every node becomes a stage of its own, so that an observer sees the step node by node.
+  bool one_node_stages = false;
   bool trace = false;  ///< collect trace events; also when the config asks for report.trace
   /// How many events to keep at most, unless the config asks for report.trace.
   std::size_t trace_events = services::TraceBuffer::kCapacity;
@@ -172,7 +175,8 @@ class Engine {
   /// capture, schedule and prepare, each unless it was done.
   [[nodiscard]] Status load(std::span<const MethodSizes> sizes);
 
-  [[nodiscard]] Result<Session> open_session(std::uint64_t seed);
+  /// `observer` looks at the session's steps while they run; the backend must be able to be observed (GE0669 if not).
+  [[nodiscard]] Result<Session> open_session(std::uint64_t seed, std::shared_ptr<StepObserver> observer = {});
 
   // --- what is known ---
 

@@ -74,7 +74,8 @@ class Timer {
 [[nodiscard]] Status capture_plan(EngineCore& core);
 [[nodiscard]] Status prepare_program(const std::shared_ptr<EngineCore>& core);
 [[nodiscard]] Result<std::shared_ptr<SessionState>> open_session(const std::shared_ptr<EngineCore>& core,
-                                                                 std::uint64_t seed);
+                                                                 std::uint64_t seed,
+                                                                 std::shared_ptr<StepObserver> observer);
 
 /// What a completion that never came means; the plug-in is reported.
 [[nodiscard]] Failure never_signalled(EngineCore& core, std::string_view plugin, std::string_view doing);

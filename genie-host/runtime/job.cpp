@@ -104,7 +104,8 @@ class Job {
 
   /// All steps of the config, once, in a session of their own.
   std::optional<Failure> run_session(std::uint64_t total, Purpose purpose) {
-    auto session = engine_.open_session(config_.run.seed);
+    auto session = engine_.open_session(
+        config_.run.seed, purpose == Purpose::result ? options_.observer : std::shared_ptr<StepObserver>());
     if (!session) return std::move(session).failure();
     Kept kept;
     std::uint64_t number = 0;

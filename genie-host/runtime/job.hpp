@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "report/report.hpp"
@@ -14,6 +15,8 @@ namespace genie::runtime {
 struct JobOptions {
   /// For a progress bar over the steps of a long run; may be empty.
   std::function<void(std::uint64_t done, std::uint64_t total)> steps_done;
+  /// Looks at the steps of the last run, the one whose outputs count; may be null.
+  std::shared_ptr<StepObserver> observer;
 };
 
 /// `report` is filled as far as the run came, also when `failure` is set. A verification that failed is a failure

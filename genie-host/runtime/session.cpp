@@ -16,6 +16,7 @@ struct SessionState {
   std::shared_ptr<EngineCore> core;
   genie_session* handle = nullptr;
   std::uint64_t steps = 0;
+  std::unique_ptr<ObserverShim> observer;  ///< null: nobody looks
   bool broken = false;  ///< a step never signalled: the backend may still use what it was lent
 
   SessionState(std::shared_ptr<EngineCore> engine, genie_session* session)
@@ -67,7 +68,8 @@ std::shared_ptr<StepJob> make_job(const std::shared_ptr<SessionState>& session, 
 }  // namespace
 
 Result<std::shared_ptr<SessionState>> open_session(const std::shared_ptr<EngineCore>& core,
-                                                   std::uint64_t seed) {
+                                                   std::uint64_t seed,
+                                                   std::shared_ptr<StepObserver> observer) {
   const services::CallContext call = core->context();
   genie_session* handle = nullptr;
   BackendInstance& backend = *core->backend;
@@ -78,7 +80,18 @@ Result<std::shared_ptr<SessionState>> open_session(const std::shared_ptr<EngineC
   if (!handle)
     return failure(Category::plugin, GENIE_INTERNAL, "GE0132",
                    backend.id() + " opened a session, but gave none");
-  return std::make_shared<SessionState>(core, handle);
+  auto state = std::make_shared<SessionState>(core, handle);
+  if (!observer) return state;
+  state->observer = std::make_unique<ObserverShim>(std::move(observer), backend.id());
+  const services::StatusPtr observed(
+      backend.call().observe(call.get(), backend.self(), handle, state->observer->get()));
+  if (observed.ok()) return state;
+  if (observed.info().code == GENIE_UNIMPLEMENTED)
+    return failure(Category::config, GENIE_UNIMPLEMENTED, "GE0669",
+                   backend.id() + " cannot be looked at while it runs",
+                   "debug and dump on a backend that can, such as " + std::string(config::kDefaultBackend) +
+                       ": the same plan gives the same values there");
+  return failure_of({backend.id(), "accept an observer", Category::execution, "GE0660"}, observed);
 }
 
 KeptValue::KeptValue(KeptValue&& other) noexcept
@@ -164,6 +177,8 @@ Result<StepResult> Session::step(const StepRequest& request) {
     result.outputs.push_back(std::move(output));
   }
   if (!signalled->ok()) {
+    if (state_->observer)
+      if (auto ended = state_->observer->take_failure()) return *std::move(ended);
     // The host cancels at the deadline; to the caller that is the deadline, not somebody's wish.
     const bool expired =
         signalled->info().code == GENIE_CANCELLED && !core.cancelled() && request.deadline_ms;

@@ -34,6 +34,20 @@ Status check_saved(runtime::EngineCore& core) {
   return core.validate(*core.scheduled, plan::Level::v5, Category::invalid_plan);
 }
 
+// A saved schedule in stages of one node.
+Status take_apart(runtime::EngineCore& core) {
+  const Timer timer(core.timings.schedule_ns);
+  plan::Plan plan = *std::move(core.scheduled);
+  plan.stage = "captured";
+  plan::Schedule schedule = plan::one_node_stages(*std::exchange(plan.schedule, std::nullopt));
+  const plan::Costs costs = plan::model_costs(plan, *core.topology, core.assumes);
+  auto joined = plan::join_schedule(plan, std::move(schedule), *core.topology, costs);
+  if (!joined) return failure(Category::invalid_plan, std::move(joined).errors());
+  core.scheduled = std::move(joined).value();
+  core.plan_id = plan::plan_id(*core.scheduled);
+  return core.validate(*core.scheduled, plan::Level::v5, Category::invalid_plan);
+}
+
 // Asks the policy. Only documents go in and out: the plan without locations, as every receiver sees it.
 Result<plan::Schedule> ask_policy(runtime::EngineCore& core, const plan::Plan& plan,
                                   const plan::Costs& costs) {
@@ -96,7 +110,10 @@ Status schedule_plan(runtime::EngineCore& core, std::span<const runtime::MethodS
     if (!topology) return std::move(topology).failure();
     core.topology = *std::move(topology);
   }
-  if (core.scheduled) return check_saved(core);
+  if (core.scheduled) {
+    if (auto valid = check_saved(core); !valid || !core.options.one_node_stages) return valid;
+    return take_apart(core);
+  }
 
   std::optional<plan::Plan> scheduled;
   {
@@ -123,6 +140,7 @@ Status schedule_plan(runtime::EngineCore& core, std::span<const runtime::MethodS
     if (!schedule) return std::move(schedule).failure();
     if (core.cancelled())
       return failure(Category::interrupted, GENIE_CANCELLED, "GE0657", "cancelled while scheduling");
+    if (core.options.one_node_stages) *schedule = plan::one_node_stages(*std::move(schedule));
     auto joined = plan::join_schedule(plan, *std::move(schedule), *core.topology, costs);
     if (!joined) {
       runtime::Failure bad = failure(Category::unschedulable, GENIE_FAILED_PRECONDITION, "GE0583",

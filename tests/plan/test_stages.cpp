@@ -115,6 +115,35 @@ TEST_CASE("a recomputed node runs before its reader and sends nothing") {
     CHECK(t.value != "a");
 }
 
+TEST_CASE("stages of one node keep placement and order, and wait for what their stage waited for") {
+  Plan plan = read(kScheduled);
+  MethodSchedule& method = plan.schedule->methods.at("forward");
+  method.stages[1].after = {method.stages[0].id};
+  const Strings first = method.stages[0].nodes;
+  const Strings second = method.stages[1].nodes;
+  const Schedule apart = one_node_stages(*plan.schedule);
+  const std::vector<Stage>& stages = apart.methods.at("forward").stages;
+  REQUIRE(stages.size() == first.size() + second.size());
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    const bool early = i < first.size();
+    CHECK(stages[i].nodes == Strings{early ? first[i] : second[i - first.size()]});
+    CHECK(stages[i].id == stages[i].nodes.front());
+    CHECK(stages[i].device == method.stages[early ? 0 : 1].device);
+    CHECK(stages[i].kernels == method.stages[early ? 0 : 1].kernels);
+    CHECK(stages[i].after == (i == first.size() ? Strings{first.back()} : Strings{}));
+  }
+  CHECK(apart.methods.at("forward").transfers.empty());
+}
+
+TEST_CASE("a stage that recomputes stays whole") {
+  Plan plan = read(kScheduled);
+  MethodSchedule& method = plan.schedule->methods.at("forward");
+  method.stages[1].recomputes = {method.stages[0].nodes.front()};
+  const Schedule apart = one_node_stages(*plan.schedule);
+  CHECK(apart.methods.at("forward").stages.back().nodes == method.stages[1].nodes);
+  CHECK(apart.methods.at("forward").stages.back().id == method.stages[1].id);
+}
+
 TEST_CASE("a stage that only names a data-dependent size takes the number that is it") {
   Sketch s;
   s.device("w0").device("w1").link("l", "w0", "w1", 1e9);

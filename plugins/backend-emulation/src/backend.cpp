@@ -155,6 +155,14 @@ genie::Expected<std::string> EmulationBackend::stats(const genie::Call&) {
   return record_.stats(host_, options_, devices_, counters_);
 }
 
+genie::Outcome EmulationBackend::observe(const genie::Call&, genie_session* session,
+                                         const genie_step_observer* observer) {
+  Session& target = *handle(session).session;
+  if (auto may = target.idle("change its observer"); !may) return may;
+  target.observer = observer;
+  return genie::Done{};
+}
+
 genie::Outcome EmulationBackend::drain(const genie::Call& call) {
   return worker_->drain(call);
 }

@@ -39,6 +39,8 @@ class EmulationBackend final : public genie::Backend {
                              const genie_tensor_view& tensor) override;
   genie::Expected<std::string> stats(const genie::Call& call) override;
   genie::Outcome drain(const genie::Call& call) override;
+  genie::Outcome observe(const genie::Call& call, genie_session* session,
+                         const genie_step_observer* observer) override;
 
  private:
   genie_value* keep(KeptValue value);

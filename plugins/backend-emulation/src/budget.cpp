@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <vector>
 
 #include "genie/plan/diagnostic.hpp"
 
@@ -38,6 +37,14 @@ std::uint64_t Budget::used() const {
 std::uint64_t Budget::peak() const {
   const std::lock_guard hold(lock_);
   return peak_;
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> Budget::holdings() const {
+  const std::lock_guard hold(lock_);
+  std::vector<std::pair<std::string, std::uint64_t>> out;
+  for (const auto& [id, entry] : alive_)
+    if (entry.bytes != 0) out.emplace_back(entry.name, entry.bytes);
+  return out;
 }
 
 genie::Error Budget::over(std::string_view name, std::uint64_t bytes, std::uint64_t room) const {

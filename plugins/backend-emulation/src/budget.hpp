@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "genie/cpp/core.hpp"
 
@@ -47,6 +48,8 @@ class Budget {
   [[nodiscard]] std::uint64_t used() const;
   [[nodiscard]] std::uint64_t peak() const;
   [[nodiscard]] std::uint64_t limit() const { return limit_; }
+  /// What is alive and how large, in the order it was taken; what takes no bytes is left out.
+  [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> holdings() const;
   /// The error of bytes that do not fit into the `room` that is left to whoever asks.
   [[nodiscard]] genie::Error over(std::string_view name, std::uint64_t bytes, std::uint64_t room) const;
 

@@ -31,10 +31,14 @@ class Session {
   [[nodiscard]] genie::Outcome write_state(genie::Host host, const genie::Call& call, std::string_view name,
                                            const genie_tensor_view& from);
 
+  /// FAILED_PRECONDITION while a step is under way.
+  [[nodiscard]] genie::Outcome idle(std::string_view what) const;
   /// DATA_LOSS naming the step that left the states half written; Done otherwise.
   [[nodiscard]] genie::Outcome usable() const;
   void lose(std::uint64_t step, std::string_view method, const genie::Error& why);
 
+  /// Whom its steps tell what happens; null: nobody. Changed while no step is under way.
+  const genie_step_observer* observer = nullptr;
   std::atomic<std::uint64_t> under_way{0};  ///< steps accepted and not yet signalled
 
  private:
@@ -47,7 +51,6 @@ class Session {
   [[nodiscard]] genie::Outcome initialise(genie::Host host, const genie::Call& call, const Tensor& to,
                                           const plan::State& state);
   [[nodiscard]] genie::Expected<const plan::State*> find(std::string_view name) const;
-  [[nodiscard]] genie::Outcome idle(std::string_view what) const;
 
   std::shared_ptr<Program> program_;
   std::uint64_t seed_;

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "genie/plan/validate.hpp"
+#include "observation.hpp"
 #include "stage_run.hpp"
 
 namespace genie::emulation {
@@ -59,6 +60,8 @@ class Step {
     if (!sized) return std::move(sized).error();
     sized_ = *std::move(sized);
 
+    slots_.resize(method_->slots.size());
+    observation_.emplace(c_.host, job_.call(), *session_, *method_, slots_, step_.index);
     genie::Outcome outcome = run_stages();
     if (outcome) outcome = finish();
     if (!outcome) {
@@ -182,7 +185,6 @@ class Step {
   /// Everything in the order of the virtual clock, so that a device holds at no time more than it would: a stage has its room
   /// from its start, computes at its end, and what it made leaves then.
   genie::Outcome run_stages() {
-    slots_.resize(method_->slots.size());
     left_.resize(slots_.size());
     for (std::size_t i = 0; i < left_.size(); ++i)
       left_[i] = method_->slots[i].uses;
@@ -193,6 +195,8 @@ class Step {
   }
 
   genie::Outcome happen(const plan::Moment& moment) {
+    // Measured costs are known when the step is done; the order is the model's all the same.
+    if (program_.options().costs == Costs::model) observation_->now(moment.at_ns);
     if (moment.kind == plan::Event::Kind::transfer) {
       const Message& message = method_->messages[moment.number];
       return moment.ends ? end_message(message) : start_message(message);
@@ -217,12 +221,13 @@ class Step {
       return error;
     }
     work_[stage.number] = *std::move(work);
-    return genie::Done{};
+    return observation_->begins(stage);
   }
 
   genie::Outcome end_stage(const CompiledStage& stage) {
     wrote_ = wrote_ || stage.writes_state;
     if (auto done = run_stage(stage); !done) return done;
+    if (auto seen = observation_->ended(stage); !seen) return seen;
     for (const StageInput& in : stage.inputs)
       used(in.slot);
     for (const StageOutput& out : stage.outputs)
@@ -264,11 +269,24 @@ class Step {
   }
 
   genie::Outcome end_message(const Message& message) {
+    if (auto seen = arrived(message); !seen) return seen;
     if (message.from == kNone) return genie::Done{};
     if (message.to == kNone)
       if (auto got = deliver_from(message.from); !got) return got;
     used(message.from);
     return genie::Done{};
+  }
+
+  /// Tells the observer of a value that came from another device, or from the client.
+  genie::Outcome arrived(const Message& message) {
+    if (message.to == kNone || !slots_[message.to].here) return genie::Done{};
+    const Slot& to = method_->slots[message.to];
+    const Index from =
+        message.from != kNone ? method_->slots[message.from].device : inputs_[message.port].kept_on;
+    if (from == to.device) return genie::Done{};
+    const std::string_view sender = from == kNone ? std::string_view() : program_.device(from).spec().id;
+    return observation_->arrived(to.value, sender, program_.device(to.device).spec().id,
+                                 span_bytes(slots_[message.to].tensor));
   }
 
   /// The outputs that a slot holds, but for those whose storage is written later in the step.
@@ -466,6 +484,7 @@ class Step {
   std::vector<Index> left_;                         // per slot: uses still to come
   std::vector<Claim> work_;                         // per stage of the schedule, while it runs
   std::vector<Held> slots_;
+  std::optional<Observation> observation_;
   std::map<std::string, std::uint64_t> stage_ns_;
   std::vector<genie_step_output*> made_tensors_;
   std::vector<genie_step_output*> made_values_;

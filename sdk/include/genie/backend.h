@@ -8,6 +8,7 @@
 #define GENIE_BACKEND_H
 
 #include "genie/exec.h"
+#include "genie/observe.h"
 
 GENIE_EXTERN_C_BEGIN
 
@@ -63,6 +64,11 @@ typedef struct genie_backend_v1 {
 
   /* Accepts no more work and waits for what is under way. [serial] [may-block] */
   genie_status* (*drain)(const genie_call* call, genie_backend* self)GENIE_NOEXCEPT;
+
+  /* Optional. From its next step on, the session tells this observer what happens; null: nobody any more. No step is under
+   * way. [serial] [no-block] */
+  genie_status* (*observe)(const genie_call* call, genie_backend* self, genie_session* session,
+                           const genie_step_observer* observer)GENIE_NOEXCEPT;
 } genie_backend_v1;
 
 GENIE_EXTERN_C_END

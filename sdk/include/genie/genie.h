@@ -8,6 +8,7 @@
 #include "genie/frontend.h"
 #include "genie/host.h"
 #include "genie/kernels.h"
+#include "genie/observe.h"
 #include "genie/plugin.h"
 #include "genie/policy.h"
 #include "genie/service.h"

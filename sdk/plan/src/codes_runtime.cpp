@@ -75,6 +75,34 @@ std::span<const CodeInfo> runtime_codes() {
        "What to do: leave the input out, which takes the recorded number, or export the model anew. A number "
        "that is to change\n"
        "from call to call is passed as a tensor, or declared in dynamic_shapes (Dim.DYNAMIC for an int).\n"},
+      {"GE0665", "A question that the debugger does not understand",
+       "A command, a breakpoint or a slice of `genie-host debug` that has no meaning. The message says which "
+       "word.\n"
+       "\n"
+       "What to do: `help` lists the commands, `help COMMAND` shows how one is written.\n"},
+      {"GE0666", "A value differs from the reference",
+       "`genie-host debug --compare` ran the model twice, node by node, and this is the first node whose "
+       "results differ "
+       "although\n"
+       "everything it took was equal. So it is that node, its device or its weights that do it, not "
+       "something before it.\n"
+       "\n"
+       "What to do: look at the node's results and at what it took with `print`; run it elsewhere with a "
+       "pin.\n"},
+      {"GE0667", "Nothing to dump",
+       "None of the values that `--dump` selects was there when the step ran: their nodes return nothing, or "
+       "give only what "
+       "nobody\n"
+       "uses.\n"
+       "\n"
+       "What to do: select other nodes; `genie-host plan show PLAN --scope SELECTOR` lists what a selector "
+       "matches.\n"},
+      {"GE0669", "A backend that cannot be observed",
+       "Debugging and dumping look into a step while it runs. The backend of this run config does not offer "
+       "that.\n"
+       "\n"
+       "What to do: use one that does, such as org.genie.backend-emulation: the same plan gives the same "
+       "values there.\n"},
       {"GE0670", "A file with weights changed",
        "Weights are used where they lie, so the file must not change while a plan of it is in use. It did.\n"
        "\n"

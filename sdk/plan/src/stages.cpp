@@ -205,4 +205,37 @@ std::vector<Plan> stage_plans(const Plan& plan, std::string_view method) {
   return out;
 }
 
+Schedule one_node_stages(Schedule schedule) {
+  for (auto& [name, method] : schedule.methods) {
+    std::map<std::string, std::string, std::less<>> last;  // stage → the stage that its last node is now
+    for (const Stage& stage : method.stages)
+      if (!stage.nodes.empty())
+        last.emplace(stage.id, stage.recomputes.empty() ? stage.nodes.back() : stage.id);
+    std::vector<Stage> stages;
+    for (Stage& stage : method.stages) {
+      std::vector<std::string> after;
+      for (const std::string& earlier : stage.after)
+        if (const auto at = last.find(earlier); at != last.end()) after.push_back(at->second);
+      if (!stage.recomputes.empty()) {
+        stage.after = std::move(after);
+        stages.push_back(std::move(stage));
+        continue;
+      }
+      for (const std::string& node : stage.nodes) {
+        Stage one;
+        one.id = node;
+        one.device = stage.device;
+        one.kernels = stage.kernels;
+        one.nodes = {node};
+        one.after = std::exchange(after, {});
+        stages.push_back(std::move(one));
+      }
+    }
+    method.stages = std::move(stages);
+    method.transfers.clear();
+    method.predicted.reset();
+  }
+  return schedule;
+}
+
 }  // namespace genie::plan

@@ -31,6 +31,10 @@ class Backend {
                               const genie_tensor_view& tensor) = 0;
   virtual Expected<std::string> stats(const Call& call) = 0;
   virtual Outcome drain(const Call& call) = 0;
+  /// `observer` is null, or valid until it is replaced or the session is closed.
+  virtual Outcome observe(const Call&, genie_session*, const genie_step_observer*) {
+    return unimplemented("this backend cannot be looked at while it runs");
+  }
 };
 
 /// The table of a backend class.
@@ -107,6 +111,11 @@ const genie_backend_v1* backend_table() {
       [](const genie_call* call, genie_backend* self) noexcept -> genie_status* {
         auto& me = instance<T>(self);
         return guarded(me.host, [&] { return me.object->drain(Call(call)); });
+      },
+      [](const genie_call* call, genie_backend* self, genie_session* session,
+         const genie_step_observer* observer) noexcept -> genie_status* {
+        auto& me = instance<T>(self);
+        return guarded(me.host, [&] { return me.object->observe(Call(call), session, observer); });
       }};
   return &table;
 }

@@ -65,6 +65,10 @@ struct StageInterface {
 /// Of all stages of a scheduled method, in schedule order, in one pass.
 [[nodiscard]] std::vector<Plan> stage_plans(const Plan& scheduled, std::string_view method);
 
+/// The same placement and order with one stage for each node, named by the node, and no transfers, which are derived anew by
+/// join_schedule: what debuggers run. A stage that recomputes nodes of others stays whole, as it would name them twice.
+[[nodiscard]] Schedule one_node_stages(Schedule schedule);
+
 /// Transfers that the placement implies: one per value and device that takes it from elsewhere, addressed to the first
 /// stage there that needs it (later ones find it there); from inputs ("input:NAME") and to outputs ("output:NAME", one for
 /// all outputs that are the same value) too. A state that the method returns goes from "state:NAME" after the last write.

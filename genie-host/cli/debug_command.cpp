@@ -1,0 +1,255 @@
+// genie-host debug
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <deque>
+
+#include "cli/commands.hpp"
+#include "cli/console.hpp"
+#include "cli/engine_setup.hpp"
+#include "cli/interrupt.hpp"
+#include "debugger/debugger.hpp"
+#include "genie/plan/file.hpp"
+#include "genie/plan/json.hpp"
+#include "runtime/job.hpp"
+#include "tensors/safetensors.hpp"
+
+namespace genie::cli {
+
+namespace {
+
+using runtime::Category;
+
+/// One device with more memory than any model needs: where the reference runs, unless a config says otherwise.
+constexpr std::string_view kReferenceBackend =
+    R"({"plugin": "org.genie.backend-emulation", "options": {"topology": {
+      "schema": "genie.topology", "version": {"major": 0, "minor": 1},
+      "devices": [{"id": "reference", "kind": "cpu", "memory_bytes": 1099511627776, "speed": 1.0, "host": "client",
+                   "kernels": ["org.genie.kernels-aten"],
+                   "compute": {"flops_per_s": 1e11, "memory_bytes_per_s": 1e10, "op_overhead_ns": 1000}}],
+      "links": [], "client": {"host": "client"}}}})";
+
+/// Commands of arguments and files first, then of standard input.
+class Commands {
+ public:
+  Commands(std::vector<std::string> given, bool interactive, const runtime::CancelToken& cancel)
+      : waiting_(given.begin(), given.end()), interactive_(interactive), cancel_(cancel) {}
+
+  std::optional<std::string> next() {
+    if (!waiting_.empty()) {
+      std::string line = std::move(waiting_.front());
+      waiting_.pop_front();
+      return line;
+    }
+    return interactive_ ? read_line() : std::nullopt;
+  }
+  [[nodiscard]] bool typed() const { return waiting_.empty() && interactive_ && ::isatty(STDIN_FILENO) == 1; }
+
+ private:
+  /// Looks up now and then whether the person wants to stop, because a read that has begun would not.
+  std::optional<std::string> read_line() {
+    for (;;) {
+      if (const std::size_t end = buffer_.find('\n'); end != std::string::npos) {
+        std::string line = buffer_.substr(0, end);
+        buffer_.erase(0, end + 1);
+        return line;
+      }
+      pollfd ready{STDIN_FILENO, POLLIN, 0};
+      while (::poll(&ready, 1, runtime::CancelToken::kPollMs) <= 0)
+        if (cancel_.cancelled()) return std::nullopt;
+      char bytes[4096];
+      const ssize_t got = ::read(STDIN_FILENO, bytes, sizeof bytes);
+      if (got <= 0) {
+        interactive_ = false;
+        if (buffer_.empty()) return std::nullopt;
+        return std::exchange(buffer_, {});
+      }
+      buffer_.append(bytes, static_cast<std::size_t>(got));
+    }
+  }
+
+  std::deque<std::string> waiting_;
+  bool interactive_;
+  const runtime::CancelToken& cancel_;
+  std::string buffer_;
+};
+
+/// Commands in the order they were given: --commands files, then --execute.
+plan::Result<std::vector<std::string>> given_commands(const DebugArguments& arguments) {
+  std::vector<std::string> out;
+  if (!arguments.commands.empty()) {
+    auto text = plan::read_file(arguments.commands);
+    if (!text) return std::move(text).errors();
+    std::size_t begin = 0;
+    while (begin < text->size()) {
+      const std::size_t end = std::min(text->find('\n', begin), text->size());
+      out.push_back(text->substr(begin, end - begin));
+      begin = end + 1;
+    }
+  }
+  out.insert(out.end(), arguments.execute.begin(), arguments.execute.end());
+  return out;
+}
+
+plan::Result<std::vector<config::Edit>> edits_of(const DebugArguments& arguments) {
+  std::vector<config::Edit> edits;
+  for (const std::string& text : arguments.set) {
+    auto edit = config::parse_edit(text);
+    if (!edit) return std::move(edit).errors();
+    edits.push_back(std::move(*edit));
+  }
+  return edits;
+}
+
+/// What a debugged run leaves out: repetitions, deadlines, and files that a run of its own would write.
+void calm(config::RunConfig& config) {
+  config.run.repeat = 1;
+  config.run.warmup = 0;
+  config.run.deadline_ms.reset();
+  config.outputs.file.clear();
+  config.report = {};
+}
+
+runtime::Result<runtime::Engine> make_engine(const Common& common, config::RunConfig config,
+                                             Progress& progress, bool first, bool reschedule,
+                                             std::shared_ptr<runtime::CancelToken> cancel) {
+  auto options = engine_options(common, progress);
+  if (!options) return failure(Category::config, std::move(options).errors());
+  options->one_node_stages = true;
+  options->set_environment = first;
+  options->reschedule = reschedule;
+  options->cancel = std::move(cancel);
+  auto engine = runtime::Engine::create(std::move(config), std::move(*options));
+  if (!engine) return std::move(engine).failure();
+  if (auto scheduled = runtime::schedule_job(*engine); !scheduled) return std::move(scheduled).failure();
+  return engine;
+}
+
+/// Values that a file has by the names that --dump gives them, of whatever made it.
+runtime::Result<std::shared_ptr<debugger::Reference>> read_reference(const DebugArguments& arguments,
+                                                                     std::span<const config::Edit> edits) {
+  auto config = config::read_run(arguments.config, edits);
+  if (!config) return failure(Category::config, std::move(config).errors());
+  auto file = tensors::Safetensors::open(arguments.reference);
+  if (!file) return failure(Category::config, std::move(file).errors());
+  debugger::Values values;
+  std::uint64_t number = 0;
+  for (const config::Step& step : config->run.steps)
+    for (std::uint32_t repetition = 0; repetition < step.repeat; ++repetition, ++number) {
+      const std::string prefix = config->run.has_steps ? fmt::format("{}/", number) : "";
+      for (const auto& [name, tensor] : file->tensors())
+        if (name.starts_with(prefix))
+          values.emplace(std::tuple(number, step.method, name.substr(prefix.size())), tensor);
+    }
+  return std::make_shared<debugger::Reference>(std::move(values), arguments.rtol, arguments.atol);
+}
+
+/// Runs the reference and keeps what its nodes gave.
+runtime::Result<std::shared_ptr<debugger::Reference>> run_reference(
+    const Common& common, const DebugArguments& arguments, std::span<const config::Edit> edits,
+    Progress& progress, const std::shared_ptr<runtime::CancelToken>& cancel) {
+  std::vector<config::Edit> changes(edits.begin(), edits.end());
+  const bool other = !arguments.reference.empty();
+  if (arguments.reference.ends_with(".safetensors")) return read_reference(arguments, edits);
+  if (!other) {
+    changes.push_back({"/backend", std::string(kReferenceBackend)});
+    changes.push_back({"/hints", "[]"});
+  }
+  auto config = config::read_run(other ? arguments.reference : arguments.config,
+                                 other ? std::span<const config::Edit>() : changes);
+  if (!config) return failure(Category::config, std::move(config).errors());
+  calm(*config);
+  config->expect.reset();
+  auto engine = make_engine(common, std::move(*config), progress, true, !other, cancel);
+  if (!engine) return std::move(engine).failure();
+  const auto recorder = std::make_shared<debugger::Recorder>(*engine->scheduled(), std::nullopt);
+  runtime::JobOptions job;
+  job.observer = recorder;
+  runtime::JobOutcome outcome = runtime::run_job(*engine, job);
+  if (outcome.failure) return *std::move(outcome.failure);
+  return std::make_shared<debugger::Reference>(recorder->values(), arguments.rtol, arguments.atol);
+}
+
+/// What the comparison came to.
+int conclude(const Console& console, const debugger::Reference& reference) {
+  if (!reference.first()) {
+    console.print(
+        reference.compared() == 0
+            ? std::string("nothing was compared: the reference has none of the values\n")
+            : fmt::format("{} equal the reference's\n", report::counted(reference.compared(), "result")));
+    return reference.compared() == 0 ? static_cast<int>(Category::config) : 0;
+  }
+  const debugger::Reference::First& first = *reference.first();
+  plan::Diagnostic differs;
+  differs.code = "GE0666";
+  differs.node = first.node.substr(0, first.node.find(' '));
+  differs.message = fmt::format("{} of {} results differ from the reference, first in step {} at {}: {} {}",
+                                reference.differing(), reference.compared(), first.step, first.node,
+                                first.mismatch.value, first.mismatch.what);
+  differs.help = fmt::format("look at it with `break {}`, `print` and `finish`; all that it took was equal",
+                             differs.node);
+  return console.fail({differs}, Category::verification);
+}
+
+}  // namespace
+
+int debug(const Common& common, const DebugArguments& arguments) {
+  const Console console(common.json);
+  if (common.json) {
+    plan::Diagnostic words;
+    words.code = "GE0001";
+    words.message = "`debug` answers in words, not in JSON";
+    words.help = "leave --json out; `genie-host run --dump SELECTOR` writes values for programs";
+    return console.fail({words}, Category::config);
+  }
+  const auto edits = edits_of(arguments);
+  if (!edits) return console.fail(edits.errors(), Category::config);
+  const auto given = given_commands(arguments);
+  if (!given) return console.fail(given.errors(), Category::config);
+  auto config = config::read_run(arguments.config, *edits);
+  if (!config) return console.fail(config.errors(), Category::config);
+  calm(*config);
+
+  Progress progress(console.err_style());
+  const auto cancel = std::make_shared<runtime::CancelToken>();
+  const InterruptGuard guard(cancel);
+  std::shared_ptr<debugger::Reference> reference;
+  if (arguments.compare || !arguments.reference.empty()) {
+    auto made = run_reference(common, arguments, *edits, progress, cancel);
+    progress.clear();
+    if (!made) return console.fail(made.failure());
+    reference = *std::move(made);
+  }
+  auto engine = make_engine(common, std::move(*config), progress, reference == nullptr, false, cancel);
+  progress.clear();
+  if (!engine) return console.fail(engine.failure());
+
+  // A comparison with nobody to ask just runs; so does a script to its end.
+  const bool asks = given->empty() && !(reference && ::isatty(STDIN_FILENO) == 0);
+  Commands commands(*given, asks, *cancel);
+  debugger::Talk talk;
+  talk.style = console.out_style();
+  talk.write = [&](std::string_view text) { console.print(text); };
+  talk.read = [&]() -> std::optional<std::string> {
+    if (commands.typed()) console.print("(genie) ");
+    auto line = commands.next();
+    if (line && !commands.typed() && !line->empty()) console.print(fmt::format("(genie) {}\n", *line));
+    return line;
+  };
+  const auto debugger = std::make_shared<debugger::Debugger>(*engine->scheduled(), talk, reference, cancel,
+                                                             asks || !given->empty());
+  runtime::JobOptions job;
+  job.observer = debugger;
+  const runtime::JobOutcome outcome = runtime::run_job(*engine, job);
+  progress.clear();
+  if (debugger->quit()) return static_cast<int>(Category::interrupted);
+  if (reference && reference->first()) return conclude(console, *reference);
+  if (outcome.failure) return console.fail(*outcome.failure);
+  for (const auto& output : outcome.report.outputs)
+    console.print(fmt::format("{} = {}  {}\n", output.name, output.type, output.preview));
+  if (outcome.report.verify) console.print("outputs are as expected\n");
+  return reference ? conclude(console, *reference) : 0;
+}
+
+}  // namespace genie::cli
