@@ -68,3 +68,16 @@ def pytest_terminal_summary(terminalreporter):
              if report.when == "call" for name, value in report.user_properties if name == "summary"]
     for line in lines:
         terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def sdk(build, tmp_path_factory):
+    """The environment in which pkg-config finds an SDK installed to a folder of its own."""
+    folder = tmp_path_factory.mktemp("sdk")
+    subprocess.run(["meson", "install", "-C", str(build), "--destdir", str(folder), "--no-rebuild", "--quiet"], check=True,
+                   capture_output=True)
+    (description,) = folder.rglob("genie-sdk.pc")
+    text = description.read_text()
+    prefix = re.search(r"^prefix=(.*)$", text, re.MULTILINE).group(1)
+    description.write_text(text.replace(f"prefix={prefix}", f"prefix={folder}{prefix}", 1))
+    return {**os.environ, "PKG_CONFIG_PATH": str(description.parent)}

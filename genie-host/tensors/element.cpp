@@ -216,18 +216,28 @@ IntegerBounds integer_bounds(DType dtype) {
   }
 }
 
+namespace {
+
+/// The sign of a NaN says nothing.
+template <class Real>
+std::string real_text(Real value, bool signs = false) {
+  if (std::isnan(value)) return signs ? "+nan" : "nan";
+  return signs ? fmt::format("{:+}", value) : fmt::format("{}", value);
+}
+
+}  // namespace
+
 std::string element_text(DType dtype, const std::byte* from) {
   if (dtype == DType::boolean) return load_integer(dtype, from) != 0 ? "true" : "false";
   if (dtype == DType::u64) return fmt::format("{}", load<std::uint64_t>(from));
   if (plan::is_integral(dtype)) return fmt::format("{}", load_integer(dtype, from));
-  if (dtype == DType::f32) return fmt::format("{}", load<float>(from));
-  if (dtype == DType::c64)
-    return fmt::format("{}{:+}i", load<float>(from), load<float>(from + sizeof(float)));
+  if (dtype == DType::f32) return real_text(load<float>(from));
+  if (dtype == DType::c64) return real_text(load<float>(from)) + real_text(load<float>(from + sizeof(float)), true) + "i";
   if (plan::is_complex(dtype)) {
     const auto value = load_complex(dtype, from);
-    return fmt::format("{}{:+}i", value.real(), value.imag());
+    return real_text(value.real()) + real_text(value.imag(), true) + "i";
   }
-  return fmt::format("{}", load_real(dtype, from));
+  return real_text(load_real(dtype, from));
 }
 
 }  // namespace genie::tensors

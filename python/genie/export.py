@@ -258,4 +258,7 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    main()
+    # As the module that users import, so that its classes are the ones they know.
+    from genie.export import main as run
+
+    run()

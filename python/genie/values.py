@@ -74,4 +74,7 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    main()
+    # As the module that users import, so that its classes are the ones they know.
+    from genie.values import main as run
+
+    run()

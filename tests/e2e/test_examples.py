@@ -20,19 +20,6 @@ NULL_KERNELS = "com.example.kernels-null"
 
 
 @pytest.fixture(scope="session")
-def sdk(build, tmp_path_factory):
-    """The environment in which pkg-config finds an SDK installed to a folder of its own."""
-    folder = tmp_path_factory.mktemp("sdk")
-    subprocess.run(["meson", "install", "-C", str(build), "--destdir", str(folder), "--no-rebuild", "--quiet"], check=True,
-                   capture_output=True)
-    (description,) = folder.rglob("genie-sdk.pc")
-    text = description.read_text()
-    prefix = re.search(r"^prefix=(.*)$", text, re.MULTILINE).group(1)
-    description.write_text(text.replace(f"prefix={prefix}", f"prefix={folder}{prefix}", 1))
-    return {**os.environ, "PKG_CONFIG_PATH": str(description.parent)}
-
-
-@pytest.fixture(scope="session")
 def example(sdk, root, tmp_path_factory):
     """Builds an example in a copy outside the tree; returns the folder with the library and its manifest."""
     built = {}
