@@ -232,7 +232,8 @@ std::string element_text(DType dtype, const std::byte* from) {
   if (dtype == DType::u64) return fmt::format("{}", load<std::uint64_t>(from));
   if (plan::is_integral(dtype)) return fmt::format("{}", load_integer(dtype, from));
   if (dtype == DType::f32) return real_text(load<float>(from));
-  if (dtype == DType::c64) return real_text(load<float>(from)) + real_text(load<float>(from + sizeof(float)), true) + "i";
+  if (dtype == DType::c64)
+    return real_text(load<float>(from)) + real_text(load<float>(from + sizeof(float)), true) + "i";
   if (plan::is_complex(dtype)) {
     const auto value = load_complex(dtype, from);
     return real_text(value.real()) + real_text(value.imag(), true) + "i";
