@@ -67,7 +67,7 @@ Debugger::Debugger(const plan::Plan& scheduled, Talk talk, std::shared_ptr<Refer
       reference_(std::move(reference)),
       cancel_(std::move(cancel)),
       mode_(at_start ? Mode::start : Mode::run) {
-  if (!reference_) return;
+  if (!reference_ || !at_start) return;  // with nobody to ask, the comparison's summary says it all
   Breakpoint differs;
   differs.number = next_number_++;
   differs.kind = Breakpoint::Kind::difference;

@@ -32,7 +32,7 @@ struct Talk {
 class Debugger final : public runtime::StepObserver {
  public:
   /// `reference` may be null. The plan is borrowed; `cancel` is looked at between commands. With `at_start` it pauses before the
-  /// first node.
+  /// first node, and later where a result differs from the reference's.
   Debugger(const plan::Plan& scheduled, Talk talk, std::shared_ptr<Reference> reference,
            std::shared_ptr<runtime::CancelToken> cancel, bool at_start);
 

@@ -37,13 +37,13 @@ Status check_saved(runtime::EngineCore& core) {
 // A saved schedule in stages of one node.
 Status take_apart(runtime::EngineCore& core) {
   const Timer timer(core.timings.schedule_ns);
-  plan::Plan plan = *std::move(core.scheduled);
+  plan::Plan plan = *core.scheduled;
   plan.stage = "captured";
   plan::Schedule schedule = plan::one_node_stages(*std::exchange(plan.schedule, std::nullopt));
   const plan::Costs costs = plan::model_costs(plan, *core.topology, core.assumes);
   auto joined = plan::join_schedule(plan, std::move(schedule), *core.topology, costs);
   if (!joined) return failure(Category::invalid_plan, std::move(joined).errors());
-  core.scheduled = std::move(joined).value();
+  core.scheduled = std::make_shared<const plan::Plan>(std::move(joined).value());
   core.plan_id = plan::plan_id(*core.scheduled);
   return core.validate(*core.scheduled, plan::Level::v5, Category::invalid_plan);
 }

@@ -253,7 +253,8 @@ TEST_CASE("GE0670 GE0674: a file that changed is noticed, by identity and by dig
   const auto identity = FileIdentity::of_path(path.string());
   REQUIRE(identity.has_value());
   const std::string digest = digest_of("weights");
-  const genie::plan::Location location{"model.bin", 0, {{"identity", '"' + identity->to_text() + '"'}}};
+  genie::plan::Location location{"model.bin", 0, {}};
+  location.extra.emplace_back("identity", '"' + identity->to_text() + '"');
   BlobStore store;
   BlobStore::Doubts doubts;
   REQUIRE(store.add({{digest, {7, {}}}}, {{digest, location}}, scratch.path(), &doubts).ok());

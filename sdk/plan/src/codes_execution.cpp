@@ -79,8 +79,8 @@ Every later step of the session answers with this, naming that step.
 What to do: write every state back, or open a new session and repeat the steps.
 )"},
       {"GE0629", "A value that is not there",
-       R"(A debugger or a dump asked a device for a value that the device does not have at that moment of the step: it was not computed yet,
-it was freed after its last use, it lives on another device, or its operator returned nothing.
+       R"(A debugger or a dump asked a device for a value that the device does not have at that moment of the step: it was not
+computed yet, it was freed after its last use, it lives on another device, or its operator returned nothing.
 
 What to do: look right after the node that makes it (`break NODE`, then `finish`), on the device that runs that node.
 )"},

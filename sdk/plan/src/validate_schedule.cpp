@@ -260,7 +260,7 @@ class MethodCheck {
                       "no transfer brings " + wanted.value + " from " + wanted.from + " to " + wanted.to +
                           (to.empty() ? "" : " on " + std::string(to)),
                       pointer() + "/transfers", wanted.to,
-                      "add it, or leave all transfers out and let the host derive them");
+                      "add it, or schedule anew with --reschedule, which derives them all");
     }
   }
 
