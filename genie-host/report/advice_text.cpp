@@ -113,6 +113,7 @@ class Advice {
         for (const auto& [device, use] : report_.stats.devices) {
           const std::uint64_t room =
               use.memory_bytes > use.peak_bytes ? use.memory_bytes - use.peak_bytes : 0;
+          if (!report_.topology || report_.topology->device(device) == nullptr) continue;  // lost
           if (device == stage.device || bytes < best_bytes || bytes + bytes / 4 > room) continue;
           best_module = module;
           best_device = device;

@@ -146,6 +146,47 @@ void write_stats(Writer& writer, const Stats& stats) {
   counts(writer, "counters", stats.counters);
 }
 
+void write_faults(Writer& writer, const std::vector<FaultUse>& faults) {
+  if (faults.empty()) return;
+  writer.key("faults").begin_array();
+  for (const FaultUse& fault : faults) {
+    writer.begin_object()
+        .key("id")
+        .value(fault.id)
+        .key("kind")
+        .value(fault.kind)
+        .key("hits")
+        .value(fault.hits);
+    if (fault.hits > 0) {
+      writer.key("first_step").value(fault.first_step).key("first_ns").value(fault.first_ns);
+      texts(writer, "places", fault.places);
+    }
+    writer.end_object();
+  }
+  writer.end_array();
+}
+
+void write_recoveries(Writer& writer, const std::vector<Recovery>& recoveries) {
+  if (recoveries.empty()) return;
+  writer.key("recoveries").begin_array();
+  for (const Recovery& recovery : recoveries) {
+    writer.begin_object().key("step").value(recovery.step);
+    writer.key("lost").begin_object();
+    texts(writer, "devices", recovery.devices);
+    texts(writer, "links", recovery.links);
+    texts(writer, "memory", recovery.memory);
+    writer.end_object();
+    const std::string cause = plan::to_json({recovery.cause});
+    writer.key("cause").raw(cause);
+    texts(writer, "left", recovery.left);
+    writer.key("plan").value(recovery.plan_id).key("replayed").value(recovery.replayed);
+    writer.key("wall_ns").value(recovery.wall_ns);
+    if (recovery.virtual_ns) writer.key("virtual_ns").value(*recovery.virtual_ns);
+    writer.end_object();
+  }
+  writer.end_array();
+}
+
 void write_use(Writer& writer, const Use& use) {
   writer.begin_object().key("makespan_ns").value(use.makespan_ns).key("wire_bytes").value(use.wire_bytes);
   counts(writer, "device_busy_ns", use.device_busy_ns);
@@ -233,6 +274,8 @@ std::string to_json(const RunReport& report, unsigned indent) {
   if (report.verify) write_verification(writer, *report.verify);
   write_time(writer, report);
   write_stats(writer, report.stats);
+  write_faults(writer, report.stats.faults);
+  write_recoveries(writer, report.recoveries);
   write_predictions(writer, report);
   writer.key("versions").begin_object();
   for (const auto& [component, version] : report.versions)

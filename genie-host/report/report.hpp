@@ -30,11 +30,21 @@ struct LinkUse {
   std::uint64_t busy_ns = 0;
 };
 
+/// What a fault of the emulated cluster did.
+struct FaultUse {
+  std::string id, kind;
+  std::uint64_t hits = 0;
+  std::uint64_t first_step = 0;
+  std::uint64_t first_ns = 0;
+  std::vector<std::string> places;
+};
+
 /// A backend's `stats` document.
 struct Stats {
   plan::Table<DeviceUse> devices;
   plan::Table<LinkUse> links;
   plan::Table<std::uint64_t> counters;
+  std::vector<FaultUse> faults;  ///< since the backend began; of an emulated cluster that has some
   std::vector<std::pair<std::uint64_t, std::uint64_t>>
       virtual_ns;  ///< job → virtual time of the step, ascending by job
 
@@ -91,6 +101,19 @@ struct OutputSummary {
   std::string preview;  ///< its first elements: "0.12, -3, 7.5, …"
 };
 
+/// A loss that the run survived (run.on_worker_loss: replan).
+struct Recovery {
+  std::uint64_t step = 0;
+  std::vector<std::string> devices, links, memory;  ///< lost; `memory`: devices that have less of it
+  std::string text;                                 ///< the same in words
+  plan::Diagnostic cause;
+  std::vector<std::string> left;  ///< devices
+  std::string plan_id;            ///< of the plan that the run went on with
+  std::uint64_t replayed = 0;     ///< earlier steps that were repeated
+  std::uint64_t wall_ns = 0;      ///< lost
+  std::optional<std::uint64_t> virtual_ns;
+};
+
 /// What one call of a method was predicted to take, or took on average.
 struct Use {
   std::uint64_t makespan_ns = 0;
@@ -113,6 +136,7 @@ struct RunReport {
   Stats stats;                  ///< of the measured part
   plan::Table<Use> observed;    ///< by method, averaged over its calls; only what could be attributed
   std::vector<OutputSummary> outputs;
+  std::vector<Recovery> recoveries;
   plan::Table<std::string> versions;
   plan::Diagnostics warnings;
   plan::Unchecked unchecked;
@@ -130,6 +154,9 @@ struct RunReport {
 
 /// Chrome's trace-event format: one process per device (and per link), one row per queue, flow arrows for transfers. `plan`
 /// (may be null) supplies the nodes and scopes of stages.
-[[nodiscard]] std::string trace_json(std::span<const services::TraceEvent> events, const plan::Plan* plan);
+/// `earlier`: plans that ran before it, each with the first job that was not its own any more, ascending.
+using EarlierPlans = std::vector<std::pair<std::uint64_t, const plan::Plan*>>;
+[[nodiscard]] std::string trace_json(std::span<const services::TraceEvent> events, const plan::Plan* plan,
+                                     const EarlierPlans& earlier = {});
 
 }  // namespace genie::report

@@ -85,6 +85,26 @@ plan::Result<Stats> decode_stats(std::string_view json) {
   if (const auto counters = root.find("counters"); counters && counters->is(Kind::object))
     for (const auto [key, value] : counters->items())
       reader.count(*counters, key, stats.counters[std::string(key)]);
+  if (const auto faults = root.find("faults"); faults && faults->is(Kind::array))
+    for (const auto [key, fault] : faults->items()) {
+      if (!fault.is(Kind::object)) {
+        reader.report(fault, "an object");
+        continue;
+      }
+      FaultUse& use = stats.faults.emplace_back();
+      const auto text = [&fault = fault](std::string_view name) {
+        const auto member = fault.find(name);
+        return member && member->is(Kind::string) ? std::string(member->string()) : std::string();
+      };
+      use.id = text("id");
+      use.kind = text("kind");
+      reader.count(fault, "hits", use.hits);
+      reader.count(fault, "first_step", use.first_step);
+      reader.count(fault, "first_ns", use.first_ns);
+      if (const auto places = fault.find("places"); places && places->is(Kind::array))
+        for (const auto [number, place] : places->items())
+          if (place.is(Kind::string)) use.places.emplace_back(place.string());
+    }
   if (const auto steps = root.find("steps"); steps && steps->is(Kind::array)) {
     for (const auto [key, step] : steps->items()) {
       if (!step.is(Kind::object)) {

@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kScreenLines = 24;
 constexpr std::size_t kShownOutputs = 3;
 constexpr std::size_t kShownMethods = 2;
+constexpr std::size_t kShownFaults = 3;
 constexpr std::string_view kIndent = "  ";
 using Align = Table::Align;
 
@@ -50,6 +51,7 @@ class Screen {
     if (!out_.empty()) add(split(std::exchange(out_, {})), 0, false);
     outputs();
     time();
+    troubles();
     warnings();
     costs();
     written();
@@ -279,6 +281,42 @@ class Screen {
     lines.push_back(labelled(style_, lines.empty() ? "calls" : "",
                              fmt::format("{} {}{}", method, duration_text(seen.makespan_ns),
                                          off(planned.makespan_ns, seen.makespan_ns))));
+  }
+
+  /// Faults that struck, and losses that the run survived.
+  void troubles() {
+    std::vector<const FaultUse*> struck;
+    for (const FaultUse& fault : report_.stats.faults)
+      if (fault.hits > 0) struck.push_back(&fault);
+    const std::size_t idle = report_.stats.faults.size() - struck.size();
+    Lines lines;
+    const auto say = [&](std::string_view label, const std::string& text) {
+      lines.push_back(labelled(style_, label, fitted(text, style_.width - kLabelColumns - kIndent.size())));
+    };
+    for (const FaultUse* fault : struck) {
+      if (!full_ && lines.size() == kShownFaults) {
+        say("", fmt::format("and {} more: --details", counted(struck.size() - lines.size(), "fault")));
+        break;
+      }
+      say(lines.empty() ? "faults" : "",
+          fmt::format("{} struck {} {}, first in step {} at {}", fault->id, fmt::join(fault->places, ", "),
+                      fault->hits == 1 ? "once" : fmt::format("{} times", fault->hits), fault->first_step,
+                      duration_text(fault->first_ns)));
+    }
+    if (idle > 0)
+      say(lines.empty() ? "faults" : "",
+          fmt::format("{} of the script never struck", counted(idle, "fault")));
+    std::string label = "went on";
+    for (const Recovery& recovery : report_.recoveries) {
+      say(label,
+          fmt::format("without {} on {} from step {}; {} repeated{}", recovery.text,
+                      fmt::join(recovery.left, ", "), recovery.step,
+                      counted(recovery.replayed, "earlier step"),
+                      recovery.virtual_ns ? fmt::format(", {} lost", duration_text(*recovery.virtual_ns))
+                                          : std::string()));
+      label.clear();
+    }
+    add(std::move(lines), 0, false);
   }
 
   void warnings() {

@@ -48,8 +48,10 @@ std::string common_scope(const std::map<std::string_view, const plan::Node*>& no
   return common;
 }
 
-std::map<std::string, Subject, std::less<>> subjects_of(const plan::Plan* plan) {
-  std::map<std::string, Subject, std::less<>> subjects;
+using Subjects = std::map<std::string, Subject, std::less<>>;
+
+Subjects subjects_of(const plan::Plan* plan) {
+  Subjects subjects;
   if (plan == nullptr) return subjects;
   for (const auto& [name, method] : plan->methods) {
     for (const plan::Node& node : method.nodes)
@@ -70,7 +72,10 @@ std::map<std::string, Subject, std::less<>> subjects_of(const plan::Plan* plan) 
 
 class TraceWriter {
  public:
-  explicit TraceWriter(const plan::Plan* plan) : subjects_(subjects_of(plan)) {}
+  TraceWriter(const plan::Plan* plan, const EarlierPlans& earlier) : subjects_(subjects_of(plan)) {
+    for (const auto& [job, one] : earlier)
+      earlier_.emplace_back(job, subjects_of(one));
+  }
 
   std::string write(std::span<const TraceEvent> events) {
     // Threads report in any order; the file is a function of what happened.
@@ -258,9 +263,10 @@ class TraceWriter {
   void write_arguments(const TraceEvent& event) {
     writer_.key("step").value(static_cast<std::uint64_t>(event.step));
     if (event.bytes > 0) writer_.key("bytes").value(event.bytes);
-    const auto subject = subjects_.find(event.name);
+    const Subjects& subjects = subjects_at(event.job);
+    const auto subject = subjects.find(event.name);
     std::string_view scope = event.scope;
-    if (subject != subjects_.end()) {
+    if (subject != subjects.end()) {
       if (scope.empty()) scope = subject->second.scope;
       write_subject(subject->second);
     }
@@ -281,7 +287,15 @@ class TraceWriter {
     }
   }
 
-  std::map<std::string, Subject, std::less<>> subjects_;
+  /// Of the plan that ran in a job.
+  const Subjects& subjects_at(std::uint64_t job) const {
+    for (const auto& [first, subjects] : earlier_)
+      if (job < first) return subjects;
+    return subjects_;
+  }
+
+  Subjects subjects_;
+  std::vector<std::pair<std::uint64_t, Subjects>> earlier_;
   std::map<std::string, Process, std::less<>> processes_;
   std::unordered_map<const TraceEvent*, std::size_t> row_of_;  ///< of spans, within their queue
   Writer writer_;
@@ -289,8 +303,9 @@ class TraceWriter {
 
 }  // namespace
 
-std::string trace_json(std::span<const services::TraceEvent> events, const plan::Plan* plan) {
-  return TraceWriter(plan).write(events);
+std::string trace_json(std::span<const services::TraceEvent> events, const plan::Plan* plan,
+                       const EarlierPlans& earlier) {
+  return TraceWriter(plan, earlier).write(events);
 }
 
 }  // namespace genie::report

@@ -185,8 +185,8 @@ Status capture_plan(EngineCore& core) {
       return failure(Category::config, GENIE_FAILED_PRECONDITION, "GE0143",
                      "/run/add adds outputs before scheduling, and the saved plan is scheduled already",
                      "schedule it anew with --reschedule");
-    core.scheduled = std::move(plan);
-    core.captured = core.scheduled;
+    core.scheduled = std::make_shared<const plan::Plan>(std::move(plan));
+    core.captured = *core.scheduled;
     core.captured->schedule.reset();
     core.captured->stage = "captured";
   } else {

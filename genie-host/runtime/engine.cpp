@@ -59,14 +59,13 @@ Result<Engine> Engine::create(config::RunConfig config, EngineOptions options) {
   for (std::size_t i = 0; i < run.kernels.size(); ++i)
     if (auto kernels = core->use_kernels(run.kernels[i].plugin); !kernels)
       return located(std::move(kernels), "/kernels/" + std::to_string(i));
-  // (A saved plan needs no frontend, and a policy only if it is not scheduled yet.)
-  if (run.source.plan.empty()) {
-    if (!run.source.frontend.plugin.empty())
-      if (auto library = core->library(run.source.frontend.plugin); !library)
-        return located(std::move(library), "/source");
+  // (A saved plan needs no frontend, and a policy only if it is not scheduled yet, or may have to be scheduled anew.)
+  if (run.source.plan.empty() && !run.source.frontend.plugin.empty())
+    if (auto library = core->library(run.source.frontend.plugin); !library)
+      return located(std::move(library), "/source");
+  if (run.source.plan.empty() || run.run.on_worker_loss == config::OnWorkerLoss::replan)
     if (auto library = core->library(run.policy.plugin); !library)
       return located(std::move(library), "/policy");
-  }
   auto library = core->library(run.backend.plugin);
   if (!library) return located(std::move(library), "/backend");
   auto backend = BackendInstance::create(core->services, **library, GENIE_BACKEND_V1, run.backend.options);
@@ -87,6 +86,7 @@ Status Engine::capture() {
 Status Engine::schedule(std::span<const MethodSizes> sizes) {
   if (!core_->captured) return too_early("schedule", "capture");
   if (core_->topology) return Unit{};
+  core_->sizes.assign(sizes.begin(), sizes.end());
   Status scheduled = scheduler::schedule_plan(*core_, sizes);
   if (!scheduled) core_->topology.reset();  // so that a second attempt starts over
   return scheduled;
@@ -94,7 +94,7 @@ Status Engine::schedule(std::span<const MethodSizes> sizes) {
 
 Status Engine::prepare() {
   if (!core_->scheduled || !core_->topology) return too_early("prepare", "schedule");
-  if (core_->program) return Unit{};
+  if (core_->prepared) return Unit{};
   return prepare_program(core_);
 }
 
@@ -105,7 +105,7 @@ Status Engine::load(std::span<const MethodSizes> sizes) {
 }
 
 Result<Session> Engine::open_session(std::uint64_t seed, std::shared_ptr<StepObserver> observer) {
-  if (!core_->program) return too_early("open_session", "prepare");
+  if (!core_->prepared) return too_early("open_session", "prepare");
   auto state = runtime::open_session(core_, seed, std::move(observer));
   if (!state) return std::move(state).failure();
   return Session(*std::move(state));
@@ -118,7 +118,7 @@ const plan::Plan* Engine::captured() const {
   return core_->captured ? &*core_->captured : nullptr;
 }
 const plan::Plan* Engine::scheduled() const {
-  return core_->scheduled ? &*core_->scheduled : nullptr;
+  return core_->scheduled.get();
 }
 const std::string& Engine::plan_id() const {
   return core_->plan_id;
@@ -128,6 +128,10 @@ const plan::Topology* Engine::topology() const {
 }
 const Timings& Engine::timings() const {
   return core_->timings;
+}
+std::vector<Recovery> Engine::recoveries() const {
+  const std::lock_guard hold(core_->recovery_lock);
+  return core_->recoveries;
 }
 Versions Engine::versions() const {
   return core_->versions;

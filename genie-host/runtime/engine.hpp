@@ -33,6 +33,7 @@
 #include "runtime/cancel.hpp"
 #include "runtime/failure.hpp"
 #include "runtime/observer.hpp"
+#include "runtime/recovery.hpp"
 #include "runtime/tensor.hpp"
 #include "services/log.hpp"
 #include "services/trace.hpp"
@@ -109,11 +110,11 @@ class KeptValue {
   KeptValue(KeptValue&&) noexcept;
   KeptValue& operator=(KeptValue&&) noexcept;
   ~KeptValue();
-  [[nodiscard]] explicit operator bool() const { return value_ != nullptr; }
+  [[nodiscard]] explicit operator bool() const { return id_ != 0; }
 
  private:
   friend class Session;
-  genie_value* value_ = nullptr;
+  std::uint64_t id_ = 0;  // of the session; the backend's handle changes when the session is moved
   std::optional<std::vector<std::int64_t>> shape_;  // where the plan's shape could be computed
   std::shared_ptr<SessionState> session_;
 };
@@ -139,7 +140,7 @@ class Session {
   ~Session();
 
   /// Runs one step and waits. Before it starts, sizes are bound, guards are checked and memory at these sizes is checked
-  /// (GE06xx names the symbol). [serial]
+  /// (GE06xx names the symbol). With on_worker_loss replan, what a step lost is made good and the step repeated. [serial]
   [[nodiscard]] Result<StepResult> step(const StepRequest& request);
   /// A copy of a state's content. [serial]
   [[nodiscard]] Result<OwnedTensor> read_state(std::string_view name);
@@ -148,6 +149,12 @@ class Session {
  private:
   friend class Engine;
   explicit Session(std::shared_ptr<SessionState> state);
+  struct Attempt {
+    StepResult result;
+    std::optional<Failure> failure;
+  };
+  [[nodiscard]] Result<Attempt> attempt(const StepRequest& request, std::uint64_t index,
+                                        const plan::Bindings& sizes);
   std::shared_ptr<SessionState> state_;
 };
 
@@ -190,6 +197,8 @@ class Engine {
   [[nodiscard]] std::string plan_document(const std::filesystem::path& folder) const;
   [[nodiscard]] const Timings& timings() const;
   [[nodiscard]] Versions versions() const;
+  /// Losses that the run survived, in order (on_worker_loss: replan).
+  [[nodiscard]] std::vector<Recovery> recoveries() const;
   /// Warnings of validation and loading, in the order they came up.
   [[nodiscard]] const plan::Diagnostics& warnings() const;
   /// What V3 could not check.

@@ -31,9 +31,13 @@ EngineCore::EngineCore(config::RunConfig run_config, EngineOptions engine_option
   versions["plan"] = std::to_string(plan::kSchemaMajor) + "." + std::to_string(plan::kSchemaMinor);
 }
 
+Prepared::~Prepared() {
+  core.backend->call().release_program(core.backend->self(), program);
+}
+
 EngineCore::~EngineCore() {
   if (!backend) return;
-  if (program) backend->call().release_program(backend->self(), program);
+  prepared.reset();
   // Everything is idle by contract; draining proves it before memory goes away. The wish to stop must not stop this.
   const services::CallContext call(nullptr, {}, services::monotonic_ns() + kDrainNs);
   const services::StatusPtr drained(backend->call().drain(call.get(), backend->self()));

@@ -6,6 +6,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,9 +16,25 @@
 #include "plugin/catalogue.hpp"
 #include "runtime/engine.hpp"
 #include "runtime/instance.hpp"
+#include "runtime/recovery.hpp"
 #include "services/call.hpp"
 
 namespace genie::runtime {
+
+struct EngineCore;
+
+/// A program of the backend, and what it was made for. Sessions hold it; it is released with the last.
+struct Prepared {
+  Prepared(EngineCore& engine, genie_program* made) : core(engine), program(made) {}
+  Prepared(const Prepared&) = delete;
+  ~Prepared();
+
+  EngineCore& core;
+  genie_program* program;
+  std::shared_ptr<const plan::Plan> plan;
+  plan::Topology topology;
+  mutable std::atomic<std::uint64_t> sessions{0};  ///< that were ever opened
+};
 
 /// Members are destroyed bottom up: the program before the backend, the backend before the kernels it uses.
 struct EngineCore {
@@ -34,11 +52,15 @@ struct EngineCore {
   std::unique_ptr<BackendInstance> backend;
 
   std::optional<plan::Plan> captured;
-  std::optional<plan::Plan> scheduled;
+  std::shared_ptr<const plan::Plan> scheduled;
   std::optional<plan::Topology> topology;
   std::string plan_id;
   plan::Bindings assumes;
-  genie_program* program = nullptr;
+  std::shared_ptr<const Prepared> prepared;         ///< the newest; null until a plan is prepared
+  std::vector<MethodSizes> sizes;                   ///< what schedule was asked for
+  std::set<std::string, std::less<>> lost_devices;  ///< since the run began
+  std::mutex recovery_lock;                         ///< sessions recover one at a time
+  std::vector<Recovery> recoveries;
 
   Timings timings;
   Versions versions;

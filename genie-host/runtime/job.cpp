@@ -46,6 +46,7 @@ class Job {
     report.repeat = config_.run.repeat;
     report.stats = report::since(before_, std::move(report.stats));
     attach_virtual_times(report);
+    add_recoveries(report);
     collect_trace(report);
     report.observed = observe(report);
     report.verify = std::move(verification_);
@@ -192,7 +193,12 @@ class Job {
       if (!failed) report.written.emplace_back("plan", config_.report.plan);
     }
     if (!config_.report.trace.empty() && engine_.scheduled() != nullptr) {
-      auto unwritten = save("trace", config_.report.trace, report::trace_json(events_, engine_.scheduled()));
+      const std::vector<Recovery> recoveries = engine_.recoveries();
+      report::EarlierPlans earlier;
+      for (const Recovery& recovery : recoveries)
+        earlier.emplace_back(recovery.first_job, recovery.replaced.get());
+      auto unwritten =
+          save("trace", config_.report.trace, report::trace_json(events_, engine_.scheduled(), earlier));
       if (!unwritten)
         report.written.emplace_back("trace", config_.report.trace);
       else if (!failed)
@@ -237,6 +243,18 @@ class Job {
     return stats ? std::optional(std::move(*stats)) : std::nullopt;
   }
 
+  /// What was lost, and what going on without it cost. Virtual times are of the backend's latest steps.
+  void add_recoveries(report::RunReport& report) const {
+    for (const Recovery& one : engine_.recoveries()) {
+      report::Recovery& entry = report.recoveries.emplace_back();
+      entry = {one.step, one.lost.devices, one.lost.links, one.lost.memory, one.lost.text(), one.cause,
+               one.left, one.plan_id,      one.replayed,   one.wall_ns,     std::nullopt};
+      for (const std::uint64_t job : one.jobs)
+        if (const auto ns = report.stats.virtual_of(job))
+          entry.virtual_ns = entry.virtual_ns.value_or(0) + *ns;
+    }
+  }
+
   void attach_virtual_times(report::RunReport& report) const {
     for (std::size_t i = 0; i < report.steps.size() && i < jobs_.size(); ++i)
       report.steps[i].virtual_ns = report.stats.virtual_of(jobs_[i]);
@@ -247,9 +265,12 @@ class Job {
     events_ = engine_.take_trace();
     report.trace_dropped = engine_.trace_dropped();
     if (engine_.scheduled() == nullptr || events_.empty()) return;
+    // Stages and transfers are those of the plan that the run ended with.
+    const std::vector<Recovery> recoveries = engine_.recoveries();
+    const std::uint64_t first = recoveries.empty() ? 0 : recoveries.back().first_job;
     std::vector<report::MeasuredCall> calls;
     for (std::size_t i = 0; i < report.steps.size() && i < jobs_.size(); ++i)
-      calls.push_back({jobs_[i], report.steps[i].index, report.steps[i].method});
+      if (jobs_[i] >= first) calls.push_back({jobs_[i], report.steps[i].index, report.steps[i].method});
     report.calls = report::observed_calls(events_, calls, *engine_.scheduled());
     // The call during which the room ran out was seen in part.
     if (report.trace_dropped > 0 && report.calls.size() > 1) report.calls.pop_back();

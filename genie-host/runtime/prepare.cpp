@@ -39,7 +39,10 @@ Status prepare_program(const std::shared_ptr<EngineCore>& core) {
   if (!work->program)
     return failure(Category::plugin, GENIE_INTERNAL, "GE0132",
                    backend.id() + " prepared the plan, but gave no program");
-  core->program = work->program;
+  auto prepared = std::make_shared<Prepared>(*core, work->program);
+  prepared->plan = core->scheduled;
+  prepared->topology = *core->topology;
+  core->prepared = std::move(prepared);
   return Unit{};
 }
 

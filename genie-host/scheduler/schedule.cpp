@@ -101,6 +101,17 @@ Status judge(runtime::EngineCore& core, const plan::Plan& scheduled) {
   return why;
 }
 
+/// Hints about a device that was lost hold of themselves (never there, at most so much of it) or are wishes that cannot be
+/// had any more. A hard pin stays: that it cannot be kept is for a person to know.
+std::vector<plan::Constraint> hints_left(const runtime::EngineCore& core) {
+  std::vector<plan::Constraint> hints = core.config.hints;
+  std::erase_if(hints, [&](const plan::Constraint& hint) {
+    return core.lost_devices.contains(hint.device) && (hint.strength != "hard" || hint.kind == "forbid" ||
+                                                       hint.kind == "budget" || hint.kind == "replicate");
+  });
+  return hints;
+}
+
 }  // namespace
 
 Status schedule_plan(runtime::EngineCore& core, std::span<const runtime::MethodSizes> sizes) {
@@ -120,7 +131,7 @@ Status schedule_plan(runtime::EngineCore& core, std::span<const runtime::MethodS
     const Timer timer(core.timings.schedule_ns);
     plan::Plan plan = *core.captured;
     plan.locations.clear();
-    if (auto hinted = apply_hints(plan, core.config.hints, *core.topology); !hinted)
+    if (auto hinted = apply_hints(plan, hints_left(core), *core.topology); !hinted)
       return failure(Category::config, std::move(hinted).errors());
     auto assumes = assumed_sizes(plan, sizes);
     if (!assumes) {
@@ -151,7 +162,7 @@ Status schedule_plan(runtime::EngineCore& core, std::span<const runtime::MethodS
     scheduled = std::move(joined).value();
   }
   if (auto valid = judge(core, *scheduled); !valid) return valid;
-  core.scheduled = std::move(scheduled);
+  core.scheduled = std::make_shared<const plan::Plan>(*std::move(scheduled));
   core.plan_id = plan::plan_id(*core.scheduled);
   return runtime::Unit{};
 }

@@ -26,7 +26,7 @@ def judge(build):
 def real_documents(host, corpus, tmp_path_factory):
     import harness
 
-    found = {"plan": [], "topology": [], "run": []}
+    found = {"plan": [], "topology": [], "faults": [], "run": []}
     for name in ("tied-weights.recommended", "cache.recommended", "shape-arithmetic.plain"):
         folder = tmp_path_factory.mktemp("run")
         harness.topology(folder, [1 << 26, 1 << 26])

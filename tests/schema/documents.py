@@ -7,7 +7,7 @@ import pathlib
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "plan" / "golden" / "0.1"
 
 #: Kind of document (as schema-judge calls it) and the file of its schema.
-SCHEMAS = {"plan": "execution-plan-0.1", "topology": "topology-0.1", "run": "run-config-0.1"}
+SCHEMAS = {"plan": "execution-plan-0.1", "topology": "topology-0.1", "faults": "faults-0.1", "run": "run-config-0.1"}
 
 RUN = {
     "schema": "genie.run", "version": {"major": 0, "minor": 1},
@@ -42,6 +42,23 @@ STEPS = {
         {"method": "prefill", "inputs": "prompt.safetensors"},
         {"inputs": {"token": {"output": "0/next"}, "last": {"output": "-1/past.0.key"}}, "repeat": 4}]},
 }
+MESSAGES = {"link": "h0-h1", "from": "w0", "to": "client", "transfer": "t0", "value": "v1", "probability": 0.5, "count": 2, "for_ns": 5}
+FAULTS = {
+    "schema": "genie.faults", "version": {"major": 0, "minor": 1}, "seed": 3,
+    "delivery": {"timeout_ns": 1, "retries": 0, "patience_ns": 10},
+    "faults": [
+        {"id": "mine", "kind": "crash", "device": "w0", "at_ns": 0, "step": 1, "stage": "a0", "scope": "encoder"},
+        {"kind": "stall", "device": "w0", "for_ns": 7}, {"kind": "slow", "device": "w0", "factor": 1.5, "for_ns": 7},
+        {"kind": "memory", "device": "w0", "bytes": 1, "for_ns": 7}, {"kind": "drop", "link": "a", "for_ns": 7},
+        {"kind": "partition", "sets": [["w0"], ["w1", "w2"]], "for_ns": 7}, {"kind": "loss", **MESSAGES},
+        {"kind": "latency", "delay_ns": 4, **MESSAGES}, {"kind": "corrupt", "then": "fail", **MESSAGES},
+        {"kind": "duplicate", **MESSAGES}, {"kind": "late", "delay_ns": 4, **MESSAGES},
+    ],
+}
+for _fault in FAULTS["faults"][1:]:
+    _fault.update({"id": _fault["kind"], "at_ns": 1, "step": 0, "stage": "a0", "scope": "encoder"})
+DRAWN = {"schema": "genie.faults", "version": {"major": 0, "minor": 1},
+         "random": {"seed": 0, "count": 3, "kinds": ["loss", "late"], "steps": 2, "within_ns": 100}}
 
 
 def golden(kind):
@@ -54,6 +71,8 @@ def good(kind):
     """Documents that both sides accept."""
     if kind == "run":
         return copy.deepcopy([RUN, STEPS])
+    if kind == "faults":
+        return copy.deepcopy([FAULTS, DRAWN])
     return [*golden(kind), *({"plan": fixed_numbers, "topology": list}[kind]())]
 
 
@@ -71,7 +90,9 @@ def fixed_numbers():
 
 def edge_cases(kind):
     """Documents at the edges of what a kind allows, on either side."""
-    return copy.deepcopy(RUN_EDGES) if kind == "run" else [*golden(kind), [], 3, None, "text", {}]
+    if kind == "run":
+        return copy.deepcopy(RUN_EDGES)
+    return [*good(kind), [], 3, None, "text", {}]
 
 
 RUN_EDGES = [

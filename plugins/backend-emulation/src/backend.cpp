@@ -33,6 +33,7 @@ EmulationBackend::EmulationBackend(genie::Host host, std::string_view options) :
   options_ = *std::move(read);
   for (const plan::Device& device : options_.topology.devices)
     devices_.push_back(std::make_unique<EmulatedDevice>(device));
+  if (options_.faults) faults_ = std::make_unique<Faults>(*options_.faults, options_.topology);
   worker_ = std::make_unique<Worker>(host_);
   if (options_.compute == Compute::none)
     host_.log(GENIE_LOG_WARNING, "emulation",
@@ -45,7 +46,12 @@ EmulationBackend::~EmulationBackend() {
 }
 
 genie::Expected<std::string> EmulationBackend::topology(const genie::Call&) {
-  return plan::encode_topology(options_.topology);
+  if (!faults_) return plan::encode_topology(options_.topology);
+  const plan::Topology left = faults_->left();
+  if (left.devices.empty())
+    return problem(GENIE_UNAVAILABLE, "GE0611", "no device is left that the client can reach",
+                   "take faults out of the fault script");
+  return plan::encode_topology(left);
 }
 
 genie::Outcome EmulationBackend::prepare(const genie::Call& call, std::string_view plan, genie_program** out,
@@ -53,7 +59,10 @@ genie::Outcome EmulationBackend::prepare(const genie::Call& call, std::string_vi
   auto job = std::make_shared<Job>(
       call, completion,
       [this, document = std::string(plan), out](Job& running) -> genie::Outcome {
-        auto program = Program::make(host_, running.call(), options_, devices_, counters_, document);
+        if (faults_) faults_->settle(devices_);
+        auto program =
+            Program::make(host_, running.call(), options_, faults_ ? faults_->left() : options_.topology,
+                          devices_, counters_, document);
         if (!program) return std::move(program).error();
         *out = reinterpret_cast<genie_program*>(new ProgramHandle{*std::move(program)});
         return genie::Done{};
@@ -104,6 +113,8 @@ genie::Outcome EmulationBackend::submit(const genie::Call& call, genie_session* 
                                   worker_.get(),
                                   &counters_,
                                   &record_,
+                                  faults_.get(),
+                                  &wire_,
                                   [this](KeptValue value) { return keep(std::move(value)); },
                                   [this](genie_value* value) -> const KeptValue* {
                                     const std::lock_guard hold(values_lock_);
@@ -141,18 +152,27 @@ void EmulationBackend::release_value(genie_value* value) noexcept {
   values_.erase(at);
 }
 
+genie::Outcome EmulationBackend::reachable(const Session& session, std::string_view state) const {
+  if (!faults_ || !session.program().plan().states.contains(state)) return genie::Done{};
+  const std::string& device = session.program().device(session.program().state_device(state)).spec().id;
+  if (const auto by = faults_->gone(device)) return gone_error("state " + std::string(state), device, *by);
+  return genie::Done{};
+}
+
 genie::Expected<genie_tensor*> EmulationBackend::read_state(const genie::Call& call, genie_session* session,
                                                             std::string_view name) {
+  if (auto there = reachable(*handle(session).session, name); !there) return std::move(there).error();
   return handle(session).session->read_state(host_, call, name);
 }
 
 genie::Outcome EmulationBackend::write_state(const genie::Call& call, genie_session* session,
                                              std::string_view name, const genie_tensor_view& tensor) {
+  if (auto there = reachable(*handle(session).session, name); !there) return there;
   return handle(session).session->write_state(host_, call, name, tensor);
 }
 
 genie::Expected<std::string> EmulationBackend::stats(const genie::Call&) {
-  return record_.stats(host_, options_, devices_, counters_);
+  return record_.stats(host_, options_, devices_, counters_, faults_ ? faults_->report() : std::string());
 }
 
 genie::Outcome EmulationBackend::observe(const genie::Call&, genie_session* session,

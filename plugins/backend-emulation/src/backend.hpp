@@ -9,9 +9,11 @@
 #include <set>
 #include <vector>
 
+#include "faults.hpp"
 #include "genie/cpp/backend.hpp"
 #include "record.hpp"
 #include "session.hpp"
+#include "wire.hpp"
 #include "worker.hpp"
 
 namespace genie::emulation {
@@ -44,13 +46,17 @@ class EmulationBackend final : public genie::Backend {
 
  private:
   genie_value* keep(KeptValue value);
+  /// UNAVAILABLE for a state on a device that a fault took away.
+  [[nodiscard]] genie::Outcome reachable(const Session& session, std::string_view state) const;
 
   genie::Host host_;
   Options options_;
   std::vector<std::unique_ptr<EmulatedDevice>> devices_;
   Counters counters_;
   Record record_;
-  std::mutex values_lock_;  // guards values_
+  Wire wire_;                       // the worker's
+  std::unique_ptr<Faults> faults_;  // null: nothing goes wrong
+  std::mutex values_lock_;          // guards values_
   std::map<genie_value*, std::unique_ptr<KeptValue>> values_;
   std::unique_ptr<Worker> worker_;  // last: ends first
 };

@@ -20,8 +20,7 @@ Claim::~Claim() {
 
 genie::Expected<Claim> Budget::take(std::string name, std::uint64_t bytes) {
   const std::lock_guard hold(lock_);
-  const std::uint64_t room = limit_ - std::min(limit_, used_);
-  if (bytes > room) return refusal(name, bytes, room);
+  if (bytes > room()) return refusal(name, bytes, room());
   used_ += bytes;
   peak_ = std::max(peak_, used_);
   const std::uint64_t id = next_++;
@@ -29,9 +28,21 @@ genie::Expected<Claim> Budget::take(std::string name, std::uint64_t bytes) {
   return Claim(this, id, bytes);
 }
 
+Claim Budget::seize(std::string name, std::uint64_t bytes) {
+  const std::lock_guard hold(lock_);
+  seized_ += bytes;
+  const std::uint64_t id = next_++;
+  alive_.emplace(id, Entry{std::move(name), bytes, true});
+  return Claim(this, id, bytes);
+}
+
+std::uint64_t Budget::room() const {
+  return limit_ - std::min(limit_, used_ + seized_);
+}
+
 std::uint64_t Budget::used() const {
   const std::lock_guard hold(lock_);
-  return used_;
+  return std::min(limit_, used_ + seized_);
 }
 
 std::uint64_t Budget::peak() const {
@@ -74,7 +85,7 @@ void Budget::give_back(std::uint64_t id) {
   const std::lock_guard hold(lock_);
   const auto at = alive_.find(id);
   if (at == alive_.end()) return;
-  used_ -= at->second.bytes;
+  (at->second.seized ? seized_ : used_) -= at->second.bytes;
   alive_.erase(at);
 }
 

@@ -45,6 +45,8 @@ class Budget {
 
   /// RESOURCE_EXHAUSTED (GE0610) when it does not fit, naming what is alive and how much would fit.
   [[nodiscard]] genie::Expected<Claim> take(std::string name, std::uint64_t bytes);
+  /// Takes bytes away whether they are free or not: what then does not fit is refused to others. No part of the peak.
+  [[nodiscard]] Claim seize(std::string name, std::uint64_t bytes);
   [[nodiscard]] std::uint64_t used() const;
   [[nodiscard]] std::uint64_t peak() const;
   [[nodiscard]] std::uint64_t limit() const { return limit_; }
@@ -58,7 +60,9 @@ class Budget {
   struct Entry {
     std::string name;
     std::uint64_t bytes;
+    bool seized = false;
   };
+  [[nodiscard]] std::uint64_t room() const;  // lock held
   [[nodiscard]] genie::Error refusal(std::string_view name, std::uint64_t bytes,
                                      std::uint64_t room) const;  // lock held
   void give_back(std::uint64_t id);
@@ -67,6 +71,7 @@ class Budget {
   const std::uint64_t limit_;
   mutable std::mutex lock_;
   std::uint64_t used_ = 0;
+  std::uint64_t seized_ = 0;
   std::uint64_t peak_ = 0;
   std::uint64_t next_ = 1;
   std::map<std::uint64_t, Entry> alive_;

@@ -60,6 +60,13 @@ class Layout {
       add_stage(s);
     add_messages();
     add_outputs();
+    for (const plan::Transfer& transfer : schedule_->transfers) {
+      const auto to = std::ranges::find(schedule_->stages, transfer.to, &plan::Stage::id);
+      const Index device = to == schedule_->stages.end()
+                               ? kNone
+                               : devices_[static_cast<std::size_t>(to - schedule_->stages.begin())];
+      out_.transfers.emplace(std::pair(std::string_view(transfer.value), device), &transfer);
+    }
     return std::move(out_);
   }
 

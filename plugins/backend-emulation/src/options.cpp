@@ -47,18 +47,33 @@ void read_word(View value, std::string_view key, std::string_view zero, std::str
         did_you_mean(word, {zero, one})));
 }
 
-plan::Result<plan::Topology> read_topology(View value) {
-  if (value.is(Kind::object))
-    return plan::decode_topology(value.canonical(), {}, "backend options, /topology");
+/// A document that an option names or holds. `what` is what a person calls it.
+template <class Decode>
+auto read_document(View value, std::string_view key, std::string_view what, Decode decode)
+    -> decltype(decode(std::string_view(), plan::json::ReadOptions(), std::string_view())) {
+  const std::string pointer = plan::json::pointer_token(key);
+  if (value.is(Kind::object)) return decode(value.canonical(), {}, "backend options, " + pointer);
   if (!value.is(Kind::string))
-    return wrong("/topology", "`topology` is neither a path nor an object",
-                 "name a topology file, or write the document itself");
+    return wrong(pointer, "`" + std::string(key) + "` is neither a path nor an object",
+                 "name a " + std::string(what) + " file, or write the document itself");
   const std::string path(value.string());
   const auto text = plan::read_file(path);
   if (!text)
-    return wrong("/topology", "the topology " + path + ": " + text.errors().front().message,
+    return wrong(pointer, "the " + std::string(what) + " " + path + ": " + text.errors().front().message,
                  "check the path; it is relative to the file that names it");
-  return plan::decode_topology(*text, {.comments = true}, path);
+  return decode(*text, {.comments = true}, path);
+}
+
+/// What a fault script names must be there; its problems say in which file.
+void check_script(View value, const Options& options, plan::Diagnostics& errors) {
+  plan::Diagnostics problems = plan::check_faults(*options.faults, options.topology);
+  for (plan::Diagnostic& problem : problems) {
+    if (value.is(Kind::string))
+      problem.file = value.string();
+    else
+      problem.pointer = "/faults" + problem.pointer;
+  }
+  errors.insert(errors.end(), problems.begin(), problems.end());
 }
 
 }  // namespace
@@ -92,11 +107,17 @@ plan::Result<Options> read_options(std::string_view json) {
   plan::Diagnostics errors;
   for (const auto [key, value] : root.items()) {
     if (key == "topology") {
-      auto topology = read_topology(value);
+      auto topology = read_document(value, key, "topology", plan::decode_topology);
       if (topology)
         options.topology = *std::move(topology);
       else
         errors.insert(errors.end(), topology.errors().begin(), topology.errors().end());
+    } else if (key == "faults") {
+      auto script = read_document(value, key, "fault script", plan::decode_faults);
+      if (script)
+        options.faults = *std::move(script);
+      else
+        errors.insert(errors.end(), script.errors().begin(), script.errors().end());
     } else if (key == "timing") {
       read_word(value, key, "virtual", "wall", options.timing, errors);
     } else if (key == "costs") {
@@ -106,13 +127,20 @@ plan::Result<Options> read_options(std::string_view json) {
     } else {
       errors.push_back(wrong(plan::json::pointer_token(key),
                              "backend-emulation has no option `" + std::string(key) + "`",
-                             did_you_mean(key, {"topology", "timing", "costs", "compute"})));
+                             did_you_mean(key, {"topology", "timing", "costs", "compute", "faults"})));
     }
   }
   if (errors.empty() && options.compute == Compute::none && options.costs == Costs::measured)
     errors.push_back(wrong("/costs",
                            "`costs: measured` needs kernels to measure, and `compute: none` runs none",
                            "use `costs: model`"));
+  if (errors.empty() && options.faults && options.costs == Costs::measured)
+    errors.push_back(
+        wrong("/costs",
+              "`costs: measured` and `faults` do not go together: when a fault strikes must not depend "
+              "on how long something took here",
+              "use `costs: model`"));
+  if (errors.empty() && options.faults) check_script(*root.find("faults"), options, errors);
   if (errors.empty() && options.topology.devices.empty())
     errors.push_back(wrong("/topology", "the topology has no devices", "describe at least one"));
   if (!errors.empty()) return errors;

@@ -3,6 +3,9 @@
 
 #include <string_view>
 
+#include <optional>
+
+#include "genie/plan/faults.hpp"
 #include "genie/plan/result.hpp"
 #include "genie/plan/topology.hpp"
 
@@ -17,9 +20,10 @@ struct Options {
   Timing timing = Timing::virtual_clock;
   Costs costs = Costs::model;
   Compute compute = Compute::real;
+  std::optional<plan::FaultScript> faults;
 };
 
-/// Reads the options and the topology file they name. Errors (GE0600, or the topology's own) name the option, what is known,
+/// Reads the options and the files they name. Errors (GE0600, or the documents' own) name the option, what is known,
 /// and the nearest known name.
 [[nodiscard]] plan::Result<Options> read_options(std::string_view json);
 

@@ -31,10 +31,10 @@ genie::Error error_of(std::uint32_t code, const plan::Diagnostics& diagnostics) 
 }
 
 genie::Expected<std::shared_ptr<Program>> Program::make(genie::Host host, const genie::Call& call,
-                                                        const Options& options,
+                                                        const Options& options, plan::Topology topology,
                                                         std::vector<std::unique_ptr<EmulatedDevice>>& devices,
                                                         Counters& counters, std::string_view document) {
-  std::shared_ptr<Program> program(new Program(options, devices));
+  std::shared_ptr<Program> program(new Program(options, std::move(topology), devices));
   if (auto built = program->build(host, call, counters, document); !built) return std::move(built).error();
   return program;
 }
@@ -64,10 +64,10 @@ genie::Outcome Program::check_schedule() const {
   const plan::Validation structure = plan::validate(plan_, {.up_to = plan::Level::v2});
   if (!structure.ok()) return error_of(GENIE_INVALID_ARGUMENT, structure.diagnostics);
   const auto known = [&](std::string_view id) -> genie::Outcome {
-    if (device_number(id)) return genie::Done{};
+    if (topology_.device(id) != nullptr) return genie::Done{};
     std::string all;
-    for (const auto& device : *devices_)
-      all += (all.empty() ? "" : ", ") + device->spec().id;
+    for (const plan::Device& device : topology_.devices)
+      all += (all.empty() ? "" : ", ") + device.id;
     return problem(GENIE_FAILED_PRECONDITION, "GE0602",
                    "the plan is scheduled on device " + std::string(id) +
                        ", which this topology lacks (it has " + all + ")",
@@ -221,7 +221,7 @@ plan::Bindings Program::complete(const plan::Bindings& bound) const {
 
 genie::Expected<plan::Timeline> Program::timeline(const CompiledMethod& method, const plan::Bindings& sizes,
                                                   const plan::StageTime& stage_time) const {
-  auto timeline = plan::simulate(plan_, *method.name, options_->topology, sizes, stage_time);
+  auto timeline = plan::simulate(plan_, *method.name, topology_, sizes, stage_time);
   if (!timeline) return error_of(GENIE_FAILED_PRECONDITION, timeline.errors());
   return *std::move(timeline);
 }
@@ -234,11 +234,11 @@ genie::Expected<std::shared_ptr<const Sized>> Program::sized(const CompiledMetho
 
   auto sized = std::make_shared<Sized>();
   sized->sizes = complete(bound);
-  const plan::Costs costs = plan::model_costs(plan_, options_->topology, sized->sizes);
-  auto timeline = plan::simulate(plan_, *method.name, options_->topology, costs);
+  const plan::Costs costs = plan::model_costs(plan_, topology_, sized->sizes);
+  auto timeline = plan::simulate(plan_, *method.name, topology_, costs);
   if (!timeline) return error_of(GENIE_FAILED_PRECONDITION, timeline.errors());
-  if (auto fits = plan::check_memory(plan_, options_->topology, *method.name, sized->sizes,
-                                     timeline->predicted.peak_bytes);
+  if (auto fits =
+          plan::check_memory(plan_, topology_, *method.name, sized->sizes, timeline->predicted.peak_bytes);
       !fits)
     return error_of(GENIE_RESOURCE_EXHAUSTED, fits.errors());
   sized->timeline = *std::move(timeline);

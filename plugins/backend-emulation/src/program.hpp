@@ -94,6 +94,8 @@ struct CompiledMethod {
   std::vector<Message> messages;      ///< per transfer of the schedule
   std::vector<Slot> slots;
   std::vector<Output> outputs;  ///< as the method lists them
+  /// Value id (or "state:NAME") and receiving device (kNone: the client) → the transfer that brings it there.
+  std::map<std::pair<std::string_view, Index>, const plan::Transfer*> transfers;
 };
 
 class Program {
@@ -101,11 +103,13 @@ class Program {
   /// Everything that prepare does. Errors: INVALID_ARGUMENT (the document), FAILED_PRECONDITION (not scheduled, another
   /// topology), RESOURCE_EXHAUSTED (weights do not fit), and what kernels and blobs answer.
   [[nodiscard]] static genie::Expected<std::shared_ptr<Program>> make(
-      genie::Host host, const genie::Call& call, const Options& options,
+      genie::Host host, const genie::Call& call, const Options& options, plan::Topology topology,
       std::vector<std::unique_ptr<EmulatedDevice>>& devices, Counters& counters, std::string_view document);
 
   [[nodiscard]] const plan::Plan& plan() const { return plan_; }
   [[nodiscard]] const Options& options() const { return *options_; }
+  /// What there was when the plan was prepared: all that the options describe, unless faults took some of it.
+  [[nodiscard]] const plan::Topology& topology() const { return topology_; }
   [[nodiscard]] genie::Expected<const CompiledMethod*> method(std::string_view name) const;
   [[nodiscard]] EmulatedDevice& device(Index number) const { return *(*devices_)[number]; }
   [[nodiscard]] std::optional<Index> device_number(std::string_view id) const;
@@ -126,8 +130,9 @@ class Program {
   std::map<std::string, std::shared_ptr<Storage>, std::less<>> program_states;
 
  private:
-  Program(const Options& options, std::vector<std::unique_ptr<EmulatedDevice>>& devices)
-      : options_(&options), devices_(&devices), router_(options.topology) {
+  Program(const Options& options, plan::Topology topology,
+          std::vector<std::unique_ptr<EmulatedDevice>>& devices)
+      : options_(&options), topology_(std::move(topology)), devices_(&devices), router_(topology_) {
     for (Index d = 0; d < devices.size(); ++d)
       device_numbers_.emplace(devices[d]->spec().id, d);
   }
@@ -142,6 +147,7 @@ class Program {
   [[nodiscard]] plan::Bindings complete(const plan::Bindings& bound) const;
 
   const Options* options_;
+  plan::Topology topology_;
   std::vector<std::unique_ptr<EmulatedDevice>>* devices_;
   std::map<std::string_view, Index> device_numbers_;
   plan::Router router_;

@@ -96,9 +96,14 @@ void Record::trace(genie::Host host, const genie::Call& call, const CompiledMeth
     }
 }
 
+std::uint64_t Record::clock_ns() const {
+  const std::lock_guard hold(lock_);
+  return clock_ns_;
+}
+
 std::string Record::stats(genie::Host host, const Options& options,
                           const std::vector<std::unique_ptr<EmulatedDevice>>& devices,
-                          const Counters& counters) const {
+                          const Counters& counters, std::string_view faults) const {
   std::map<std::string, std::uint64_t> counts = {
       {"weight_bytes_copied", 0}, {"state_bytes_copied", 0}, {"payload_copies", 0}, {"kernel_calls", 0},
       {"abi_calls", 0},           {"wire_bytes", 0},         {"staging_copies", 0}};
@@ -163,6 +168,7 @@ std::string Record::stats(genie::Host host, const Options& options,
     w.end_object();
   }
   w.end_array();
+  if (!faults.empty()) w.key("faults").raw(faults);
   w.end_object();
   return w.take();
 }

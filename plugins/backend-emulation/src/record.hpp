@@ -21,13 +21,15 @@ struct StepRecord {
 /// [any-thread]; one lock guards it.
 class Record {
  public:
-  /// Adds a finished step; its events start where the last step's ended.
+  /// Adds a step; its events start where the last step's ended.
   void add(genie::Host host, const genie::Call& call, const CompiledMethod& method, const plan::Plan& plan,
            const plan::Timeline& timeline, StepRecord step);
-  /// The stats document of backend.h.
+  /// Virtual time so far: when the next step starts.
+  [[nodiscard]] std::uint64_t clock_ns() const;
+  /// The stats document of backend.h; `faults`: its list of them as JSON, if there is one.
   [[nodiscard]] std::string stats(genie::Host host, const Options& options,
                                   const std::vector<std::unique_ptr<EmulatedDevice>>& devices,
-                                  const Counters& counters) const;
+                                  const Counters& counters, std::string_view faults = {}) const;
 
  private:
   struct LinkUse {

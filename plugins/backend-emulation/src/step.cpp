@@ -8,6 +8,7 @@
 #include "genie/plan/validate.hpp"
 #include "observation.hpp"
 #include "stage_run.hpp"
+#include "step_faults.hpp"
 
 namespace genie::emulation {
 
@@ -62,9 +63,13 @@ class Step {
 
     slots_.resize(method_->slots.size());
     observation_.emplace(c_.host, job_.call(), *session_, *method_, slots_, step_.index);
+    timeline_ = &sized_->timeline;
+    if (auto ready = foresee(); !ready) return ready;
+
     genie::Outcome outcome = run_stages();
-    if (outcome) outcome = finish();
+    if (outcome) outcome = halts() ? halt() : finish();
     if (!outcome) {
+      end_early();
       give_up();
       if (wrote_) session_->lose(step_.index, genie::view(step_.method), outcome.error());
     }
@@ -134,6 +139,9 @@ class Step {
                    "use values that this session kept");
     input.tensor = kept->tensor;
     input.kept_on = kept->device;
+    const std::string& device = program_.device(kept->device).spec().id;
+    if (c_.faults != nullptr)
+      if (const auto by = c_.faults->gone(device)) return gone_error("input " + name, device, *by);
     return genie::Done{};
   }
 
@@ -189,9 +197,56 @@ class Step {
     for (std::size_t i = 0; i < left_.size(); ++i)
       left_[i] = method_->slots[i].uses;
     work_.resize(method_->stages.size());
-    for (const plan::Moment& moment : sized_->timeline.moments)
-      if (auto done = happen(moment); !done) return done;
+    for (const plan::Moment& moment : timeline_->moments) {
+      if (faults_) faults_->come_to(moment.at_ns);
+      if (auto done = happen(moment); !done) return short_of_memory(moment, std::move(done));
+    }
     return genie::Done{};
+  }
+
+  // --- faults ---
+
+  bool halts() const { return faults_ && faults_->halts(); }
+
+  genie::Outcome foresee() {
+    if (c_.faults == nullptr) return genie::Done{};
+    auto forecast =
+        c_.faults->forecast(program_, *method_, sized_->sizes, step_.index, c_.record->clock_ns());
+    if (!forecast) return std::move(forecast).error();
+    faults_.emplace(c_, job_, program_, *method_, step_.index, *std::move(forecast));
+    timeline_ = &faults_->timeline();
+    return genie::Done{};
+  }
+
+  genie::Outcome short_of_memory(const plan::Moment& moment, genie::Outcome outcome) const {
+    if (!faults_) return outcome;
+    const bool message = moment.kind == plan::Event::Kind::transfer;
+    const Index place = message ? method_->messages[moment.number].place : method_->places[moment.number];
+    return place < method_->stages.size()
+               ? faults_->short_of_memory(method_->stages[place], std::move(outcome))
+               : std::move(outcome);
+  }
+
+  /// The step ends where the forecast halts it.
+  genie::Outcome halt() {
+    wrote_ = wrote_ || faults_->interrupts_a_write();
+    if (program_.options().timing == Timing::wall)
+      if (auto paced = c_.worker->wait_until(job_, started_ns_ + faults_->halt_ns()); !paced) return paced;
+    record(faults_->seen(faults_->halt_ns()));
+    return faults_->halted();
+  }
+
+  /// The step failed by itself, at the time it had come to.
+  void end_early() {
+    if (!faults_ || faults_->ended()) return;
+    record(faults_->seen(faults_->now_ns()));
+    faults_->end(faults_->now_ns());
+  }
+
+  void record(const plan::Timeline& timeline) {
+    c_.record->add(c_.host, job_.call(), *method_, program_.plan(), timeline,
+                   {job_.call().job(), step_.index, *method_->name, timeline.predicted.makespan_ns,
+                    now_ns() - started_ns_});
   }
 
   genie::Outcome happen(const plan::Moment& moment) {
@@ -211,6 +266,8 @@ class Step {
   }
 
   genie::Outcome start_stage(const CompiledStage& stage) {
+    if (faults_)
+      if (auto met = faults_->meet(stage); !met) return met;
     auto work = program_.device(stage.device)
                     .budget()
                     .take("values that stage " + stage.stage->id + " computes",
@@ -260,6 +317,7 @@ class Step {
       return genie::Done{};
     }
     const Slot& target = method_->slots[message.to];
+    if (halts() && !faults_->arrives(value_name(target.value), target.device)) return genie::Done{};
     auto there = receive(*tensor, from, target.device, value_name(target.value),
                          method_->stages[message.place].kernels);
     if (!there) return std::move(there).error();
@@ -307,12 +365,19 @@ class Step {
     auto claim = device.budget().take("value " + name, span_bytes(tensor));
     if (!claim) return std::move(claim).error();
     count_wire(from, to, span_bytes(tensor));
+    std::optional<Tensor> carried;
+    if (faults_) {
+      auto came = faults_->carry(tensor, from, to, name);
+      if (!came) return std::move(came).error();
+      carried = *std::move(came);
+    }
     if (imagined()) {
       Tensor there = tensor;
       there.storage = Storage::imagined(*std::move(claim));
       return there;
     }
-    return send(job_.call(), tensor, is_number(name) ? nullptr : kernels, *std::move(claim), *c_.counters);
+    return send(job_.call(), tensor, is_number(name) ? nullptr : kernels, *std::move(claim), *c_.counters,
+                carried ? &*carried : nullptr);
   }
 
   /// Numbers cross as 0-d tensors in host memory.
@@ -359,7 +424,7 @@ class Step {
       if (delivered_[i]) continue;  // when it was made
       if (auto got = deliver(i); !got) return got;
     }
-    const plan::Timeline* timeline = &sized_->timeline;
+    const plan::Timeline* timeline = timeline_;
     plan::Timeline measured;
     if (program_.options().costs == Costs::measured) {
       auto made = program_.timeline(*method_, sized_->sizes, [&](std::string_view, const plan::Stage& stage) {
@@ -376,9 +441,8 @@ class Step {
     if (program_.options().timing == Timing::wall)
       if (auto paced = c_.worker->wait_until(job_, started_ns_ + timeline->predicted.makespan_ns); !paced)
         return paced;
-    c_.record->add(c_.host, job_.call(), *method_, program_.plan(), *timeline,
-                   {job_.call().job(), step_.index, *method_->name, timeline->predicted.makespan_ns,
-                    now_ns() - started_ns_});
+    record(*timeline);
+    if (faults_) faults_->end(timeline->predicted.makespan_ns);
     return genie::Done{};
   }
 
@@ -388,6 +452,11 @@ class Step {
     Delivery delivery{c_.host, job_.call(), *session_, *method_, bound_, *c_.counters, imagined()};
     auto found = delivery.find(output, slots_, inputs_of_step());
     if (!found) return std::move(found).error();
+    if (faults_ && *found && (*found)->device != kNone && out.mode != GENIE_OUTPUT_KEEP) {
+      auto came = faults_->carry((*found)->tensor, (*found)->device, kNone, sent_name(output));
+      if (!came) return std::move(came).error();
+      (*found)->tensor = *std::move(came);
+    }
     if (out.mode == GENIE_OUTPUT_KEEP) {
       if (!found->has_value())
         return wrong("GE0607", "output " + output.port->name + " is nothing; it cannot be kept", "fetch it");
@@ -411,6 +480,13 @@ class Step {
       let_go(output.slot);
     }
     return genie::Done{};
+  }
+
+  /// What transfers call the output's value.
+  std::string sent_name(const Output& output) const {
+    if (output.value != kNone) return value_name(output.value);
+    const auto* state = std::get_if<plan::arg::State>(&output.port->value.is);
+    return state == nullptr ? std::string() : "state:" + state->name;
   }
 
   genie::Outcome add_place(genie::Outcome outcome, const Output& output) const {
@@ -477,6 +553,8 @@ class Step {
   std::vector<plan::InputShape> shapes_;
   plan::Bindings bound_;
   std::shared_ptr<const Sized> sized_;
+  std::optional<StepFaults> faults_;
+  const plan::Timeline* timeline_ = nullptr;        // by the cost model and the faults
   std::vector<Index> wanted_;                       // per output slot of the caller: which output
   std::vector<std::uint32_t> slot_wanted_;          // per slot: deliveries still to come
   std::multimap<Index, std::uint64_t> outputs_of_;  // slot → output slots of the caller

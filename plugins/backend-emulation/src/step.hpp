@@ -5,8 +5,10 @@
 #include <memory>
 #include <vector>
 
+#include "faults.hpp"
 #include "record.hpp"
 #include "session.hpp"
+#include "wire.hpp"
 #include "worker.hpp"
 
 namespace genie::emulation {
@@ -17,6 +19,8 @@ struct StepContext {
   Worker* worker = nullptr;
   Counters* counters = nullptr;
   Record* record = nullptr;
+  Faults* faults = nullptr;                            ///< null: nothing goes wrong
+  Wire* wire = nullptr;                                ///< with faults
   std::function<genie_value*(KeptValue)> keep;         ///< makes the handle of a kept value
   std::function<const KeptValue*(genie_value*)> kept;  ///< null for a handle that is gone
   std::function<void(genie_value*)> release;

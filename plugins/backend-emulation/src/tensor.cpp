@@ -178,8 +178,40 @@ genie::Outcome copy(genie::Host host, const genie::Call& call, const Tensor& to,
   return host.outcome(kernels->table().copy(call.get(), kernels->device(), &target, &source, nullptr));
 }
 
+genie::Expected<Tensor> arrived(const Tensor& like, std::span<const std::byte> bytes) {
+  auto storage = Storage::allocate(nullptr, bytes.size(), Claim());
+  if (!storage) return std::move(storage).error();
+  if (!bytes.empty()) std::memcpy((*storage)->data(), bytes.data(), bytes.size());
+  Tensor here = like;
+  here.storage = *storage;
+  here.kernels = nullptr;
+  here.device_kind = GENIE_DEVICE_CPU;
+  here.device_index = 0;
+  here.data = (*storage)->data();
+  here.byte_offset = 0;
+  here.in_state = false;
+  return here;
+}
+
+genie::Expected<std::vector<std::byte>> bytes_of(genie::Host host, const genie::Call& call,
+                                                 const Tensor& tensor) {
+  std::vector<std::byte> bytes;
+  if (tensor.data == nullptr) return bytes;
+  bytes.resize(static_cast<std::size_t>(span_bytes(tensor)));
+  Tensor here = flat(tensor);
+  here.storage.reset();
+  here.kernels = nullptr;
+  here.device_kind = GENIE_DEVICE_CPU;
+  here.device_index = 0;
+  here.data = bytes.data();
+  here.byte_offset = 0;
+  if (!bytes.empty())
+    if (auto done = copy(host, call, here, flat(tensor)); !done) return std::move(done).error();
+  return bytes;
+}
+
 genie::Expected<Tensor> send(const genie::Call& call, const Tensor& from, KernelsDevice* to, Claim claim,
-                             Counters& counters) {
+                             Counters& counters, const Tensor* carried) {
   // Where a row begins within its vector decides how libraries of linear algebra sum, and so the last bits: a slice stays as far
   // from the last multiple of the alignment as it was. Where a client's tensor lies says nothing about the model.
   const std::uint64_t phase =
@@ -194,13 +226,14 @@ genie::Expected<Tensor> send(const genie::Call& call, const Tensor& from, Kernel
   there.data = (*storage)->data();
   there.byte_offset = phase;
   there.in_state = false;
-  if (to != nullptr || from.kernels != nullptr) {
-    const genie::Host host = to != nullptr ? to->host() : from.kernels->host();
+  const Tensor& source = carried != nullptr ? *carried : from;
+  if (to != nullptr || source.kernels != nullptr) {
+    const genie::Host host = to != nullptr ? to->host() : source.kernels->host();
     // Kernels copy between their device and host memory; from one device to another they see host memory as well, because
     // all emulated devices are of this machine.
-    if (auto done = copy(host, call, flat(there), flat(from)); !done) return std::move(done).error();
+    if (auto done = copy(host, call, flat(there), flat(source)); !done) return std::move(done).error();
   } else if (span_elements(from) != 0) {
-    copy_elements(flat(there), flat(from));
+    copy_elements(flat(there), flat(source));
   }
   counters.add("payload_copies", 1);
   return there;

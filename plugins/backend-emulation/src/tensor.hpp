@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -66,9 +67,14 @@ struct Tensor {
 [[nodiscard]] std::uint64_t span_bytes(const Tensor& tensor);
 
 /// Copies the bytes that the tensor spans to another device, same sizes, strides, dtype and place within 64 bytes, into memory of
-/// its own.
+/// its own. With `carried`, the bytes are those: what arrived of the tensor.
 [[nodiscard]] genie::Expected<Tensor> send(const genie::Call& call, const Tensor& from, KernelsDevice* to,
-                                           Claim claim, Counters& counters);
+                                           Claim claim, Counters& counters, const Tensor* carried = nullptr);
+/// A tensor in host memory of these bytes, laid out as `like`, whose span they are.
+[[nodiscard]] genie::Expected<Tensor> arrived(const Tensor& like, std::span<const std::byte> bytes);
+/// The bytes that the tensor spans, in host memory; none of an imagined one.
+[[nodiscard]] genie::Expected<std::vector<std::byte>> bytes_of(genie::Host host, const genie::Call& call,
+                                                               const Tensor& tensor);
 /// Copies elements; shapes and dtypes are equal. Either may be in host memory.
 [[nodiscard]] genie::Outcome copy(genie::Host host, const genie::Call& call, const Tensor& to,
                                   const Tensor& from);

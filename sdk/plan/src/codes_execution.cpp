@@ -9,7 +9,7 @@ std::span<const CodeInfo> execution_codes() {
        R"(`backend.options` has a key or a value that the emulator does not know, or names a topology that cannot be read.
 
 What to do: correct the option; the message names the nearest known one. "topology" is a path or the document itself,
-"timing" is virtual or wall, "costs" is model or measured, "compute" is real or none.
+"faults" too, "timing" is virtual or wall, "costs" is model or measured, "compute" is real or none.
 )"},
       {"GE0601", "A plan that cannot be prepared",
        R"(The plan is not scheduled, its schedule leaves a node out or names one that does not exist, or its stages wait for each
@@ -66,6 +66,47 @@ the largest tensors that are alive. Several sessions each have their own states;
 
 What to do: close sessions and give kept values back, give the device more memory in the topology, use smaller sizes, or
 schedule the plan anew.
+)"},
+      {"GE0611", "A device that is lost",
+       R"(A fault of the emulated cluster took a device away while a step needed it: for a stage that ran or was still to run
+there, or for a value that was on its way from or to it. What the device held is gone: weights, states, kept values.
+
+What to do: set `run.on_worker_loss` to "replan", and the host places the plan on the devices that are left and repeats
+what is needed; or take the fault out of the fault script.
+)"},
+      {"GE0612", "A message that does not get through",
+       R"(A value was sent over a link that carries nothing, or between devices that a partition separates, or was lost each
+time. The sender gave up after the retries that the fault script allows; the message names the value, both ends and the link.
+
+What to do: allow more retries or a longer timeout (`delivery` of the fault script) if the fault is a short one; set
+`run.on_worker_loss` to "replan" to go on without the link; or take the fault out of the script.
+)"},
+      {"GE0613", "A message that arrives damaged",
+       R"(The bytes of a value that crossed devices are not those that were sent: their checksum (CRC-32) says so. Nothing of it
+was used. It was not sent again, or was damaged each time.
+
+What to do: let damaged messages be sent again (`"then": "retry"` of the fault, `delivery.retries` of the script), or set
+`run.on_worker_loss` to "replan" to go on without the link.
+)"},
+      {"GE0614", "A device that makes no progress",
+       R"(A fault keeps a device from computing for longer than the fault script's patience (`delivery.patience_ns`), and a stage
+there does not end. The device is given up.
+
+What to do: raise the patience if the stall is a short one, set `run.on_worker_loss` to "replan" to go on without the device,
+or take the fault out of the script.
+)"},
+      {"GE0615", "Memory that was stolen",
+       R"(A fault holds memory of a device, and what is left does not suffice for the stage that the message names. The message
+holds the account of GE0610: what asked for how much, and what is alive.
+
+What to do: set `run.on_worker_loss` to "replan" to place the plan with the memory that is left, or take the fault out of
+the script.
+)"},
+      {"GE0618", "A fault of something that does not exist",
+       R"(The fault script names a device or a link that the topology lacks.
+
+What to do: correct the name; the message has the nearest one, or lists what there is. Faults name devices and links by their
+ids in the topology; "client" is the client, as an end of messages.
 )"},
       {"GE0620", "A deadline that passed",
        R"(A step, or a drain, was not done at the time it had to be.

@@ -178,3 +178,26 @@ Result<Costs> decode_costs(std::string_view bytes) {
 }
 
 }  // namespace genie::plan
+
+namespace genie::plan::detail {
+
+StageTime cost_of_stage(const Costs& costs, std::string_view method) {
+  const auto entries = costs.methods.find(method);
+  return [&costs, entries](std::string_view, const Stage& stage) {
+    std::uint64_t total = 0;
+    const auto column = costs.column(stage.device);
+    if (entries == costs.methods.end() || !column) return total;
+    const std::size_t number = *column;
+    const auto add = [&](const std::string& node) {
+      const auto at = entries->second.find(node);
+      if (at != entries->second.end() && number < at->second.ns.size()) total += at->second.ns[number];
+    };
+    for (const std::string& node : stage.nodes)
+      add(node);
+    for (const std::string& node : stage.recomputes)
+      add(node);
+    return total;
+  };
+}
+
+}  // namespace genie::plan::detail

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "genie/plan/schedule.hpp"
 #include "sizes.hpp"
 #include "transfers.hpp"
 
@@ -210,3 +211,16 @@ Table<std::vector<MemoryPoint>> Ledger::curves() && {
 }
 
 }  // namespace genie::plan::detail
+
+namespace genie::plan {
+
+std::uint64_t stage_peak_bytes(const Plan& plan, std::string_view method, const Stage& stage,
+                               const Bindings& sizes) {
+  const auto at = plan.methods.find(method);
+  if (at == plan.methods.end()) return 0;
+  const detail::StageContext context(plan, method, at->second, stage);
+  const detail::Placement placement(plan, at->second, *context.schedule, context.residence);
+  return detail::peak_of_stage(placement, context.stage, detail::complete_sizes(plan, sizes));
+}
+
+}  // namespace genie::plan

@@ -1,14 +1,16 @@
 // The event simulator: one call of a scheduled method on the virtual clock.
 //
 // Events of one instant are handled in rounds: messages that end, then stages that end, then whatever can start. A round may
-// make new events of the same instant (free transfers, empty stages); time moves only when none is left.
+// make new events of the same instant (free transfers, empty stages); time moves only when none is left. A disturbance
+// (disturbance.hpp) may change how long things take, have messages sent again, and halt the call.
 #include <algorithm>
 #include <deque>
 #include <map>
 #include <queue>
+#include <set>
 #include <tuple>
 
-#include "genie/plan/schedule.hpp"
+#include "genie/plan/disturbance.hpp"
 #include "ledger.hpp"
 #include "network.hpp"
 #include "placement.hpp"
@@ -24,8 +26,9 @@ using detail::Placement;
 class Simulator {
  public:
   Simulator(const Placement& placement, const Schedule& schedule, const Topology& topology,
-            const Bindings& sizes)
-      : placement_(placement),
+            const Bindings& sizes, Disturbance* disturbance = nullptr)
+      : disturbance_(disturbance),
+        placement_(placement),
         schedule_(schedule),
         sizes_(sizes),
         network_(topology),
@@ -33,22 +36,25 @@ class Simulator {
         stages_(placement.stages().size()),
         transfers_(placement.schedule().transfers.size()) {}
 
-  Result<Timeline> run(const std::function<std::uint64_t(const Stage&)>& stage_time) {
+  Result<DisturbedTimeline> run(const std::function<std::uint64_t(const Stage&)>& stage_time) {
     if (Diagnostics problems = prepare(); !problems.empty()) return problems;
+    left_ = stages_.size() + transfers_.size();
+    find_gone();
     for (std::uint32_t t = 0; t < transfers_.size(); ++t)
       if (transfers_[t].after == kNone) start_transfer(t);
+    check_gone();
     start_stages(stage_time);
     ledger_.close_instant(0);
-    while (step(stage_time)) {
+    while (!out_.halt && step(stage_time)) {
     }
-    if (finished_ != stages_.size()) return stuck();
+    if (!out_.halt && finished_ != stages_.size()) return stuck();
     return finish();
   }
 
  private:
   struct StageRun {
     std::uint32_t waits = 0;  ///< values and stages it still waits for
-    bool running = false;
+    bool running = false, done = false;
     std::uint64_t start_ns = 0, end_ns = 0;
     std::vector<std::uint32_t> frees_stages;     ///< that wait for its end
     std::vector<std::uint32_t> frees_transfers;  ///< that start at its end
@@ -61,6 +67,25 @@ class Simulator {
     std::uint64_t start_ns = 0, end_ns = 0;
     const detail::Network::Path* path = nullptr;
     std::vector<std::uint32_t> frees_stages;
+    bool begun = false, done = false;
+    std::uint32_t attempts = 0;
+  };
+  /// One copy of a transfer's bytes on its way.
+  struct Copy {
+    std::uint32_t transfer = kNone;
+    std::uint32_t attempt = 0;
+    std::uint64_t sent_ns = 0;
+    bool again = false;  ///< the network made it: nobody waits for it
+  };
+  /// What is done about something that did not come in time.
+  struct Patience {
+    std::uint64_t at_ns;
+    bool is_stage;
+    std::uint32_t number;
+    bool give_up;
+    bool operator>(const Patience& other) const {
+      return std::tie(at_ns, is_stage, number) > std::tie(other.at_ns, other.is_stage, other.number);
+    }
   };
   struct Arrival {
     std::uint64_t at_ns;
@@ -165,25 +190,54 @@ class Simulator {
   }
 
   void happens(Event::Kind kind, bool ends, std::uint32_t number) {
-    timeline_.moments.push_back({kind, ends, number, now_});
+    out_.timeline.moments.push_back({kind, ends, number, now_});
   }
 
   void start_transfer(std::uint32_t t) {
     TransferRun& run = transfers_[t];
-    const Transfer& transfer = placement_.schedule().transfers[t];
+    run.begun = true;
     run.start_ns = now_;
     happens(Event::Kind::transfer, false, t);
     if (run.value != kNone) ledger_.send_starts(run.value, run.to);
-    if (run.path->free) {
+    if (run.path->free)
       arrivals_.push({now_, t});
-      return;
-    }
+    else
+      send({t, run.attempts++, now_, false});
+  }
+
+  void send(const Copy& copy) {
+    const TransferRun& run = transfers_[copy.transfer];
+    const Transfer& transfer = placement_.schedule().transfers[copy.transfer];
     for (const std::string& where : run.path->places)
       begin_message(where);
     const auto flow =
         network_.shares().start(now_, run.bytes, run.path->resources, transfer.klass == "control");
-    if (flow_transfer_.size() <= flow) flow_transfer_.resize(flow + 1, kNone);
-    flow_transfer_[flow] = t;
+    if (flow_copy_.size() <= flow) flow_copy_.resize(flow + 1);
+    flow_copy_[flow] = copy;
+  }
+
+  /// The last byte of a copy has left.
+  void end_sending(const Copy& copy) {
+    const TransferRun& run = transfers_[copy.transfer];
+    if (disturbance_ == nullptr) {
+      arrivals_.push({now_ + run.path->latency_ns, copy.transfer});
+      return;
+    }
+    endings_.push({now_ + run.path->latency_ns, copy.transfer});
+    if (copy.again) return;
+    const SendingOutcome fate =
+        disturbance_->sending({&placement_.schedule().transfers[copy.transfer], run.from, run.to,
+                               run.path->places, copy.attempt, copy.sent_ns, now_, run.path->latency_ns});
+    if (fate.arrives_ns) arrivals_.push({*fate.arrives_ns, copy.transfer});
+    if (fate.again_ns) patience_.push({*fate.again_ns, false, copy.transfer, fate.give_up});
+    if (fate.twice) send({copy.transfer, copy.attempt, now_, true});
+  }
+
+  void end_messages(std::uint32_t t) {
+    const TransferRun& run = transfers_[t];
+    for (const std::string& where : run.path->places)
+      end_message(where, run.bytes);
+    if (run.path->wire) out_.timeline.predicted.wire_bytes += run.bytes;
   }
 
   void begin_message(const std::string& place) {
@@ -200,15 +254,16 @@ class Simulator {
   void end_transfer(std::uint32_t t) {
     TransferRun& run = transfers_[t];
     const Transfer& transfer = placement_.schedule().transfers[t];
-    run.end_ns = now_;
+    if (run.done) return;  // it came before
+    run.done = true;
+    --left_;
+    run.end_ns = ended_ns_ = now_;
     happens(Event::Kind::transfer, true, t);
-    for (const std::string& where : run.path->places)
-      end_message(where, run.bytes);
-    if (run.path->wire) timeline_.predicted.wire_bytes += run.bytes;
+    if (disturbance_ == nullptr) end_messages(t);
     if (run.value != kNone) ledger_.send_ends(run.value, run.from);
-    timeline_.events.push_back({Event::Kind::transfer, transfer.id,
-                                run.path->places.empty() ? std::string() : run.path->places.front(),
-                                run.start_ns, now_, run.bytes});
+    out_.timeline.events.push_back({Event::Kind::transfer, transfer.id,
+                                    run.path->places.empty() ? std::string() : run.path->places.front(),
+                                    run.start_ns, now_, run.bytes});
     for (const std::uint32_t s : run.frees_stages)
       --stages_[s].waits;
   }
@@ -223,20 +278,29 @@ class Simulator {
       run.start_ns = now_;
       happens(Event::Kind::stage, false, s);
       ledger_.stage_starts(s);
-      const std::uint64_t duration = stage_time(placement_.schedule().stages[s]);
-      ends_.push({now_ + duration, s});
+      const Stage& stage = placement_.schedule().stages[s];
+      const std::uint64_t duration = stage_time(stage);
+      if (disturbance_ == nullptr) {
+        ends_.push({now_ + duration, s});
+        continue;
+      }
+      const StageOutcome fate = disturbance_->stage(stage, now_, duration);
+      ends_.push({fate.end_ns, s});
+      if (fate.given_up_ns) patience_.push({*fate.given_up_ns, true, s, true});
     }
   }
 
   void end_stage(std::uint32_t s) {
     StageRun& run = stages_[s];
     const Stage& stage = placement_.schedule().stages[s];
-    run.end_ns = now_;
+    run.end_ns = ended_ns_ = now_;
+    run.done = true;
+    --left_;
     happens(Event::Kind::stage, true, s);
     ++finished_;
     queues_.find(stage.device)->second.pop_front();
-    timeline_.events.push_back({Event::Kind::stage, stage.id, stage.device, run.start_ns, now_, 0});
-    timeline_.predicted.device_busy_ns[stage.device] += now_ - run.start_ns;
+    out_.timeline.events.push_back({Event::Kind::stage, stage.id, stage.device, run.start_ns, now_, 0});
+    out_.timeline.predicted.device_busy_ns[stage.device] += now_ - run.start_ns;
     ledger_.stage_ends(s);
     for (const std::uint32_t other : run.frees_stages)
       --stages_[other].waits;
@@ -249,12 +313,21 @@ class Simulator {
     std::optional<std::uint64_t> next = network_.shares().next_end();
     if (!arrivals_.empty()) next = std::min(next.value_or(arrivals_.top().at_ns), arrivals_.top().at_ns);
     if (!ends_.empty()) next = std::min(next.value_or(ends_.top().at_ns), ends_.top().at_ns);
+    if (disturbance_ != nullptr) {
+      // Copies that nobody waits for are the network's own affair.
+      if (left_ == 0) return false;
+      if (!endings_.empty()) next = std::min(next.value_or(endings_.top().at_ns), endings_.top().at_ns);
+      if (!patience_.empty()) next = std::min(next.value_or(patience_.top().at_ns), patience_.top().at_ns);
+      if (!gone_.empty()) next = std::min(next.value_or(gone_.front().first), gone_.front().first);
+    }
     if (!next) return false;
     now_ = *next;
     while (network_.shares().next_end() == now_) {
-      const std::uint32_t t = flow_transfer_[network_.shares().finish_next()];
-      arrivals_.push({now_ + transfers_[t].path->latency_ns, t});
+      const Copy copy = flow_copy_[network_.shares().finish_next()];
+      end_sending(copy);
     }
+    for (; !endings_.empty() && endings_.top().at_ns == now_; endings_.pop())
+      end_messages(endings_.top().transfer);
     while (!arrivals_.empty() && arrivals_.top().at_ns == now_) {
       const std::uint32_t t = arrivals_.top().transfer;
       arrivals_.pop();
@@ -265,9 +338,93 @@ class Simulator {
       ends_.pop();
       end_stage(s);
     }
-    start_stages(stage_time);
+    lose_patience();
+    check_gone();
+    if (!out_.halt) start_stages(stage_time);
     ledger_.close_instant(now_);
     return true;
+  }
+
+  // --- what a disturbance halts ---
+
+  void lose_patience() {
+    while (!out_.halt && !patience_.empty() && patience_.top().at_ns == now_) {
+      const Patience late = patience_.top();
+      patience_.pop();
+      if (late.is_stage ? stages_[late.number].done : transfers_[late.number].done) continue;
+      if (!late.give_up)
+        send({late.number, transfers_[late.number].attempts++, now_, false});
+      else if (late.is_stage)
+        halt_at_stage(Halt::Why::stage_given_up, late.number);
+      else
+        halt_at_transfer(late.number, std::string(transfers_[late.number].to), Halt::Why::transfer_given_up);
+    }
+  }
+
+  void find_gone() {
+    if (disturbance_ == nullptr) return;
+    std::set<std::string_view> devices;
+    for (const auto& [device, queue] : queues_)
+      devices.insert(device);
+    for (const TransferRun& run : transfers_) {
+      devices.insert(run.from);
+      devices.insert(run.to);
+    }
+    for (const std::string_view device : devices)
+      if (const auto at = device.empty() ? std::nullopt : disturbance_->gone_ns(device))
+        gone_.emplace_back(*at, device);
+    std::ranges::sort(gone_);
+  }
+
+  /// A device that is gone halts the call if anything was still to be done there.
+  void check_gone() {
+    while (!out_.halt && !gone_.empty() && gone_.front().first <= now_) {
+      const std::string_view device = gone_.front().second;
+      gone_.pop_front();
+      if (const auto queue = queues_.find(std::string(device));
+          queue != queues_.end() && !queue->second.empty()) {
+        halt_at_stage(Halt::Why::device_gone, queue->second.front());
+        return;
+      }
+      for (std::uint32_t t = 0; t < transfers_.size(); ++t)
+        if (!transfers_[t].done && (transfers_[t].from == device || transfers_[t].to == device)) {
+          halt_at_transfer(t, std::string(device), Halt::Why::device_gone);
+          return;
+        }
+    }
+  }
+
+  void halt_at_stage(Halt::Why why, std::uint32_t s) {
+    const Stage& stage = placement_.schedule().stages[s];
+    out_.halt = Halt{why, now_, stage.device, stage.id, {}};
+  }
+
+  void halt_at_transfer(std::uint32_t t, std::string device, Halt::Why why) {
+    const Transfer& transfer = placement_.schedule().transfers[t];
+    // The stage that waits for it, or else the one whose result it was.
+    std::string stage;
+    if (placement_.stage_number(transfer.to) != kNone)
+      stage = transfer.to;
+    else if (placement_.stage_number(transfer.from) != kNone)
+      stage = transfer.from;
+    else if (transfers_[t].after != kNone)
+      stage = placement_.schedule().stages[transfers_[t].after].id;
+    out_.halt = Halt{why, now_, std::move(device), std::move(stage), transfer.id};
+  }
+
+  void cut_off() {
+    const auto& schedule = placement_.schedule();
+    for (std::uint32_t s = 0; s < stages_.size(); ++s)
+      if (stages_[s].running && !stages_[s].done) {
+        out_.interrupted.push_back({Event::Kind::stage, schedule.stages[s].id, schedule.stages[s].device,
+                                    stages_[s].start_ns, now_, 0});
+        out_.timeline.predicted.device_busy_ns[schedule.stages[s].device] += now_ - stages_[s].start_ns;
+      }
+    for (std::uint32_t t = 0; t < transfers_.size(); ++t)
+      if (transfers_[t].begun && !transfers_[t].done && !transfers_[t].path->free)
+        out_.interrupted.push_back({Event::Kind::transfer, schedule.transfers[t].id,
+                                    transfers_[t].path->places.front(), transfers_[t].start_ns, now_,
+                                    transfers_[t].bytes});
   }
 
   Diagnostics stuck() const {
@@ -311,7 +468,7 @@ class Simulator {
     const auto latest_start = [&](std::uint32_t s) {
       return stage_latest[s] - (stages_[s].end_ns - stages_[s].start_ns);
     };
-    for (auto at = timeline_.moments.rbegin(); at != timeline_.moments.rend(); ++at) {
+    for (auto at = out_.timeline.moments.rbegin(); at != out_.timeline.moments.rend(); ++at) {
       if (!at->ends) continue;
       if (at->kind == Event::Kind::stage) {
         const std::uint32_t s = at->number;
@@ -329,24 +486,30 @@ class Simulator {
       }
     }
     for (std::uint32_t t = 0; t < transfers_.size(); ++t)
-      timeline_.slack_ns[placement_.schedule().transfers[t].id] = transfer_latest[t] - transfers_[t].end_ns;
+      out_.timeline.slack_ns[placement_.schedule().transfers[t].id] =
+          transfer_latest[t] - transfers_[t].end_ns;
   }
 
-  Timeline finish() {
-    fill_slack();
-    timeline_.predicted.makespan_ns = now_;
-    timeline_.predicted.peak_bytes = ledger_.peaks();
-    timeline_.stage_peak_bytes = ledger_.stage_peaks();
-    timeline_.memory = std::move(ledger_).curves();
-    for (const auto& [place, use] : link_use_) {
-      timeline_.link_bytes[place] = use.bytes;
-      timeline_.link_messages[place] = use.messages;
-      timeline_.link_busy_ns[place] = use.busy_ns;
+  DisturbedTimeline finish() {
+    if (out_.halt)
+      cut_off();
+    else
+      fill_slack();
+    Timeline& timeline = out_.timeline;
+    timeline.predicted.makespan_ns = disturbance_ != nullptr && !out_.halt ? ended_ns_ : now_;
+    timeline.predicted.peak_bytes = ledger_.peaks();
+    timeline.stage_peak_bytes = ledger_.stage_peaks();
+    timeline.memory = std::move(ledger_).curves();
+    for (auto& [place, use] : link_use_) {
+      if (use.under_way > 0) use.busy_ns += now_ - std::min(now_, use.since_ns);
+      timeline.link_bytes[place] = use.bytes;
+      timeline.link_messages[place] = use.messages;
+      timeline.link_busy_ns[place] = use.busy_ns;
     }
-    std::ranges::sort(timeline_.events, [](const Event& a, const Event& b) {
+    std::ranges::sort(timeline.events, [](const Event& a, const Event& b) {
       return std::tie(a.start_ns, a.id) < std::tie(b.start_ns, b.id);
     });
-    return std::move(timeline_);
+    return std::move(out_);
   }
 
   struct LinkUse {
@@ -354,6 +517,7 @@ class Simulator {
     std::uint64_t since_ns = 0, busy_ns = 0, bytes = 0, messages = 0;
   };
 
+  Disturbance* disturbance_;  // null: none
   const Placement& placement_;
   const Schedule& schedule_;
   const Bindings& sizes_;
@@ -362,13 +526,18 @@ class Simulator {
   std::vector<StageRun> stages_;
   std::vector<TransferRun> transfers_;
   std::map<std::string, std::deque<std::uint32_t>> queues_;  // device → stages not yet done
-  std::vector<std::uint32_t> flow_transfer_;
+  std::vector<Copy> flow_copy_;
   Earliest<Arrival> arrivals_;
+  Earliest<Arrival> endings_;  // disturbed: a copy's last byte would be there, whether it is or not
   Earliest<End> ends_;
   std::map<std::string, LinkUse> link_use_;
+  Earliest<Patience> patience_;
+  std::deque<std::pair<std::uint64_t, std::string_view>> gone_;  // when, device: earliest first
   std::uint64_t now_ = 0;
+  std::uint64_t ended_ns_ = 0;  // when something that was waited for ended last
   std::size_t finished_ = 0;
-  Timeline timeline_;
+  std::size_t left_ = 0;  // stages and transfers not done
+  DisturbedTimeline out_;
 };
 
 /// The method's schedule, or the problem that there is none.
@@ -392,38 +561,29 @@ Result<Timeline> simulate(const Plan& scheduled, std::string_view method, const 
   const Bindings complete = detail::complete_sizes(scheduled, sizes);
   const Placement placement(scheduled, scheduled.methods.find(method)->second, **schedule,
                             &scheduled.schedule->residence);
-  return Simulator(placement, *scheduled.schedule, topology, complete).run([&](const Stage& stage) {
+  auto run = Simulator(placement, *scheduled.schedule, topology, complete).run([&](const Stage& stage) {
     return stage_time(method, stage);
   });
+  if (!run) return std::move(run).errors();
+  return std::move(run->timeline);
 }
 
 Result<Timeline> simulate(const Plan& scheduled, std::string_view method, const Topology& topology,
                           const Costs& costs) {
-  const auto entries = costs.methods.find(method);
-  return simulate(scheduled, method, topology, costs.assumes, [&](std::string_view, const Stage& stage) {
-    std::uint64_t total = 0;
-    const auto column = costs.column(stage.device);
-    if (entries == costs.methods.end() || !column) return total;
-    const std::size_t number = *column;
-    const auto add = [&](const std::string& node) {
-      const auto at = entries->second.find(node);
-      if (at != entries->second.end() && number < at->second.ns.size()) total += at->second.ns[number];
-    };
-    for (const std::string& node : stage.nodes)
-      add(node);
-    for (const std::string& node : stage.recomputes)
-      add(node);
-    return total;
-  });
+  return simulate(scheduled, method, topology, costs.assumes, detail::cost_of_stage(costs, method));
 }
 
-std::uint64_t stage_peak_bytes(const Plan& plan, std::string_view method, const Stage& stage,
-                               const Bindings& sizes) {
-  const auto at = plan.methods.find(method);
-  if (at == plan.methods.end()) return 0;
-  const detail::StageContext context(plan, method, at->second, stage);
-  const Placement placement(plan, at->second, *context.schedule, context.residence);
-  return detail::peak_of_stage(placement, context.stage, detail::complete_sizes(plan, sizes));
+Result<DisturbedTimeline> simulate_disturbed(const Plan& scheduled, std::string_view method,
+                                             const Topology& topology, const Costs& costs,
+                                             Disturbance& disturbance) {
+  const Result<const MethodSchedule*> schedule = schedule_of(scheduled, method);
+  if (!schedule) return schedule.errors();
+  const Bindings complete = detail::complete_sizes(scheduled, costs.assumes);
+  const Placement placement(scheduled, scheduled.methods.find(method)->second, **schedule,
+                            &scheduled.schedule->residence);
+  const StageTime stage_time = detail::cost_of_stage(costs, method);
+  return Simulator(placement, *scheduled.schedule, topology, complete, &disturbance)
+      .run([&](const Stage& stage) { return stage_time(method, stage); });
 }
 
 }  // namespace genie::plan

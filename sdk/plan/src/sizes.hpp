@@ -1,7 +1,7 @@
 // Concrete sizes for planning. Private to the library.
 #pragma once
 
-#include "genie/plan/model.hpp"
+#include "genie/plan/schedule.hpp"
 
 namespace genie::plan::detail {
 
@@ -13,5 +13,8 @@ namespace genie::plan::detail {
 
 /// An expression at these sizes, not below 0; 0 when a symbol is unbound.
 [[nodiscard]] std::uint64_t amount_of(const Expr& expr, const Bindings& sizes);
+
+/// The sum of a stage's nodes' costs on its device. `costs` outlives the result.
+[[nodiscard]] StageTime cost_of_stage(const Costs& costs, std::string_view method);
 
 }  // namespace genie::plan::detail
