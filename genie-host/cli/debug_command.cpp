@@ -187,8 +187,8 @@ int conclude(const Console& console, const debugger::Reference& reference) {
   differs.message = fmt::format("{} of {} results differ from the reference, first in step {} at {}: {} {}",
                                 reference.differing(), reference.compared(), first.step, first.node,
                                 first.mismatch.value, first.mismatch.what);
-  differs.help = fmt::format("look at it with `break {}`, `print` and `finish`; every value that it took was equal",
-                             differs.node);
+  differs.help = fmt::format(
+      "look at it with `break {}`, `print` and `finish`; every value that it took was equal", differs.node);
   return console.fail({differs}, Category::verification);
 }
 

@@ -52,6 +52,7 @@ class Screen {
     outputs();
     time();
     troubles();
+    unmet_hints();
     warnings();
     costs();
     written();
@@ -316,6 +317,21 @@ class Screen {
                                           : std::string()));
       label.clear();
     }
+    add(std::move(lines), 0, false);
+  }
+
+  /// A wish that was passed over is said, not left to be found. With all details the reasons say it.
+  void unmet_hints() {
+    if (schedule_ == nullptr || full_) return;
+    constexpr std::size_t kShown = 2;
+    Lines lines;
+    std::size_t count = 0;
+    for (const plan::Decision& decision : schedule_->decisions)
+      if (decision.because == "hint-not-met" && count++ < kShown)
+        lines.push_back(labelled(style_, lines.empty() ? "not met" : "",
+                                 fitted(decision.detail, style_.width - kLabelColumns - 2)));
+    if (count > kShown)
+      lines.push_back(labelled(style_, "", fmt::format("and {} more hints: --details", count - kShown)));
     add(std::move(lines), 0, false);
   }
 

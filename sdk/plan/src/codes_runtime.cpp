@@ -123,13 +123,17 @@ std::span<const CodeInfo> runtime_codes() {
       {"GE0675", "A blob cannot be stored",
        "The folder for blobs cannot be written to, or its quota is used up.\n"},
       {"GE0676", "A run that could not go on after a loss",
-       "With `run.on_worker_loss` \"replan\" the host asks the backend what is left after a loss, has the policy\n"
-       "place the plan there, and repeats what is needed. One of these did not succeed; the notes say what was lost and why.\n"
+       "With `run.on_worker_loss` \"replan\" the host asks the backend what is left after a loss, has the "
+       "policy\n"
+       "place the plan there, and repeats what is needed. One of these did not succeed; the notes say what "
+       "was lost and why.\n"
        "\n"
-       "What to do: the note tells what is missing: memory on the devices that are left, a device that a hard hint asks for,\n"
+       "What to do: the note tells what is missing: memory on the devices that are left, a device that a "
+       "hard hint asks for,\n"
        "or any device at all.\n"},
       {"GE0677", "Shared states that cannot be made anew",
-       "After a loss a session's states are made anew by repeating its recorded steps. States that the plan shares between\n"
+       "After a loss a session's states are made anew by repeating its recorded steps. States that the plan "
+       "shares between\n"
        "the sessions of a program were written by other sessions too, which this one cannot repeat.\n"
        "\n"
        "What to do: run one session, or keep the states per session (`share_states` of the frontend).\n"},
