@@ -45,6 +45,7 @@ constexpr std::string_view kRunExamples =
     "Examples:\n"
     "  genie-host run --config run.json\n"
     "  genie-host run --config run.json --set /policy/options/objective=throughput\n"
+    "  genie-host run --config run.json --record recorded     then: genie-host --config recorded/run.json\n"
     "  genie-host run --config run.json --dump encoder.layer.3 --dump op:aten.softmax.**\n"
     "  genie-host run --config run.json --set "
     "'/hints/-={\"kind\":\"pin\",\"select\":\"encoder.layer.0.**\",\"device\":\"w1\"}'\n"
@@ -246,6 +247,8 @@ void add_run(CLI::App& app, RunArguments& run) {
       ->allow_extra_args(false);
   app.add_option("--dump-file", run.dump_file, "Where --dump writes (default: dump.safetensors)")
       ->type_name("FILE");
+  app.add_option("--record", run.record, "Keep the run in a folder from which it can be run again, exactly")
+      ->type_name("FOLDER");
   app.add_flag("--reschedule", run.reschedule, "Schedule a saved plan anew for the present topology");
   app.add_option("--html", run.html, "Write a page to look at: graph, timeline, memory, decisions")
       ->type_name("FILE");

@@ -29,6 +29,7 @@ struct RunArguments {
   std::string html;               ///< where to write the page; empty: nowhere
   std::vector<std::string> dump;  ///< selectors
   std::string dump_file = "dump.safetensors";
+  std::string record;  ///< a folder; empty: nothing is recorded
 };
 
 struct DebugArguments {

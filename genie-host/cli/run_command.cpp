@@ -9,6 +9,7 @@
 #include "cli/engine_setup.hpp"
 #include "cli/interrupt.hpp"
 #include "debugger/dump.hpp"
+#include "debugger/recording.hpp"
 #include "report/files.hpp"
 #include "report/html.hpp"
 #include "report/text.hpp"
@@ -71,7 +72,8 @@ int run(const Common& common, const RunArguments& arguments) {
   options->verify_blobs = arguments.verify_blobs;
   options->reschedule = arguments.reschedule;
   options->trace_events = kEventsOfText;
-  options->trace = !arguments.html.empty() || !common.json;  // the text tells of the timeline
+  // The text tells of the timeline, and a recording of how long things took.
+  options->trace = !arguments.html.empty() || !arguments.record.empty() || !common.json;
   options->one_node_stages = !arguments.dump.empty();
   const InterruptGuard guard(options->cancel);
 
@@ -84,6 +86,15 @@ int run(const Common& common, const RunArguments& arguments) {
   job.steps_done = [&progress](std::uint64_t done, std::uint64_t total) {
     progress.update(done, total, fmt::format("running {} steps", total));
   };
+  std::optional<debugger::Recording> recording;
+  if (!arguments.record.empty()) {
+    auto begun = debugger::Recording::begin(*engine, arguments.record);
+    if (!begun) {
+      progress.clear();
+      return fail_early(console, begun.failure());
+    }
+    recording = *std::move(begun);
+  }
   std::shared_ptr<debugger::Recorder> recorder;
   if (!arguments.dump.empty()) {
     auto watching = debugger::watch(*engine, arguments.dump);
@@ -100,6 +111,14 @@ int run(const Common& common, const RunArguments& arguments) {
     auto unwritten = debugger::write(*recorder, engine->config().run.has_steps, arguments.dump_file);
     if (!unwritten)
       outcome.report.written.emplace_back("dump", arguments.dump_file);
+    else if (outcome.failure)
+      console.say(unwritten->diagnostics);
+    else
+      outcome.failure = std::move(unwritten);
+  }
+  if (recording) {
+    if (auto unwritten = recording->finish(outcome); !unwritten)
+      outcome.report.written.emplace_back("recording", recording->config_file());
     else if (outcome.failure)
       console.say(unwritten->diagnostics);
     else

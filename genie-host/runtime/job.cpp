@@ -69,6 +69,7 @@ class Job {
         failure = std::move(unwritten);
     }
     outcome.failure = std::move(failure);
+    outcome.outputs = std::move(outputs_);
     return outcome;
   }
 

@@ -9,6 +9,7 @@
 #include "report/report.hpp"
 #include "runtime/engine.hpp"
 #include "runtime/failure.hpp"
+#include "tensors/compare.hpp"
 
 namespace genie::runtime {
 
@@ -24,6 +25,7 @@ struct JobOptions {
 struct JobOutcome {
   report::RunReport report;
   std::optional<Failure> failure;
+  tensors::TensorTable outputs;  ///< of the last run, by the names that `expect` uses
 };
 
 /// Loads what is not loaded, runs, and writes the files that the config asks for. [serial] over the engine. For

@@ -224,3 +224,38 @@ def test_a_terminal_has_a_prompt_and_ctrl_c_ends_it(host, config, tmp_path):
         run.wait()
         run.stderr.close()
         os.close(main)
+
+
+def virtual(report):
+    """The times of a report's steps on the backend's clock."""
+    return [step["virtual_ns"] for step in report["time"]["steps"]]
+
+
+@pytest.mark.parametrize("costs", ["model", "measured"])
+def test_a_recorded_run_replays_exactly(host, config, tmp_path, costs):
+    document = json.loads(config.read_text())
+    document["backend"]["options"]["costs"] = costs
+    document["run"] = {"steps": [{"inputs": {"x": {"random": {"seed": 3, "low": 0.5, "high": 1.0}}}}, {"inputs": "x.safetensors", "repeat": 2}], "seed": 5}
+    several = host.write(document, tmp_path, "several.json")
+    ran = host.command("run", "--config", several, "--json", "--record", "recorded", folder=tmp_path, check=OK)
+    save_file({"x": INPUTS["x"] + 1}, tmp_path / "x.safetensors")
+    (tmp_path / "cluster.json").unlink()  # a recording has its own inputs and devices
+    times = virtual(json.loads(ran.out))
+    assert len(times) == 3 and all(times)
+    for attempt in range(2):
+        report = json.loads(host.command("--config", "recorded/run.json", "--json", folder=tmp_path, check=OK).out)
+        assert report["verify"]["passed"] and virtual(report) == times
+        trace = (tmp_path / "recorded" / "replayed-trace.json").read_bytes()
+        assert attempt == 0 or trace == previous
+        previous = trace
+
+
+def test_a_recording_runs_in_the_debugger_and_refuses_steps_that_it_has_not(host, config, tmp_path):
+    document = json.loads(config.read_text())
+    document["backend"]["options"]["costs"] = "measured"
+    measured = host.write(document, tmp_path, "measured.json")
+    host.command("run", "--config", measured, "--record", "recorded", folder=tmp_path, check=OK)
+    recorded = tmp_path / "recorded" / "run.json"
+    assert "as expected" in debug(host, recorded, tmp_path, "break second", "continue", "finish", "continue")
+    again = host.command("--config", recorded, "--set", "/backend/options/durations=[]", folder=tmp_path, check=5)
+    assert "error[GE0600]" in again.err and "step 0 was not recorded" in again.err

@@ -65,7 +65,7 @@ def test_quickstart_runs_again_and_writes_what_it_promises(root, host, build):
     run = subprocess.run([str(root / "scripts/quickstart")], capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL)
     assert run.returncode == 0, run.stdout + run.stderr
     # The README shows what is printed, but for the times of this machine and the digest of what this torch exported.
-    (shown,) = re.findall(r"^\$ build/genie-host/genie-host --config examples/quickstart/run.json\n(.*?)^```", (root / "README.md").read_text(),
+    (shown,) = re.findall(r"^\$ build/genie-host/genie-host --config examples/quickstart/run.json --details\n(.*?)^```", (root / "README.md").read_text(),
                           re.MULTILINE | re.DOTALL)
     here = re.compile(r"^  wall clock .*$|plan [0-9a-f]{12}$", re.MULTILINE)
     printed = run.stdout[run.stdout.index("minilm.pt2"):]

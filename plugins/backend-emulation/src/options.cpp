@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include <thread>
 
 #include "genie/plan/file.hpp"
@@ -31,20 +33,37 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
   return near.empty() ? "known: " + all : "did you mean `" + std::string(near) + "`? Known: " + all;
 }
 
-/// One of two words; the default stays when the option is wrong, which is reported.
+/// One of the words of an enumeration, in its order; the default stays when the option is wrong, which is reported.
 template <class E>
-void read_word(View value, std::string_view key, std::string_view zero, std::string_view one, E& into,
+void read_word(View value, std::string_view key, const std::vector<std::string_view>& words, E& into,
                plan::Diagnostics& errors) {
   const std::string_view word = value.is(Kind::string) ? value.string() : std::string_view();
-  if (word == zero)
-    into = static_cast<E>(0);
-  else if (word == one)
-    into = static_cast<E>(1);
+  const auto at = std::ranges::find(words, word);
+  if (at != words.end())
+    into = static_cast<E>(at - words.begin());
   else
     errors.push_back(wrong(
         plan::json::pointer_token(key),
         "`" + std::string(key) + "` is " + (word.empty() ? "not a word" : "`" + std::string(word) + "`"),
-        did_you_mean(word, {zero, one})));
+        did_you_mean(word, words)));
+}
+
+/// For each step an object of stages and their nanoseconds.
+void read_durations(View value, Options& options, plan::Diagnostics& errors) {
+  const auto malformed = [&](const std::string& pointer) {
+    errors.push_back(wrong(pointer,
+                           "`durations` is a list of objects, one for each step: stage and nanoseconds",
+                           "leave it as `genie-host run --record` wrote it"));
+  };
+  if (!value.is(Kind::array)) return malformed("/durations");
+  for (const auto [index, step] : value.items()) {
+    if (!step.is(Kind::object)) return malformed("/durations");
+    auto& durations = options.durations.emplace_back();
+    for (const auto [stage, ns] : step.items()) {
+      if (!ns.is(Kind::integer) || ns.integer() < 0) return malformed("/durations");
+      durations.emplace(stage, static_cast<std::uint64_t>(ns.integer()));
+    }
+  }
 }
 
 /// A document that an option names or holds. `what` is what a person calls it.
@@ -119,22 +138,27 @@ plan::Result<Options> read_options(std::string_view json) {
       else
         errors.insert(errors.end(), script.errors().begin(), script.errors().end());
     } else if (key == "timing") {
-      read_word(value, key, "virtual", "wall", options.timing, errors);
+      read_word(value, key, {"virtual", "wall"}, options.timing, errors);
     } else if (key == "costs") {
-      read_word(value, key, "model", "measured", options.costs, errors);
+      read_word(value, key, {"model", "measured", "recorded"}, options.costs, errors);
+    } else if (key == "durations") {
+      read_durations(value, options, errors);
     } else if (key == "compute") {
-      read_word(value, key, "real", "none", options.compute, errors);
+      read_word(value, key, {"real", "none"}, options.compute, errors);
     } else {
-      errors.push_back(wrong(plan::json::pointer_token(key),
-                             "backend-emulation has no option `" + std::string(key) + "`",
-                             did_you_mean(key, {"topology", "timing", "costs", "compute", "faults"})));
+      errors.push_back(
+          wrong(plan::json::pointer_token(key), "backend-emulation has no option `" + std::string(key) + "`",
+                did_you_mean(key, {"topology", "timing", "costs", "compute", "faults", "durations"})));
     }
   }
   if (errors.empty() && options.compute == Compute::none && options.costs == Costs::measured)
     errors.push_back(wrong("/costs",
                            "`costs: measured` needs kernels to measure, and `compute: none` runs none",
                            "use `costs: model`"));
-  if (errors.empty() && options.faults && options.costs == Costs::measured)
+  if (errors.empty() && (options.costs == Costs::recorded) != (root.find("durations").has_value()))
+    errors.push_back(
+        wrong("/costs", "`costs: recorded` and `durations` go together", "give both or neither"));
+  if (errors.empty() && options.faults && options.costs != Costs::model)
     errors.push_back(
         wrong("/costs",
               "`costs: measured` and `faults` do not go together: when a fault strikes must not depend "

@@ -8,6 +8,7 @@
 #include "genie/plan/validate.hpp"
 #include "observation.hpp"
 #include "stage_run.hpp"
+#include "stage_times.hpp"
 #include "step_faults.hpp"
 
 namespace genie::emulation {
@@ -426,14 +427,8 @@ class Step {
     }
     const plan::Timeline* timeline = timeline_;
     plan::Timeline measured;
-    if (program_.options().costs == Costs::measured) {
-      auto made = program_.timeline(*method_, sized_->sizes, [&](std::string_view, const plan::Stage& stage) {
-        const auto ns = stage_ns_.find(stage.id);
-        const auto device = program_.device_number(stage.device);
-        const double speed = device ? std::max(1e-9, program_.device(*device).spec().speed) : 1.0;
-        return ns == stage_ns_.end() ? std::uint64_t{0}
-                                     : static_cast<std::uint64_t>(static_cast<double>(ns->second) / speed);
-      });
+    if (program_.options().costs != Costs::model) {
+      auto made = observed_timeline(program_, *method_, sized_->sizes, stage_ns_, step_.index);
       if (!made) return std::move(made).error();
       measured = *std::move(made);
       timeline = &measured;
@@ -563,7 +558,7 @@ class Step {
   std::vector<Claim> work_;                         // per stage of the schedule, while it runs
   std::vector<Held> slots_;
   std::optional<Observation> observation_;
-  std::map<std::string, std::uint64_t> stage_ns_;
+  StageTimes stage_ns_;
   std::vector<genie_step_output*> made_tensors_;
   std::vector<genie_step_output*> made_values_;
   std::uint64_t started_ns_ = 0;
