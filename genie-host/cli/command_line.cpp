@@ -44,7 +44,7 @@ constexpr std::string_view kRootExamples =
 constexpr std::string_view kRunExamples =
     "Examples:\n"
     "  genie-host run --config run.json\n"
-    "  genie-host run --config run.json --set /policy/options/objective=throughput\n"
+    "  genie-host run --config run.json --set /policy/options/objective=memory\n"
     "  genie-host run --config run.json --record recorded     then: genie-host --config recorded/run.json\n"
     "  genie-host run --config run.json --dump encoder.layer.3 --dump op:aten.softmax.**\n"
     "  genie-host run --config run.json --set "

@@ -160,7 +160,7 @@ plan::Result<Edit> parse_edit(std::string_view text) {
   const std::size_t equals = text.find('=');
   if (equals == std::string_view::npos || !tokens_of(text.substr(0, equals)))
     return edit_error("", fmt::format("`{}` is not of the form POINTER=VALUE", text),
-                      "write a JSON pointer and a value: --set /policy/options/objective=throughput");
+                      "write a JSON pointer and a value: --set /policy/options/objective=memory");
   return Edit{std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))};
 }
 

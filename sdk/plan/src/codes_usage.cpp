@@ -70,7 +70,7 @@ std::span<const CodeInfo> usage_codes() {
        "`/` in a key and\n"
        "`~0` for `~`. Objects that are missing on the way are made.\n"
        "\n"
-       "    --set /policy/options/objective=throughput\n"
+       "    --set /policy/options/objective=memory\n"
        "    --set '/hints/-={\"kind\": \"pin\", \"select\": \"lm_head\", \"device\": \"w1\"}'\n"
        "\n"
        "What to do: the message names the part of the pointer that leads nowhere.\n"},

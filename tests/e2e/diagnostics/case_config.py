@@ -204,6 +204,18 @@ def wrong_backend_option(world):
     return world.run()
 
 
+def recorded_costs_without_durations(world):
+    """Costs of a recorded run, without the durations that were recorded."""
+    world.config["backend"]["options"]["costs"] = "recorded"
+    return world.run()
+
+
+def durations_of_no_steps(world):
+    """Recorded durations that are no list of steps."""
+    world.config["backend"]["options"] |= {"costs": "recorded", "durations": {"s0": -1}}
+    return world.run()
+
+
 def unknown_policy_option(world):
     """A misspelt option of the policy."""
     world.config["policy"] = {"options": {"objektive": "latency"}}
