@@ -55,6 +55,10 @@ std::vector<std::string> Nodes::makes(const plan::Node& node) {
   return out;
 }
 
+bool Nodes::gives_unwritten(const plan::Node& node) {
+  return node.op.starts_with("aten.empty") || node.op.starts_with("aten.new_empty");
+}
+
 std::string Nodes::text(const Placed& placed) {
   if (placed.node == nullptr) return fmt::format("{}  on {}", placed.stage->id, placed.stage->device);
   const std::string scope = placed.node->scope.empty() ? "" : "  " + placed.node->scope;

@@ -35,6 +35,8 @@ class Nodes {
   [[nodiscard]] static std::vector<std::string> takes(const plan::Node& node);
   /// Value ids that it makes.
   [[nodiscard]] static std::vector<std::string> makes(const plan::Node& node);
+  /// Whether what it gives is memory that nobody has written yet (empty and its kin): different bits in every run.
+  [[nodiscard]] static bool gives_unwritten(const plan::Node& node);
   /// "n12  aten.linear.default  encoder.layer.0.output.dense  on w1"
   [[nodiscard]] static std::string text(const Placed& placed);
 

@@ -152,6 +152,18 @@ def test_comparison_with_one_device_finds_every_result_equal(host, config, tmp_p
     assert results >= 6
 
 
+@pytest.mark.parametrize("name", ["in-place-on-views.plain", "bert-static.recommended"])
+def test_comparison_holds_for_work_in_place_and_over_many_transfers(host, corpus, tmp_path, name):
+    """Views, writes in place and memory that is not written yet, with every node a stage and the stages on three devices."""
+    archive = corpus.archives[name]
+    topology(tmp_path, (1 << 30,) * 3)
+    written = host.write(corpus.config(archive, tmp_path, corpus.sessions(archive)[0]), tmp_path)
+    ops = "op:aten.add*" if "bert" in name else "op:aten.clone*"
+    document = json.loads(written.read_text()) | {"hints": [{"kind": "pin", "select": ops, "device": "w1", "strength": "soft"}]}
+    written.write_text(json.dumps(document))
+    assert "results equal the reference's" in debug(host, written, tmp_path, arguments=("--compare",))
+
+
 def test_comparison_names_the_first_node_that_differs(host, config, tmp_path):
     """A plan whose scale somebody changed, beside the plan as it was."""
     host.command("plan", "schedule", config, "--output", "plan.json", folder=tmp_path, check=OK)

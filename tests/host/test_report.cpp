@@ -153,7 +153,7 @@ TEST_CASE("a report of very much fits a screen") {
     report.warnings.back().message = std::string(300, 'w');
     report.written.emplace_back("plan", "/elsewhere/" + std::to_string(i) + "/plan.json");
   }
-  for (const std::size_t width : {80, 100}) {
+  for (const std::size_t width : {std::size_t{80}, std::size_t{100}}) {
     const std::string text = report::to_text(report, Style{false, width, false});
     std::size_t lines = 0;
     for (std::size_t begin = 0, end = 0; (end = text.find('\n', begin)) != std::string::npos;
