@@ -75,13 +75,15 @@ void decide_by_simulation(const Question& question, const std::vector<std::uint6
 
 /// Has the plan library predict what a search found, and searches again under tighter budgets while its peaks exceed the real ones.
 /// The two counts differ by another amount for each placement, so budgets shrink by what was too much, or by ever more of it.
+/// `search`: budgets → placement, or nothing; `first` is what it found for the real ones.
+template <class Search>
 std::optional<Solution> solve_within(const Question& question, const std::vector<std::uint64_t>& real,
-                                     const Placed& first, bool thorough, bool faster) {
+                                     const Placed& first, bool faster, Search search) {
   const Problem& p = *question.problem;
   std::vector<std::uint64_t> memory = real;
   std::optional<Placed> placed = first;
   for (int round = 0; round < kMaxRounds; ++round) {
-    if (round > 0) placed = place(p, question.rules, memory, question.objective, thorough);
+    if (round > 0) placed = search(memory);
     if (!placed) return std::nullopt;
     auto joined =
         plan::join_schedule(*p.plan, make_schedule(question, *placed), *p.topology, *question.costs);
@@ -101,42 +103,32 @@ std::optional<Solution> solve_within(const Question& question, const std::vector
   return std::nullopt;
 }
 
-/// More devices than the search takes: filled one after the other, with smaller budgets where the plan library counts more.
+/// More devices than the search takes: filled one after the other.
 std::optional<Solution> solve_by_filling(const Question& question) {
   const Problem& p = *question.problem;
   const std::vector<std::uint64_t> real = memory_under(p, question.rules);
   for (const bool cautious : {true, false}) {
-    std::vector<std::uint64_t> memory = real;
-    for (int round = 0; round < kMaxRounds; ++round) {
-      auto placed = fill(p, question.rules, memory, cautious);
-      if (!placed) break;
-      auto joined =
-          plan::join_schedule(*p.plan, make_schedule(question, *placed), *p.topology, *question.costs);
-      if (!joined) return std::nullopt;
-      bool fits = true;
-      for (const auto& [name, method] : joined->schedule->methods) {
-        if (!method.predicted) return std::nullopt;
-        for (std::size_t d = 0; d < p.device_count; ++d)
-          if (const auto peak = method.predicted->peak_bytes.find(p.device_id(d));
-              peak != method.predicted->peak_bytes.end() && peak->second > real[d]) {
-            memory[d] -= std::min(memory[d], (peak->second - real[d]) << round);
-            fits = false;
-          }
-      }
-      if (fits) return Solution{*std::move(placed), *std::move(joined)};
-    }
+    const auto search = [&](const std::vector<std::uint64_t>& memory) {
+      return fill(p, question.rules, memory, cautious);
+    };
+    if (const auto first = search(real))
+      if (auto solution = solve_within(question, real, *first, true, search)) return solution;
   }
   return std::nullopt;
 }
 
 std::optional<Solution> solve(const Question& question) {
-  const std::vector<std::uint64_t> real = memory_under(*question.problem, question.rules);
+  const Problem& p = *question.problem;
+  const std::vector<std::uint64_t> real = memory_under(p, question.rules);
   for (const bool thorough : {true, false}) {
+    const auto search = [&](const std::vector<std::uint64_t>& memory) {
+      return place(p, question.rules, memory, question.objective, thorough);
+    };
     // What has no room by the search's own count will not get any from smaller budgets.
-    const auto first = place(*question.problem, question.rules, real, question.objective, thorough);
+    const auto first = search(real);
     if (!first) continue;
     for (const bool faster : {false, true})
-      if (auto solution = solve_within(question, real, *first, thorough, faster)) {
+      if (auto solution = solve_within(question, real, *first, faster, search)) {
         decide_by_simulation(question, real, *solution);
         return solution;
       }
