@@ -92,16 +92,6 @@ plan::Result<std::vector<std::string>> given_commands(const DebugArguments& argu
   return out;
 }
 
-plan::Result<std::vector<config::Edit>> edits_of(const DebugArguments& arguments) {
-  std::vector<config::Edit> edits;
-  for (const std::string& text : arguments.set) {
-    auto edit = config::parse_edit(text);
-    if (!edit) return std::move(edit).errors();
-    edits.push_back(std::move(*edit));
-  }
-  return edits;
-}
-
 /// What a debugged run leaves out: repetitions, deadlines, and files that a run of its own would write.
 void calm(config::RunConfig& config) {
   config.run.repeat = 1;
@@ -203,7 +193,7 @@ int debug(const Common& common, const DebugArguments& arguments) {
     words.help = "leave --json out; `genie-host run --dump SELECTOR` writes values for programs";
     return console.fail({words}, Category::config);
   }
-  const auto edits = edits_of(arguments);
+  const auto edits = config::parse_edits(arguments.set);
   if (!edits) return console.fail(edits.errors(), Category::config);
   const auto given = given_commands(arguments);
   if (!given) return console.fail(given.errors(), Category::config);

@@ -56,13 +56,9 @@ int run(const Common& common, const RunArguments& arguments) {
     return fail_early(console, runtime::failure(runtime::Category::config, std::move(diagnostics)));
   };
 
-  std::vector<config::Edit> edits;
-  for (const std::string& text : arguments.set) {
-    auto edit = config::parse_edit(text);
-    if (!edit) return usage(std::move(edit).errors());
-    edits.push_back(std::move(*edit));
-  }
-  auto config = config::read_run(arguments.config, edits);
+  const auto edits = config::parse_edits(arguments.set);
+  if (!edits) return usage(edits.errors());
+  auto config = config::read_run(arguments.config, *edits);
   if (!config) return usage(std::move(config).errors());
 
   Progress progress(console.err_style());

@@ -46,15 +46,9 @@ config::Edit hint(std::string_view kind, std::string_view select, std::string_vi
 }
 
 plan::Result<std::vector<config::Edit>> edits_of(const ScheduleChanges& changes) {
-  std::vector<config::Edit> edits;
-  plan::Diagnostics wrong;
-  for (const std::string& text : changes.set) {
-    auto edit = config::parse_edit(text);
-    if (edit)
-      edits.push_back(std::move(*edit));
-    else
-      wrong.insert(wrong.end(), edit.errors().begin(), edit.errors().end());
-  }
+  auto given = config::parse_edits(changes.set);
+  std::vector<config::Edit> edits = given ? *std::move(given) : std::vector<config::Edit>();
+  plan::Diagnostics wrong = given ? plan::Diagnostics() : std::move(given).errors();
   const auto placed = [&](std::string_view kind, const std::vector<std::string>& texts) {
     for (const std::string& text : texts) {
       const auto parts = split(text);

@@ -164,6 +164,20 @@ plan::Result<Edit> parse_edit(std::string_view text) {
   return Edit{std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))};
 }
 
+plan::Result<std::vector<Edit>> parse_edits(std::span<const std::string> texts) {
+  std::vector<Edit> edits;
+  plan::Diagnostics wrong;
+  for (const std::string& text : texts) {
+    auto edit = parse_edit(text);
+    if (edit)
+      edits.push_back(std::move(*edit));
+    else
+      wrong.insert(wrong.end(), edit.errors().begin(), edit.errors().end());
+  }
+  if (!wrong.empty()) return wrong;
+  return edits;
+}
+
 plan::Result<std::string> apply_edits(std::string_view json, std::span<const Edit> edits,
                                       std::string_view file) {
   auto document = Document::parse(json, {.comments = true, .limits = {}}, file);

@@ -165,6 +165,8 @@ struct Edit {
 
 /// Splits "POINTER=VALUE" at its first '='. The error shows what one looks like.
 [[nodiscard]] plan::Result<Edit> parse_edit(std::string_view text);
+/// Several of them, in order; all that are wrong are reported.
+[[nodiscard]] plan::Result<std::vector<Edit>> parse_edits(std::span<const std::string> texts);
 
 /// Applies edits to a document, in order: members are made where they are missing, `/-` appends to an array. The result is
 /// JSON text; its values that an edit wrote are known by the pointers of `edits`.

@@ -20,17 +20,14 @@ std::filesystem::path folder_of(const genie_engine_options& options) {
 }
 
 runtime::Result<config::RunConfig> read_config(const genie_engine_options& options) {
-  std::vector<config::Edit> edits;
-  for (std::uint64_t i = 0; i < options.override_count; ++i) {
-    auto edit = config::parse_edit(options.overrides[i]);
-    if (!edit) return runtime::failure(Category::config, std::move(edit).errors());
-    edits.push_back(std::move(edit).value());
-  }
+  const std::vector<std::string> overrides(options.overrides, options.overrides + options.override_count);
+  const auto edits = config::parse_edits(overrides);
+  if (!edits) return runtime::failure(Category::config, edits.errors());
   auto config =
       options.config
           ? config::decode_run(options.config, options.config_file ? options.config_file : "the run config",
-                               folder_of(options), edits)
-          : config::read_run(options.config_file, edits);
+                               folder_of(options), *edits)
+          : config::read_run(options.config_file, *edits);
   if (!config) return runtime::failure(Category::config, std::move(config).errors());
   return std::move(config).value();
 }
