@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <sstream>
 
+#include "debugger/words.hpp"
 #include "genie/plan/json.hpp"
 
 namespace genie::debugger {
@@ -20,25 +20,10 @@ constexpr std::pair<std::string_view, Condition::Is> kOperators[] = {
     {"<", Condition::Is::less},           {"<=", Condition::Is::less_equal}, {">", Condition::Is::greater},
     {">=", Condition::Is::greater_equal}, {"==", Condition::Is::equal},      {"!=", Condition::Is::unequal}};
 
-plan::Diagnostics wrong(std::string message, std::string help) {
-  plan::Diagnostic diagnostic;
-  diagnostic.code = "GE0665";
-  diagnostic.message = std::move(message);
-  diagnostic.help = std::move(help);
-  return {diagnostic};
-}
-
-std::vector<std::string> words_of(std::string_view text) {
-  std::istringstream stream{std::string(text)};
-  std::vector<std::string> out;
-  for (std::string word; stream >> word;)
-    out.push_back(word);
-  return out;
-}
-
-plan::Result<Condition> parse_condition(const std::vector<std::string>& words) {
+plan::Result<Condition> parse_condition(const Words& words) {
   const std::string help = "write it like `break when max > 100` or `break when nan > 0 in encoder.layer.3`";
-  if (words.size() < 4) return wrong("a condition needs a statistic, an operator and a number", help);
+  if (words.size() < 4)
+    return not_understood("a condition needs a statistic, an operator and a number", help);
   Condition out;
   const auto of =
       std::ranges::find(kStatistics, std::string_view(words[1]), [](const auto& s) { return s.first; });
@@ -47,18 +32,18 @@ plan::Result<Condition> parse_condition(const std::vector<std::string>& words) {
     for (const auto& [name, statistic] : kStatistics)
       known.push_back(name);
     const std::string_view near = plan::json::nearest(words[1], known);
-    return wrong(fmt::format("`{}` is no statistic", words[1]),
-                 near.empty() ? "there are min, max, mean, std, nan, inf, zero and elements"
-                              : fmt::format("did you mean {}?", near));
+    return not_understood(fmt::format("`{}` is no statistic", words[1]),
+                          near.empty() ? "there are min, max, mean, std, nan, inf, zero and elements"
+                                       : fmt::format("did you mean {}?", near));
   }
   const auto is =
       std::ranges::find(kOperators, std::string_view(words[2]), [](const auto& o) { return o.first; });
   if (is == std::end(kOperators))
-    return wrong(fmt::format("`{}` is no operator", words[2]), "there are < <= > >= == and !=");
+    return not_understood(fmt::format("`{}` is no operator", words[2]), "there are < <= > >= == and !=");
   const std::string& number = words[3];
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), out.than);
   if (error != std::errc() || end != number.data() + number.size())
-    return wrong(fmt::format("`{}` is no number", number), help);
+    return not_understood(fmt::format("`{}` is no number", number), help);
   out.of = of->second;
   out.is = is->second;
   return out;
@@ -113,13 +98,12 @@ bool Condition::holds(const tensors::Statistics& s) const {
 }
 
 plan::Result<Breakpoint> parse_breakpoint(const plan::Plan& plan, std::string_view text) {
-  const std::vector<std::string> words = words_of(text);
+  const Words words = words_of(text);
   if (words.empty())
-    return wrong("`break` does not say where",
-                 "name a node or a module, `transfer`, `nan`, `inf` or `when …`");
+    return not_understood("`break` does not say where",
+                          "name a node or a module, `transfer`, `nan`, `inf` or `when …`");
   Breakpoint out;
-  for (const std::string& word : words)
-    out.text += (out.text.empty() ? "" : " ") + word;
+  out.text = joined(words);
   std::string selector;
   std::size_t used = 1;
   if (words[0] == "transfer") {
@@ -144,7 +128,7 @@ plan::Result<Breakpoint> parse_breakpoint(const plan::Plan& plan, std::string_vi
     selector = words[0];
   }
   if (used < words.size())
-    return wrong(fmt::format("`{}` is one word too many", words[used]), "see `help break`");
+    return not_understood(fmt::format("`{}` is one word too many", words[used]), "see `help break`");
   if (!selector.empty()) {
     auto nodes = select_nodes(plan, selector);
     if (!nodes) return std::move(nodes).errors();

@@ -6,17 +6,21 @@
 #include <vector>
 
 #include "debugger/debugger.hpp"
+#include "debugger/words.hpp"
 #include "genie/plan/json.hpp"
 
 namespace genie::debugger {
 
 namespace {
 
+using Does = Command::Does;
+
 constexpr Command kCommands[] = {
-    {"step", "s", "step [N]", "run the next node, or N of them, and show what they gave", ""},
-    {"finish", "f", "finish", "run this node and pause right after it, before anything is freed", ""},
-    {"continue", "c", "continue", "run to the next breakpoint, or to the end", ""},
-    {"break", "b", "break WHERE", "pause there from now on",
+    {Does::step, "step", "s", "step [N]", "run the next node, or N of them, and show what they gave", ""},
+    {Does::finish, "finish", "f", "finish",
+     "run this node and pause right after it, before anything is freed", ""},
+    {Does::go_on, "continue", "c", "continue", "run to the next breakpoint, or to the end", ""},
+    {Does::add_breakpoint, "break", "b", "break WHERE", "pause there from now on",
      "  break n12                         before that node\n"
      "  break encoder.layer.3             before every node of a module (any selector: op:aten.linear.**, "
      "role:attention)\n"
@@ -24,29 +28,23 @@ constexpr Command kCommands[] = {
      "  break nan [SELECTOR]              after a node that gave a NaN; `inf` likewise\n"
      "  break when max > 100 [in SELECTOR]  after a node with such a result; min max mean std nan inf zero "
      "elements\n"},
-    {"breaks", "", "breaks", "list the breakpoints and how often each was hit", ""},
-    {"delete", "d", "delete NUMBER", "forget a breakpoint", ""},
-    {"print", "p", "print [WHAT [SLICE]]", "show tensors: statistics and numbers",
+    {Does::list_breakpoints, "breaks", "", "breaks", "list the breakpoints and how often each was hit", ""},
+    {Does::remove_breakpoint, "delete", "d", "delete NUMBER", "forget a breakpoint", ""},
+    {Does::print, "print", "p", "print [WHAT [SLICE]]", "show tensors: statistics and numbers",
      "  print                 what this node takes (before it) or gave (after it)\n"
      "  print n12             a value, or the results of a node\n"
      "  print n12 0,:,1:8     a part of it, as numpy writes it\n"
      "  print state:cache.k   a state's present content\n"},
-    {"where", "w", "where", "this node: its operator, arguments, module and source line", ""},
-    {"list", "l", "list [N]", "the nodes around this one, in the order they run on their devices", ""},
-    {"memory", "m", "memory [DEVICE]", "what each device holds now; everything by name for one device", ""},
-    {"clock", "", "clock", "the time of the step, and when each device is free", ""},
-    {"queues", "", "queues", "what each device still has to run", ""},
-    {"help", "h", "help [COMMAND]", "this list, or more on one command", ""},
-    {"quit", "q", "quit", "end the run (exit code 130)", ""},
+    {Does::where, "where", "w", "where", "this node: its operator, arguments, module and source line", ""},
+    {Does::list, "list", "l", "list [N]", "the nodes around this one, in the order they run on their devices",
+     ""},
+    {Does::memory, "memory", "m", "memory [DEVICE]",
+     "what each device holds now; everything by name for one device", ""},
+    {Does::clock, "clock", "", "clock", "the time of the step, and when each device is free", ""},
+    {Does::queues, "queues", "", "queues", "what each device still has to run", ""},
+    {Does::help, "help", "h", "help [COMMAND]", "this list, or more on one command", ""},
+    {Does::quit, "quit", "q", "quit", "end the run (exit code 130)", ""},
 };
-
-plan::Diagnostics problem(std::string message, std::string help) {
-  plan::Diagnostic diagnostic;
-  diagnostic.code = "GE0665";
-  diagnostic.message = std::move(message);
-  diagnostic.help = std::move(help);
-  return {diagnostic};
-}
 
 }  // namespace
 
@@ -65,13 +63,13 @@ plan::Diagnostics unknown_command(std::string_view name) {
   for (const Command& command : kCommands)
     known.push_back(command.name);
   const std::string_view near = plan::json::nearest(name, known);
-  return problem(fmt::format("no command `{}`", name),
-                 near.empty() ? "`help` lists the commands" : fmt::format("did you mean `{}`?", near));
+  return not_understood(fmt::format("no command `{}`", name),
+                        near.empty() ? "`help` lists the commands" : fmt::format("did you mean `{}`?", near));
 }
 
 plan::Diagnostics misused(const Command& command, std::string_view word) {
-  return problem(fmt::format("`{}` cannot take `{}`", command.name, word),
-                 fmt::format("write `{}`", command.usage));
+  return not_understood(fmt::format("`{}` cannot take `{}`", command.name, word),
+                        fmt::format("write `{}`", command.usage));
 }
 
 std::string Debugger::help(std::string_view name) {

@@ -1,6 +1,7 @@
 // The debugger's commands: their names, short forms and help. What each does is the debugger's (debugger.cpp, answers.cpp).
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -9,6 +10,23 @@
 namespace genie::debugger {
 
 struct Command {
+  enum class Does : std::uint8_t {
+    step,
+    finish,
+    go_on,
+    add_breakpoint,
+    list_breakpoints,
+    remove_breakpoint,
+    print,
+    where,
+    list,
+    memory,
+    clock,
+    queues,
+    help,
+    quit
+  };
+  Does does;
   std::string_view name;
   std::string_view brief;  ///< short form; empty: none
   std::string_view usage;

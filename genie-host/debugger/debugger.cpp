@@ -1,11 +1,9 @@
 #include "debugger/debugger.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
-#include <sstream>
 #include <utility>
 
 #include "debugger/commands.hpp"
@@ -35,22 +33,8 @@ bool selects(const Breakpoint& breakpoint, const StepEvent& event, const Placed&
   });
 }
 
-std::vector<std::string> split(std::string_view line) {
-  std::istringstream stream{std::string(line)};
-  std::vector<std::string> out;
-  for (std::string word; stream >> word;)
-    out.push_back(word);
-  return out;
-}
-
-std::string rest_of(const std::vector<std::string>& words, std::size_t from) {
-  return fmt::format(
-      "{}",
-      fmt::join(words.begin() + static_cast<std::ptrdiff_t>(std::min(from, words.size())), words.end(), " "));
-}
-
 /// A count that a command may have, or its default; nothing for what is no count.
-std::optional<std::uint64_t> count_of(const std::vector<std::string>& words, std::uint64_t otherwise) {
+std::optional<std::uint64_t> count_of(const Words& words, std::uint64_t otherwise) {
   if (words.size() < 2) return otherwise;
   std::uint64_t count = 0;
   const auto [end, error] = std::from_chars(words[1].data(), words[1].data() + words[1].size(), count);
@@ -104,7 +88,7 @@ Status Debugger::before(const Now& now) {
     ++breakpoint.hits;
     return pause(now, fmt::format("breakpoint {}", breakpoint.number));
   }
-  if (mode_ == Mode::start) return pause(now, "start");
+  if (mode_ == Mode::start) return pause(now, "");
   if (mode_ == Mode::step && steps_left_ == 0) return pause(now, "");
   if (mode_ == Mode::step) --steps_left_;
   return Unit{};
@@ -117,21 +101,20 @@ Status Debugger::after(const Now& now) {
   const bool judged = reference_ || std::ranges::any_of(breakpoints_, [](const Breakpoint& b) {
                         return b.kind == Breakpoint::Kind::value;
                       });
-  std::string results;
   Breakpoint* hit = nullptr;
   if (shown || judged) {
     for (const std::string& value : Nodes::makes(*now.placed->node)) {
       auto read = now.view.value(now.event.device, value);
       if (!read) return std::move(read).failure();
       if (!*read) continue;
-      const tensors::Statistics statistics = tensors::statistics(**read);
-      results +=
-          fmt::format("  {} = {}  {}\n", value, (*read)->type_text(), tensors::statistics_text(statistics));
-      if (Breakpoint* breakpoint = judge(now, value, **read, statistics, results); hit == nullptr)
-        hit = breakpoint;
+      std::string said;
+      Breakpoint* const met = judge(now, value, **read, said);
+      if (hit == nullptr) hit = met;
+      if (!shown && met == nullptr) continue;
+      print_tensor(value, **read, nullptr);
+      say(said);
     }
   }
-  if (shown || hit != nullptr) say(results);
   if (hit != nullptr) {
     ++hit->hits;
     return pause(now, fmt::format("breakpoint {}: {}", hit->number, hit->text));
@@ -140,24 +123,22 @@ Status Debugger::after(const Now& now) {
 }
 
 Breakpoint* Debugger::judge(const Now& now, const std::string& value, const tensors::Tensor& tensor,
-                            const tensors::Statistics& statistics, std::string& results) {
-  Breakpoint* hit = nullptr;
+                            std::string& said) {
   std::optional<Mismatch> mismatch;
   if (reference_ && !Nodes::gives_unwritten(*now.placed->node))
     mismatch = reference_->check(now.event.step, now.event.method, value, tensor);
   if (mismatch) {
     reference_->note(now.event.step, Nodes::text(*now.placed), *mismatch);
-    results += fmt::format("  {} differs from the reference: {}\n", value, mismatch->what);
+    said = fmt::format("  {} differs from the reference: {}\n", value, mismatch->what);
   }
+  std::optional<tensors::Statistics> statistics;  // costs a pass over the numbers
   for (Breakpoint& breakpoint : breakpoints_) {
-    const bool holds =
-        breakpoint.kind == Breakpoint::Kind::difference ? mismatch.has_value()
-        : breakpoint.kind == Breakpoint::Kind::value
-            ? selects(breakpoint, now.event, *now.placed) && breakpoint.condition.holds(statistics)
-            : false;
-    if (holds && hit == nullptr) hit = &breakpoint;
+    if (breakpoint.kind == Breakpoint::Kind::difference && mismatch) return &breakpoint;
+    if (breakpoint.kind != Breakpoint::Kind::value || !selects(breakpoint, now.event, *now.placed)) continue;
+    if (!statistics) statistics = tensors::statistics(tensor);
+    if (breakpoint.condition.holds(*statistics)) return &breakpoint;
   }
-  return hit;
+  return nullptr;
 }
 
 std::string Debugger::place(const Now& now) const {
@@ -177,17 +158,16 @@ std::string Debugger::place(const Now& now) const {
 
 Status Debugger::pause(const Now& now, const std::string& why) {
   mode_ = Mode::run;
-  say(painted(talk_.style, Paint::bold, place(now)) +
-      (why.empty() || why == "start" ? "" : "  [" + why + "]") + "\n");
+  say(painted(talk_.style, Paint::bold, place(now)) + (why.empty() ? "" : "  [" + why + "]") + "\n");
   for (;;) {
     std::optional<std::string> line = talk_.read();
-    if (cancel_->cancelled() || quit_)
+    if (cancel_->cancelled())
       return failure(Category::interrupted, GENIE_CANCELLED, "GE0657", "interrupted in the debugger");
     if (!line) return Unit{};  // no more commands: to the end
-    Words words = split(*line);
-    if (words.empty()) words = split(last_);
+    Words words = words_of(*line);
+    if (words.empty()) words = words_of(last_);
     if (words.empty() || words.front().starts_with('#')) continue;
-    last_ = fmt::format("{}", fmt::join(words, " "));
+    last_ = joined(words);
     const bool goes_on = obey(now, words);
     if (quit_)
       return failure(Category::interrupted, GENIE_CANCELLED, "GE0657", "ended by `quit` in the debugger");
@@ -201,48 +181,74 @@ bool Debugger::obey(const Now& now, const Words& words) {
     complain(unknown_command(words.front()));
     return false;
   }
-  const std::string_view name = command->name;
-  if (name == "continue") return true;
-  if (name == "quit") {
-    quit_ = true;
-    return true;
-  }
-  if (name == "step" || name == "list") {
-    const auto count = count_of(words, name == "step" ? 1 : 4);
-    if (!count) {
-      complain(misused(*command, words[1]));
+  const std::string about = words.size() > 1 ? words[1] : "";
+  const auto count = [&](std::uint64_t otherwise) {
+    const auto given = count_of(words, otherwise);
+    if (!given) complain(misused(*command, about));
+    return given;
+  };
+  switch (command->does) {
+    case Command::Does::go_on:
+      return true;
+    case Command::Does::quit:
+      return quit_ = true;
+    case Command::Does::step:
+      if (const auto nodes = count(1)) return step(now, *nodes);
       return false;
-    }
-    if (name == "list") {
-      list(now, *count);
+    case Command::Does::finish:
+      return finish(now);
+    case Command::Does::list:
+      if (const auto around = count(4)) list(now, *around);
       return false;
-    }
-    mode_ = Mode::step;
-    // Before a node, that node is the first of them; else it is the one that begins next, and begins only then.
-    steps_left_ = now.event.kind == StepEvent::Kind::stage_begin ? *count - 1 : *count;
-    return true;
-  }
-  if (name == "finish") {
-    if (now.event.kind != StepEvent::Kind::stage_begin) {
-      say("  no node is about to run here; `step` goes to the next\n");
+    case Command::Does::help:
+      if (const std::string text = help(about); !text.empty())
+        say(text);
+      else
+        complain(unknown_command(about));
       return false;
-    }
-    mode_ = Mode::finish;
-    finishing_ = now.event.stage;
-    return true;
+    case Command::Does::print:
+      print(now, words);
+      return false;
+    case Command::Does::where:
+      where(now);
+      return false;
+    case Command::Does::memory:
+      memory(now, about);
+      return false;
+    case Command::Does::clock:
+      clock(now);
+      return false;
+    case Command::Does::queues:
+      queues(now);
+      return false;
+    case Command::Does::add_breakpoint:
+      add_breakpoint(joined(words, 1));
+      return false;
+    case Command::Does::list_breakpoints:
+      breakpoints();
+      return false;
+    case Command::Does::remove_breakpoint:
+      remove_breakpoint(words);
+      return false;
   }
-  if (name == "help")
-    say(words.size() > 1 && help(words[1]).empty() ? fmt::format("no command `{}`\n", words[1])
-                                                   : help(words.size() > 1 ? words[1] : ""));
-  if (name == "print") print(now, words);
-  if (name == "where") where(now);
-  if (name == "memory") memory(now, words.size() > 1 ? words[1] : "");
-  if (name == "clock") clock(now);
-  if (name == "queues") queues(now);
-  if (name == "break") add_breakpoint(rest_of(words, 1));
-  if (name == "breaks") breakpoints();
-  if (name == "delete") remove_breakpoint(words);
   return false;
+}
+
+bool Debugger::step(const Now& now, std::uint64_t count) {
+  mode_ = Mode::step;
+  // Before a node, that node is the first of them; else it is the one that begins next, and begins only then.
+  steps_left_ = now.event.kind == StepEvent::Kind::stage_begin ? count - 1 : count;
+  return true;
+}
+
+bool Debugger::finish(const Now& now) {
+  if (now.event.kind != StepEvent::Kind::stage_begin) {
+    say("  no node is about to run here; `step` goes to the next\n");
+    return false;
+  }
+  mode_ = Mode::finish;
+  finishing_ = now.event.stage;
+  return true;
 }
 
 void Debugger::add_breakpoint(const std::string& text) {

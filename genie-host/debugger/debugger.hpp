@@ -15,6 +15,7 @@
 #include "debugger/breakpoints.hpp"
 #include "debugger/nodes.hpp"
 #include "debugger/reference.hpp"
+#include "debugger/words.hpp"
 #include "report/format.hpp"
 #include "runtime/cancel.hpp"
 #include "runtime/observer.hpp"
@@ -46,7 +47,6 @@ class Debugger final : public runtime::StepObserver {
 
  private:
   enum class Mode : std::uint8_t { start, run, step, finish };
-  using Words = std::vector<std::string>;
   struct Now {
     const runtime::StepEvent& event;
     const runtime::StepView& view;
@@ -55,13 +55,15 @@ class Debugger final : public runtime::StepObserver {
   [[nodiscard]] runtime::Status before(const Now& now);
   [[nodiscard]] runtime::Status after(const Now& now);
   [[nodiscard]] runtime::Status arrival(const Now& now);
-  /// The first breakpoint that a result meets; what the reference says of it is added to `results`.
+  /// The first breakpoint that a result meets, or null. Notes what differs from the reference; `said` gets it in words.
   [[nodiscard]] Breakpoint* judge(const Now& now, const std::string& value, const tensors::Tensor& tensor,
-                                  const tensors::Statistics& statistics, std::string& results);
-  /// Asks for commands until one lets the run go on.
+                                  std::string& said);
+  /// Says where the run stands, and asks for commands until one lets it go on.
   [[nodiscard]] runtime::Status pause(const Now& now, const std::string& why);
   /// Whether the run goes on.
   [[nodiscard]] bool obey(const Now& now, const Words& words);
+  [[nodiscard]] bool step(const Now& now, std::uint64_t count);
+  [[nodiscard]] bool finish(const Now& now);
 
   void print(const Now& now, const Words& words);
   void print_value(const Now& now, const std::string& value, const tensors::Slice* slice);

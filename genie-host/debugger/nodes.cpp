@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "debugger/words.hpp"
 #include "genie/plan/index.hpp"
 #include "genie/plan/validate.hpp"
 
@@ -22,9 +23,8 @@ Nodes::Nodes(const plan::Plan& scheduled) : plan_(scheduled) {
       const Placed& kept = stages_.emplace(Key(name, stage.id), placed).first->second;
       for (const std::string& id : stage.nodes)
         if (const auto at = by_id.find(id); at != by_id.end())
-          for (const std::string& value : makes(*at->second))
-            makers_.emplace(Key(name, std::string_view(*std::ranges::find(at->second->results, value))),
-                            &kept);
+          for (const std::string& value : at->second->results)
+            if (!value.empty()) makers_.emplace(Key(name, value), &kept);
     }
   }
 }
@@ -74,13 +74,9 @@ plan::Result<NodeSet> select_nodes(const plan::Plan& plan, const std::string& te
   auto selected = plan::select(plan, text);
   if (!selected) return std::move(selected).errors();
   out.insert(selected->nodes.begin(), selected->nodes.end());
-  if (out.empty()) {
-    plan::Diagnostic diagnostic;
-    diagnostic.code = "GE0665";
-    diagnostic.message = fmt::format("`{}` selects no node", text);
-    diagnostic.help = "states and weights are no nodes; name a module, node:ID or op:NAME";
-    return plan::Diagnostics{diagnostic};
-  }
+  if (out.empty())
+    return not_understood(fmt::format("`{}` selects no node", text),
+                          "states and weights are no nodes; name a module, node:ID or op:NAME");
   return out;
 }
 
