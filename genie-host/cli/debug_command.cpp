@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <deque>
 
 #include "cli/commands.hpp"
@@ -10,8 +11,10 @@
 #include "cli/engine_setup.hpp"
 #include "cli/interrupt.hpp"
 #include "debugger/debugger.hpp"
+#include "debugger/recording.hpp"
 #include "genie/plan/file.hpp"
 #include "genie/plan/json.hpp"
+#include "genie/plan/topology.hpp"
 #include "runtime/job.hpp"
 #include "tensors/safetensors.hpp"
 
@@ -21,14 +24,30 @@ namespace {
 
 using runtime::Category;
 
-/// One device with more memory than any model needs: where the reference runs, unless a config says otherwise.
-constexpr std::string_view kReferenceBackend =
-    R"({"plugin": "org.genie.backend-emulation", "options": {"topology": {
-      "schema": "genie.topology", "version": {"major": 0, "minor": 1},
-      "devices": [{"id": "reference", "kind": "cpu", "memory_bytes": 1099511627776, "speed": 1.0, "host": "client",
-                   "kernels": ["org.genie.kernels-aten"],
-                   "compute": {"flops_per_s": 1e11, "memory_bytes_per_s": 1e10, "op_overhead_ns": 1000}}],
-      "links": [], "client": {"host": "client"}}}})";
+/// What all devices of a run can compute with, on one device with more memory than any model needs.
+std::string reference_backend(const plan::Topology& topology) {
+  constexpr std::uint64_t kMemory = std::uint64_t{1} << 40;
+  plan::Topology alone;
+  plan::Device device = topology.devices.front();
+  device.id = device.host = alone.client_host = "reference";
+  device.memory_bytes = kMemory;
+  for (const plan::Device& other : topology.devices)
+    for (const std::string& kernels : other.kernels)
+      if (std::ranges::find(device.kernels, kernels) == device.kernels.end())
+        device.kernels.push_back(kernels);
+  alone.devices.push_back(std::move(device));
+  return plan::json::Writer()
+      .begin_object()
+      .key("plugin")
+      .value(config::kDefaultBackend)
+      .key("options")
+      .begin_object()
+      .key("topology")
+      .raw(plan::encode_topology(alone))
+      .end_object()
+      .end_object()
+      .take();
+}
 
 /// Commands of arguments and files first, then of standard input.
 class Commands {
@@ -92,28 +111,25 @@ plan::Result<std::vector<std::string>> given_commands(const DebugArguments& argu
   return out;
 }
 
-/// What a debugged run leaves out: repetitions, deadlines, and files that a run of its own would write.
+/// What a debugged run leaves out: repetitions, deadlines, going on after a loss, and files that a run of its own would write.
 void calm(config::RunConfig& config) {
   config.run.repeat = 1;
   config.run.warmup = 0;
   config.run.deadline_ms.reset();
+  config.run.on_worker_loss = config::OnWorkerLoss::fail;
   config.outputs.file.clear();
   config.report = {};
+  config.backend.options = debugger::without_durations(config.backend.options);
 }
 
-runtime::Result<runtime::Engine> make_engine(const Common& common, config::RunConfig config,
-                                             Progress& progress, bool first, bool reschedule,
-                                             std::shared_ptr<runtime::CancelToken> cancel) {
+/// Of an engine whose steps are looked at node by node.
+runtime::Result<runtime::EngineOptions> observing_options(
+    const Common& common, Progress& progress, const std::shared_ptr<runtime::CancelToken>& cancel) {
   auto options = engine_options(common, progress);
   if (!options) return failure(Category::config, std::move(options).errors());
   options->one_node_stages = true;
-  options->set_environment = first;
-  options->reschedule = reschedule;
-  options->cancel = std::move(cancel);
-  auto engine = runtime::Engine::create(std::move(config), std::move(*options));
-  if (!engine) return std::move(engine).failure();
-  if (auto scheduled = runtime::schedule_job(*engine); !scheduled) return std::move(scheduled).failure();
-  return engine;
+  options->cancel = cancel;
+  return *std::move(options);
 }
 
 /// Values that a file has by the names that --dump gives them, of whatever made it.
@@ -138,24 +154,32 @@ runtime::Result<std::shared_ptr<debugger::Reference>> read_reference(const Debug
 /// Runs the reference and keeps what its nodes gave.
 runtime::Result<std::shared_ptr<debugger::Reference>> run_reference(
     const Common& common, const DebugArguments& arguments, std::span<const config::Edit> edits,
-    Progress& progress, const std::shared_ptr<runtime::CancelToken>& cancel) {
-  std::vector<config::Edit> changes(edits.begin(), edits.end());
-  const bool other = !arguments.reference.empty();
+    const plan::Topology& topology, Progress& progress, const std::shared_ptr<runtime::CancelToken>& cancel) {
   if (arguments.reference.ends_with(".safetensors")) return read_reference(arguments, edits);
+  const bool other = !arguments.reference.empty();
+  std::vector<config::Edit> changes;
   if (!other) {
-    changes.push_back({"/backend", std::string(kReferenceBackend)});
+    changes.assign(edits.begin(), edits.end());
+    changes.push_back({"/backend", reference_backend(topology)});
     changes.push_back({"/hints", "[]"});
   }
-  auto config = config::read_run(other ? arguments.reference : arguments.config,
-                                 other ? std::span<const config::Edit>() : changes);
+  auto config = config::read_run(other ? arguments.reference : arguments.config, changes);
   if (!config) return failure(Category::config, std::move(config).errors());
   calm(*config);
   config->expect.reset();
-  auto engine = make_engine(common, std::move(*config), progress, true, !other, cancel);
+  auto options = observing_options(common, progress, cancel);
+  if (!options) return std::move(options).failure();
+  options->set_environment = false;  // the run's own plug-ins are loaded already
+  options->reschedule = !other;
+  auto engine = runtime::Engine::create(std::move(*config), std::move(*options));
   if (!engine) return std::move(engine).failure();
-  const auto recorder = std::make_shared<debugger::Recorder>(*engine->scheduled(), std::nullopt);
+  const std::optional<debugger::NodeSet> everything;
+  std::shared_ptr<debugger::Recorder> recorder;
   runtime::JobOptions job;
-  job.observer = recorder;
+  job.scheduled = [&](const runtime::ScheduledJob& scheduled) {
+    recorder = std::make_shared<debugger::Recorder>(*scheduled.engine.scheduled(), everything);
+    return runtime::Result<std::shared_ptr<runtime::StepObserver>>(recorder);
+  };
   runtime::JobOutcome outcome = runtime::run_job(*engine, job);
   if (outcome.failure) return *std::move(outcome.failure);
   return std::make_shared<debugger::Reference>(recorder->values(), arguments.rtol, arguments.atol);
@@ -204,19 +228,15 @@ int debug(const Common& common, const DebugArguments& arguments) {
   Progress progress(console.err_style());
   const auto cancel = std::make_shared<runtime::CancelToken>();
   const InterruptGuard guard(cancel);
-  std::shared_ptr<debugger::Reference> reference;
-  if (arguments.compare || !arguments.reference.empty()) {
-    auto made = run_reference(common, arguments, *edits, progress, cancel);
-    progress.clear();
-    if (!made) return console.fail(made.failure());
-    reference = *std::move(made);
-  }
-  auto engine = make_engine(common, std::move(*config), progress, reference == nullptr, false, cancel);
+  auto options = observing_options(common, progress, cancel);
+  if (!options) return console.fail(options.failure());
+  auto engine = runtime::Engine::create(std::move(*config), *std::move(options));
   progress.clear();
   if (!engine) return console.fail(engine.failure());
 
+  const bool compares = arguments.compare || !arguments.reference.empty();
   // A comparison with nobody to ask just runs; so does a script to its end.
-  const bool asks = given->empty() && !(reference && ::isatty(STDIN_FILENO) == 0);
+  const bool asks = given->empty() && !(compares && ::isatty(STDIN_FILENO) == 0);
   Commands commands(*given, asks, *cancel);
   debugger::Talk talk;
   talk.style = console.out_style();
@@ -227,13 +247,24 @@ int debug(const Common& common, const DebugArguments& arguments) {
     if (line && !commands.typed() && !line->empty()) console.print(fmt::format("(genie) {}\n", *line));
     return line;
   };
-  const auto debugger = std::make_shared<debugger::Debugger>(*engine->scheduled(), talk, reference, cancel,
-                                                             asks || !given->empty());
+  std::shared_ptr<debugger::Reference> reference;
+  std::shared_ptr<debugger::Debugger> debugger;
   runtime::JobOptions job;
-  job.observer = debugger;
+  job.scheduled =
+      [&](const runtime::ScheduledJob& scheduled) -> runtime::Result<std::shared_ptr<runtime::StepObserver>> {
+    if (compares) {
+      auto made = run_reference(common, arguments, *edits, *scheduled.engine.topology(), progress, cancel);
+      if (!made) return std::move(made).failure();
+      reference = *std::move(made);
+    }
+    progress.clear();
+    debugger = std::make_shared<debugger::Debugger>(*scheduled.engine.scheduled(), talk, reference, cancel,
+                                                    asks || !given->empty());
+    return std::shared_ptr<runtime::StepObserver>(debugger);
+  };
   const runtime::JobOutcome outcome = runtime::run_job(*engine, job);
   progress.clear();
-  if (debugger->quit()) return static_cast<int>(Category::interrupted);
+  if (debugger && debugger->quit()) return static_cast<int>(Category::interrupted);
   if (reference && reference->first()) return conclude(console, *reference);
   if (outcome.failure) return console.fail(*outcome.failure);
   for (const auto& output : outcome.report.outputs)

@@ -35,16 +35,13 @@ int fail_early(const Console& console, const runtime::Failure& failure) {
 constexpr std::size_t kEventsOfText = 200'000;
 
 /// The page of a run, also of one that failed: that is when one wants to look at it.
-std::optional<runtime::Failure> write_page(const std::string& file, report::RunReport& report) {
-  if (file.empty() || !report.plan) return std::nullopt;
+std::optional<runtime::Failure> write_page(const std::string& file, const report::RunReport& report) {
   report::PageView view;
   view.title = std::filesystem::path(report.source).filename().string();
   view.topology = report.topology ? &*report.topology : nullptr;
   view.observed = report.calls;
   if (auto written = report::write_file(file, report::plan_html(*report.plan, view)); !written)
     return runtime::failure(runtime::Category::config, std::move(written).errors());
-  std::error_code ignored;
-  report.written.emplace_back("page", std::filesystem::absolute(file, ignored).string());
   return std::nullopt;
 }
 
@@ -67,7 +64,7 @@ int run(const Common& common, const RunArguments& arguments) {
   options->rescan = arguments.rescan;
   options->verify_blobs = arguments.verify_blobs;
   options->reschedule = arguments.reschedule;
-  options->trace_events = kEventsOfText;
+  if (arguments.record.empty()) options->trace_events = kEventsOfText;
   // The text tells of the timeline, and a recording of how long things took.
   options->trace = !arguments.html.empty() || !arguments.record.empty() || !common.json;
   options->one_node_stages = !arguments.dump.empty();
@@ -83,45 +80,43 @@ int run(const Common& common, const RunArguments& arguments) {
     progress.update(done, total, fmt::format("running {} steps", total));
   };
   std::optional<debugger::Recording> recording;
-  if (!arguments.record.empty()) {
-    auto begun = debugger::Recording::begin(*engine, arguments.record);
-    if (!begun) {
-      progress.clear();
-      return fail_early(console, begun.failure());
-    }
-    recording = *std::move(begun);
-  }
   std::shared_ptr<debugger::Recorder> recorder;
-  if (!arguments.dump.empty()) {
-    auto watching = debugger::watch(*engine, arguments.dump);
-    if (!watching) {
-      progress.clear();
-      return fail_early(console, watching.failure());
+  job.scheduled =
+      [&](const runtime::ScheduledJob& scheduled) -> runtime::Result<std::shared_ptr<runtime::StepObserver>> {
+    if (!arguments.record.empty()) {
+      auto begun = debugger::Recording::begin(scheduled, arguments.record);
+      if (!begun) return std::move(begun).failure();
+      recording = *std::move(begun);
     }
-    recorder = *std::move(watching);
-    job.observer = recorder;
-  }
+    if (!arguments.dump.empty()) {
+      auto watching = debugger::watch(*scheduled.engine.scheduled(), arguments.dump);
+      if (!watching) return std::move(watching).failure();
+      recorder = *std::move(watching);
+    }
+    return std::shared_ptr<runtime::StepObserver>(recorder);
+  };
   runtime::JobOutcome outcome = runtime::run_job(*engine, job);
   progress.clear();
-  if (recorder && (!outcome.failure || outcome.report.verify)) {
-    auto unwritten = debugger::write(*recorder, engine->config().run.has_steps, arguments.dump_file);
-    if (!unwritten)
-      outcome.report.written.emplace_back("dump", arguments.dump_file);
-    else if (outcome.failure)
+  // A file that cannot be written fails a run that else would not have.
+  const auto note = [&](std::string_view what, const std::string& path,
+                        std::optional<runtime::Failure> unwritten) {
+    if (!unwritten) {
+      std::error_code ignored;
+      outcome.report.written.emplace_back(what, std::filesystem::absolute(path, ignored).string());
+    } else if (outcome.failure) {
       console.say(unwritten->diagnostics);
-    else
+    } else {
+      outcome.report.exit_code = unwritten->exit_code();
+      outcome.report.failure = unwritten->diagnostics;
       outcome.failure = std::move(unwritten);
-  }
-  if (recording) {
-    if (auto unwritten = recording->finish(outcome); !unwritten)
-      outcome.report.written.emplace_back("recording", recording->config_file());
-    else if (outcome.failure)
-      console.say(unwritten->diagnostics);
-    else
-      outcome.failure = std::move(unwritten);
-  }
-  if (auto unwritten = write_page(arguments.html, outcome.report); unwritten && !outcome.failure)
-    outcome.failure = std::move(unwritten);
+    }
+  };
+  if (recorder && (!outcome.failure || outcome.report.verify))
+    note("dump", arguments.dump_file,
+         debugger::write(*recorder, engine->config().run.has_steps, arguments.dump_file));
+  if (recording) note("recording", recording->config_file(), recording->finish(outcome));
+  if (!arguments.html.empty() && outcome.report.plan)
+    note("page", arguments.html, write_page(arguments.html, outcome.report));
 
   if (console.json()) {
     console.print(report::to_json(outcome.report));

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "runtime/job.hpp"
 #include "tensors/safetensors.hpp"
 
 namespace genie::debugger {
@@ -10,16 +9,15 @@ namespace genie::debugger {
 using runtime::Category;
 using runtime::failure;
 
-runtime::Result<std::shared_ptr<Recorder>> watch(runtime::Engine& engine,
+runtime::Result<std::shared_ptr<Recorder>> watch(const plan::Plan& scheduled,
                                                  const std::vector<std::string>& selectors) {
-  if (auto scheduled = runtime::schedule_job(engine); !scheduled) return std::move(scheduled).failure();
   NodeSet nodes;
   for (const std::string& selector : selectors) {
-    auto selected = select_nodes(*engine.scheduled(), selector);
+    auto selected = select_nodes(scheduled, selector);
     if (!selected) return failure(Category::config, std::move(selected).errors());
     nodes.merge(*selected);
   }
-  return std::make_shared<Recorder>(*engine.scheduled(), std::move(nodes));
+  return std::make_shared<Recorder>(scheduled, std::move(nodes));
 }
 
 std::optional<runtime::Failure> write(const Recorder& recorder, bool has_steps, const std::string& file) {

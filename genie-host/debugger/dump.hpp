@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "debugger/reference.hpp"
-#include "runtime/engine.hpp"
+#include "runtime/failure.hpp"
 
 namespace genie::debugger {
 
-/// An observer that records what the selectors mean. Schedules the engine's job first, because only then it is known; the engine
-/// was made with EngineOptions::one_node_stages. Selectors that mean nothing are Category::config.
-[[nodiscard]] runtime::Result<std::shared_ptr<Recorder>> watch(runtime::Engine& engine,
+/// An observer that records what the selectors mean in a plan whose stages are single nodes. Selectors that mean nothing are
+/// Category::config.
+[[nodiscard]] runtime::Result<std::shared_ptr<Recorder>> watch(const plan::Plan& scheduled,
                                                                const std::vector<std::string>& selectors);
 
 /// Writes what was recorded as .safetensors. Names are value ids, with the step before them where the config has steps. GE0667

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <span>
+
 #include "genie/plan/file.hpp"
 #include "genie/plan/json.hpp"
 #include "report/files.hpp"
-#include "runtime/job_steps.hpp"
 #include "tensors/safetensors.hpp"
 
 namespace genie::debugger {
@@ -27,10 +29,15 @@ bool is_document(std::string_view key) {
   return key == "topology" || key == "faults";
 }
 
-/// The durations that a run with measured costs had, as the option that repeats them: per step, stage → ns.
-void write_durations(Writer& writer, const report::RunReport& report) {
+/// The calls of the last session: those whose outputs are recorded.
+std::span<const report::CallTimeline> last_calls(const report::RunReport& report, std::size_t steps) {
+  return std::span(report.calls).last(std::min(steps, report.calls.size()));
+}
+
+/// What the stages took, as the option that repeats it: per step, stage → ns.
+void write_durations(Writer& writer, std::span<const report::CallTimeline> calls) {
   writer.begin_array();
-  for (const report::CallTimeline& call : report.calls) {
+  for (const report::CallTimeline& call : calls) {
     writer.begin_object();
     for (const plan::Event& event : call.events)
       if (event.kind == plan::Event::Kind::stage) writer.key(event.id).value(event.end_ns - event.start_ns);
@@ -45,42 +52,51 @@ void write_plugin(Writer& writer, const config::PluginUse& use) {
 
 }  // namespace
 
-runtime::Result<Recording> Recording::begin(runtime::Engine& engine, const std::filesystem::path& folder) {
-  if (auto scheduled = runtime::schedule_job(engine); !scheduled) return std::move(scheduled).failure();
+runtime::Result<Recording> Recording::begin(const runtime::ScheduledJob& job,
+                                            const std::filesystem::path& folder) {
   std::error_code error;
-  Recording out(engine, std::filesystem::absolute(folder, error));
-  out.plan_ = engine.plan_document(out.folder_);
-  auto steps = runtime::prepare_steps(engine.config(), *engine.captured(), {});
-  if (!steps) return failure(Category::config, std::move(steps).errors());
-  for (std::size_t i = 0; i < steps->size(); ++i)
-    for (const auto& [name, tensor] : (*steps)[i].inputs.tensors)
+  Recording out(job.engine, std::filesystem::absolute(folder, error));
+  if (auto taken = out.take_options(); !taken) return std::move(taken).failure();
+  out.plan_ = job.engine.plan_document(out.folder_);
+  for (std::size_t i = 0; i < job.steps.size(); ++i)
+    for (const auto& [name, tensor] : job.steps[i].inputs.tensors)
       out.inputs_.emplace_back(fmt::format("{}/{}", i, name), tensor);
   return out;
 }
 
-std::string Recording::backend_options(const runtime::JobOutcome& outcome) const {
+runtime::Status Recording::take_options() {
   const auto given = Document::parse(config_.backend.options);
-  Writer writer;
-  writer.begin_object();
-  bool measured = false;
-  if (given)
-    for (const auto& [key, value] : given->root().items()) {
-      const bool names_file = is_document(key) && value.is(Kind::string);
-      const auto text =
-          names_file ? plan::read_file(std::string(value.string())) : plan::Result<std::string>("");
-      const auto document = names_file && text
-                                ? std::optional(Document::parse(*text, {.comments = true, .limits = {}}))
-                                : std::nullopt;
-      measured = measured || (key == "costs" && value.is(Kind::string) && value.string() == "measured");
-      if (key == "costs" && measured) continue;
-      writer.key(key).raw(document && *document ? (*document)->root().canonical() : value.canonical());
+  if (!given) return failure(Category::config, given.errors());
+  for (const auto& [key, value] : given->root().items()) {
+    if (key == "costs") measured_ = value.is(Kind::string) && value.string() == "measured";
+    if (!is_document(key) || !value.is(Kind::string)) {
+      options_.emplace_back(key, value.canonical());
+      continue;
     }
-  if (measured) {
-    writer.key("costs").value("recorded").key("durations");
-    write_durations(writer, outcome.report);
+    const std::string path(value.string());
+    const auto text = plan::read_file(path);
+    if (!text) return failure(Category::config, text.errors());
+    const auto document = Document::parse(*text, {.comments = true, .limits = {}}, path);
+    if (!document) return failure(Category::config, document.errors());
+    options_.emplace_back(key, document->root().canonical());
   }
-  writer.end_object();
-  return writer.take();
+  return runtime::Unit{};
+}
+
+std::optional<runtime::Failure> Recording::missing_times(const report::RunReport& report) const {
+  if (!measured_) return std::nullopt;
+  const auto calls = last_calls(report, config_.run.step_count());
+  bool whole = calls.size() == config_.run.step_count() && report.trace_dropped == 0;
+  for (const report::CallTimeline& call : calls) {
+    const auto seen = std::ranges::count(call.events, plan::Event::Kind::stage, &plan::Event::kind);
+    const auto scheduled = report.plan->schedule->methods.find(call.method);
+    whole = whole && static_cast<std::size_t>(seen) == scheduled->second.stages.size();
+  }
+  if (whole) return std::nullopt;
+  return failure(Category::execution, GENIE_FAILED_PRECONDITION, "GE0668",
+                 fmt::format("the times of {} steps were to be recorded, and not all were seen",
+                             config_.run.step_count()),
+                 "record fewer steps, or a run with `costs: model`, which needs no times");
 }
 
 std::string Recording::run_config(const runtime::JobOutcome& outcome) const {
@@ -88,12 +104,17 @@ std::string Recording::run_config(const runtime::JobOutcome& outcome) const {
   writer.begin_object().key("schema").value("genie.run");
   writer.key("version").begin_object().key("major").value(0).key("minor").value(1).end_object();
   writer.key("source").begin_object().key("plan").value(kPlan).end_object();
-  if (!config_.plugins.paths.empty()) {
-    writer.key("plugins").begin_object().key("paths").begin_array();
-    for (const std::string& path : config_.plugins.paths)
-      writer.value(path);
-    writer.end_array().end_object();
+  writer.key("plugins").begin_object().key("paths").begin_array();
+  for (const std::string& path : config_.plugins.paths)
+    writer.value(path);
+  writer.end_array();
+  if (!config_.plugins.allow.empty()) {
+    writer.key("allow").begin_array();
+    for (const config::AllowedPlugin& allowed : config_.plugins.allow)
+      writer.begin_object().key("id").value(allowed.id).key("sha256").value(allowed.sha256).end_object();
+    writer.end_array();
   }
+  writer.end_object();
   writer.key("policy");
   write_plugin(writer, config_.policy);
   if (!config_.kernels.empty()) {
@@ -103,7 +124,14 @@ std::string Recording::run_config(const runtime::JobOutcome& outcome) const {
     writer.end_array();
   }
   writer.key("backend").begin_object().key("plugin").value(config_.backend.plugin);
-  writer.key("options").raw(backend_options(outcome)).end_object();
+  writer.key("options").begin_object();
+  for (const auto& [key, json] : options_)
+    if (!(measured_ && key == "costs")) writer.key(key).raw(json);
+  if (measured_) {
+    writer.key("costs").value("recorded").key("durations");
+    write_durations(writer, last_calls(outcome.report, config_.run.step_count()));
+  }
+  writer.end_object().end_object();
 
   writer.key("run").begin_object().key("seed").value(config_.run.seed);
   if (config_.run.on_worker_loss == config::OnWorkerLoss::replan)
@@ -167,6 +195,7 @@ std::optional<runtime::Failure> Recording::finish(const runtime::JobOutcome& out
   const auto unwritten = [](plan::Diagnostics errors) {
     return failure(Category::config, std::move(errors));
   };
+  if (auto missing = missing_times(outcome.report)) return missing;
   if (auto written = report::write_file(folder_ / kPlan, plan_); !written)
     return unwritten(std::move(written).errors());
   if (auto written = tensors::write_safetensors(folder_ / kInputs, inputs_); !written)
@@ -179,6 +208,17 @@ std::optional<runtime::Failure> Recording::finish(const runtime::JobOutcome& out
   if (auto written = report::write_file(config_file(), run_config(outcome)); !written)
     return unwritten(std::move(written).errors());
   return std::nullopt;
+}
+
+std::string without_durations(const std::string& options) {
+  const auto given = Document::parse(options);
+  if (!given || !given->root().is(Kind::object) || !given->root().find("durations")) return options;
+  Writer writer;
+  writer.begin_object();
+  for (const auto& [key, value] : given->root().items())
+    if (key != "durations" && key != "costs") writer.key(key).raw(value.canonical());
+  writer.key("costs").value("model").end_object();
+  return writer.take();
 }
 
 }  // namespace genie::debugger

@@ -81,7 +81,13 @@ class Job {
     if (!prepared) return failure(Category::config, std::move(prepared).errors());
     steps_ = std::move(*prepared);
     const std::vector<MethodSizes> sizes = step_sizes(*engine_.captured(), steps_);
-    if (auto loaded = engine_.load(sizes); !loaded) return std::move(loaded).failure();
+    if (auto scheduled = engine_.schedule(sizes); !scheduled) return std::move(scheduled).failure();
+    if (options_.scheduled) {
+      auto observer = options_.scheduled({engine_, steps_});
+      if (!observer) return std::move(observer).failure();
+      observer_ = *std::move(observer);
+    }
+    if (auto ready = engine_.prepare(); !ready) return std::move(ready).failure();
 
     const std::uint64_t total =
         (std::uint64_t{config_.run.warmup} + config_.run.repeat) * config_.run.step_count();
@@ -106,8 +112,7 @@ class Job {
 
   /// All steps of the config, once, in a session of their own.
   std::optional<Failure> run_session(std::uint64_t total, Purpose purpose) {
-    auto session = engine_.open_session(
-        config_.run.seed, purpose == Purpose::result ? options_.observer : std::shared_ptr<StepObserver>());
+    auto session = engine_.open_session(config_.run.seed, purpose == Purpose::result ? observer_ : nullptr);
     if (!session) return std::move(session).failure();
     Kept kept;
     std::uint64_t number = 0;
@@ -304,6 +309,7 @@ class Job {
   const JobOptions& options_;
   const config::RunConfig& config_;
   std::vector<PreparedStep> steps_;
+  std::shared_ptr<StepObserver> observer_;  ///< of the last run; null: nobody
   tensors::TensorTable expected_;
   std::set<std::string, std::less<>> wanted_by_name_;  ///< of `expect`: fetched whatever `only` says
   tensors::TensorTable outputs_;

@@ -5,19 +5,28 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "report/report.hpp"
 #include "runtime/engine.hpp"
 #include "runtime/failure.hpp"
+#include "runtime/job_steps.hpp"
 #include "tensors/compare.hpp"
 
 namespace genie::runtime {
 
+/// A job whose plan is scheduled and not prepared yet.
+struct ScheduledJob {
+  const Engine& engine;
+  std::span<const PreparedStep> steps;  ///< with their inputs
+};
+
 struct JobOptions {
   /// For a progress bar over the steps of a long run; may be empty.
   std::function<void(std::uint64_t done, std::uint64_t total)> steps_done;
-  /// Looks at the steps of the last run, the one whose outputs count; may be null.
-  std::shared_ptr<StepObserver> observer;
+  /// Whoever wants to see the plan before anything is prepared; may be empty. A failure ends the job. The observer, which may be
+  /// null, looks at the steps of the last run, the one whose outputs count.
+  std::function<Result<std::shared_ptr<StepObserver>>(const ScheduledJob&)> scheduled;
 };
 
 /// `report` is filled as far as the run came, also when `failure` is set. A verification that failed is a failure

@@ -15,9 +15,14 @@ genie::Expected<plan::Timeline> observed_timeline(const Program& program, const 
                        std::to_string(options.durations.size()) + " steps",
                    "replay a recording as it was written, or use `costs: measured`");
   const StageTimes& times = recorded ? options.durations[step] : measured;
+  for (const CompiledStage& stage : method.stages)
+    if (!times.contains(stage.stage->id))
+      return problem(GENIE_FAILED_PRECONDITION, "GE0600",
+                     "stage " + stage.stage->id + " has no duration in step " + std::to_string(step) +
+                         " of the recording",
+                     "replay a recording as it was written, or use `costs: measured`", stage.stage->id);
   return program.timeline(method, sizes, [&](std::string_view, const plan::Stage& stage) {
     const auto ns = times.find(stage.id);
-    if (ns == times.end()) return std::uint64_t{0};
     const auto device = program.device_number(stage.device);
     const double speed = !recorded && device ? std::max(1e-9, program.device(*device).spec().speed) : 1.0;
     return recorded ? ns->second : static_cast<std::uint64_t>(static_cast<double>(ns->second) / speed);

@@ -12,7 +12,7 @@ namespace genie::emulation {
 using StageTimes = std::map<std::string, std::uint64_t, std::less<>>;  ///< stage → ns
 
 /// On their devices: with `costs: measured` what was measured here, at each device's speed; with `costs: recorded` what the same
-/// step took then (GE0600 for a step that was not recorded). Stages that neither knows take no time.
+/// step took then (GE0600 for a step or a stage that was not recorded).
 [[nodiscard]] genie::Expected<plan::Timeline> observed_timeline(const Program& program,
                                                                 const CompiledMethod& method,
                                                                 const plan::Bindings& sizes,

@@ -97,6 +97,14 @@ std::span<const CodeInfo> runtime_codes() {
        "\n"
        "What to do: select other nodes; `genie-host plan show PLAN --scope SELECTOR` lists what a selector "
        "matches.\n"},
+      {"GE0668", "A recording that lacks times",
+       "A run with measured costs can only be replayed with the time of every stage of every step. Some were "
+       "not kept, because "
+       "the run\n"
+       "was longer than what is kept of a trace, or because the backend did not tell them.\n"
+       "\n"
+       "What to do: record fewer steps, or record the run with costs: model, whose times need no "
+       "recording.\n"},
       {"GE0669", "A backend that cannot be observed",
        "Debugging and dumping look into a step while it runs. The backend of this run config does not offer "
        "that.\n"
