@@ -1,7 +1,7 @@
 // GE0610: what a device has no room for, what it holds, in words.
 #include <doctest/doctest.h>
 
-#include "budget.hpp"
+#include "executor.hpp"
 #include "plans.hpp"
 
 using namespace emulation_test;

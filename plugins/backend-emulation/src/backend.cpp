@@ -32,7 +32,7 @@ EmulationBackend::EmulationBackend(genie::Host host, std::string_view options) :
   if (!read) throw error_of(GENIE_INVALID_ARGUMENT, read.errors());
   options_ = *std::move(read);
   for (const plan::Device& device : options_.topology.devices)
-    devices_.push_back(std::make_unique<EmulatedDevice>(device));
+    devices_.push_back(std::make_shared<EmulatedDevice>(device));
   if (options_.faults) faults_ = std::make_unique<Faults>(*options_.faults, options_.topology);
   worker_ = std::make_unique<Worker>(host_);
   if (options_.compute == Compute::none)
@@ -60,9 +60,10 @@ genie::Outcome EmulationBackend::prepare(const genie::Call& call, std::string_vi
       call, completion,
       [this, document = std::string(plan), out](Job& running) -> genie::Outcome {
         if (faults_) faults_->settle(devices_);
-        auto program =
-            Program::make(host_, running.call(), options_, faults_ ? faults_->left() : options_.topology,
-                          devices_, counters_, document);
+        auto program = Program::make(host_, running.call(),
+                                     {faults_ ? faults_->left() : options_.topology, devices_,
+                                      exec::blobs_of(host_), options_.compute == Compute::none},
+                                     counters_, document);
         if (!program) return std::move(program).error();
         *out = reinterpret_cast<genie_program*>(new ProgramHandle{*std::move(program)});
         return genie::Done{};
@@ -110,6 +111,7 @@ genie::Outcome EmulationBackend::submit(const genie::Call& call, genie_session* 
       call, completion,
       [this, target, &step](Job& running) {
         const StepContext context{host_,
+                                  &options_,
                                   worker_.get(),
                                   &counters_,
                                   &record_,

@@ -9,10 +9,10 @@
 #include <set>
 #include <vector>
 
+#include "executor.hpp"
 #include "faults.hpp"
 #include "genie/cpp/backend.hpp"
 #include "record.hpp"
-#include "session.hpp"
 #include "wire.hpp"
 #include "worker.hpp"
 
@@ -51,7 +51,7 @@ class EmulationBackend final : public genie::Backend {
 
   genie::Host host_;
   Options options_;
-  std::vector<std::unique_ptr<EmulatedDevice>> devices_;
+  Devices devices_;
   Counters counters_;
   Record record_;
   Wire wire_;                       // the worker's

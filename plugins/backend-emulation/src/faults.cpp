@@ -219,7 +219,7 @@ std::optional<std::size_t> Faults::thefts(EmulatedDevice& device,
   return first;
 }
 
-void Faults::settle(const std::vector<std::unique_ptr<EmulatedDevice>>& devices) {
+void Faults::settle(const Devices& devices) {
   std::vector<std::optional<Window>> windows;
   std::uint64_t now = 0;
   {

@@ -16,9 +16,9 @@
 #include <string_view>
 #include <vector>
 
+#include "executor.hpp"
 #include "genie/plan/disturbance.hpp"
 #include "genie/plan/faults.hpp"
-#include "program.hpp"
 
 namespace genie::emulation {
 
@@ -80,7 +80,7 @@ class Faults {
   std::optional<std::size_t> thefts(EmulatedDevice& device, const std::vector<std::optional<Window>>& windows,
                                     std::uint64_t begin_ns, std::uint64_t end_ns);
   /// Those of the windows that are open now, on all devices. [worker]
-  void settle(const std::vector<std::unique_ptr<EmulatedDevice>>& devices);
+  void settle(const Devices& devices);
 
   /// [any-thread] What is left: no lost devices and links, none that the client cannot reach, memory without what is stolen.
   [[nodiscard]] plan::Topology left() const;

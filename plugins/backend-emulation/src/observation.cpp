@@ -17,7 +17,7 @@ Observation::Observation(genie::Host host, const genie::Call& call, Session& ses
       observer_(session.observer) {
   if (observer_ == nullptr) return;
   begun_.assign(method_.stages.size(), false);
-  lanes_.resize(session_.program().options().topology.devices.size());
+  lanes_.resize(session_.program().devices().size());
   for (Index s = 0; s < method_.slots.size(); ++s)
     slot_of_.emplace(std::pair(method_.slots[s].value, method_.slots[s].device), s);
 }
@@ -94,7 +94,7 @@ genie::Outcome Observation::tell(genie_step_event event) {
 }
 
 genie::Expected<genie_tensor*> Observation::copy_of(const Tensor& tensor) const {
-  const bool imagined = session_.program().options().compute == Compute::none;
+  const bool imagined = session_.program().imagined();
   auto out = make_host_tensor(tensor.dtype, tensor.shape, {}, imagined);
   if (!out || imagined) return out;
   if (auto done = copy(host_, call_, emulation::describe((*out)->view), tensor); !done) {

@@ -8,8 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "session.hpp"
-#include "stage_run.hpp"
+#include "executor.hpp"
 
 namespace genie::emulation {
 

@@ -101,8 +101,7 @@ std::uint64_t Record::clock_ns() const {
   return clock_ns_;
 }
 
-std::string Record::stats(genie::Host host, const Options& options,
-                          const std::vector<std::unique_ptr<EmulatedDevice>>& devices,
+std::string Record::stats(genie::Host host, const Options& options, const Devices& devices,
                           const Counters& counters, std::string_view faults) const {
   std::map<std::string, std::uint64_t> counts = {
       {"weight_bytes_copied", 0}, {"state_bytes_copied", 0}, {"payload_copies", 0}, {"kernel_calls", 0},

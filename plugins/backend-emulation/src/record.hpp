@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "program.hpp"
+#include "executor.hpp"
+#include "options.hpp"
 
 namespace genie::emulation {
 
@@ -27,8 +28,7 @@ class Record {
   /// Virtual time so far: when the next step starts.
   [[nodiscard]] std::uint64_t clock_ns() const;
   /// The stats document of backend.h; `faults`: its list of them as JSON, if there is one.
-  [[nodiscard]] std::string stats(genie::Host host, const Options& options,
-                                  const std::vector<std::unique_ptr<EmulatedDevice>>& devices,
+  [[nodiscard]] std::string stats(genie::Host host, const Options& options, const Devices& devices,
                                   const Counters& counters, std::string_view faults = {}) const;
 
  private:

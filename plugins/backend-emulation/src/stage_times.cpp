@@ -4,10 +4,9 @@
 
 namespace genie::emulation {
 
-genie::Expected<plan::Timeline> observed_timeline(const Program& program, const CompiledMethod& method,
-                                                  const plan::Bindings& sizes, const StageTimes& measured,
-                                                  std::uint64_t step) {
-  const Options& options = program.options();
+genie::Expected<plan::Timeline> observed_timeline(const Options& options, const Program& program,
+                                                  const CompiledMethod& method, const plan::Bindings& sizes,
+                                                  const StageTimes& measured, std::uint64_t step) {
   const bool recorded = options.costs == Costs::recorded;
   if (recorded && step >= options.durations.size())
     return problem(GENIE_FAILED_PRECONDITION, "GE0600",

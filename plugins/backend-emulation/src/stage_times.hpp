@@ -5,7 +5,8 @@
 #include <map>
 #include <string>
 
-#include "program.hpp"
+#include "executor.hpp"
+#include "options.hpp"
 
 namespace genie::emulation {
 
@@ -13,10 +14,8 @@ using StageTimes = std::map<std::string, std::uint64_t, std::less<>>;  ///< stag
 
 /// On their devices: with `costs: measured` what was measured here, at each device's speed; with `costs: recorded` what the same
 /// step took then (GE0600 for a step or a stage that was not recorded).
-[[nodiscard]] genie::Expected<plan::Timeline> observed_timeline(const Program& program,
-                                                                const CompiledMethod& method,
-                                                                const plan::Bindings& sizes,
-                                                                const StageTimes& measured,
-                                                                std::uint64_t step);
+[[nodiscard]] genie::Expected<plan::Timeline> observed_timeline(
+    const Options& options, const Program& program, const CompiledMethod& method, const plan::Bindings& sizes,
+    const StageTimes& measured, std::uint64_t step);
 
 }  // namespace genie::emulation

@@ -5,9 +5,9 @@
 #include <cstring>
 #include <limits>
 
+#include "executor.hpp"
 #include "genie/plan/validate.hpp"
 #include "observation.hpp"
-#include "stage_run.hpp"
 #include "stage_times.hpp"
 #include "step_faults.hpp"
 
@@ -78,7 +78,7 @@ class Step {
   }
 
  private:
-  bool imagined() const { return program_.options().compute == Compute::none; }
+  bool imagined() const { return program_.imagined(); }
 
   genie::Outcome wrong(std::string_view code, std::string message, std::string help) const {
     return problem(GENIE_INVALID_ARGUMENT, code,
@@ -231,7 +231,7 @@ class Step {
   /// The step ends where the forecast halts it.
   genie::Outcome halt() {
     wrote_ = wrote_ || faults_->interrupts_a_write();
-    if (program_.options().timing == Timing::wall)
+    if (c_.options->timing == Timing::wall)
       if (auto paced = c_.worker->wait_until(job_, started_ns_ + faults_->halt_ns()); !paced) return paced;
     record(faults_->seen(faults_->halt_ns()));
     return faults_->halted();
@@ -252,7 +252,7 @@ class Step {
 
   genie::Outcome happen(const plan::Moment& moment) {
     // Measured costs are known when the step is done; the order is the model's all the same.
-    if (program_.options().costs == Costs::model) observation_->now(moment.at_ns);
+    if (c_.options->costs == Costs::model) observation_->now(moment.at_ns);
     if (moment.kind == plan::Event::Kind::transfer) {
       const Message& message = method_->messages[moment.number];
       return moment.ends ? end_message(message) : start_message(message);
@@ -261,7 +261,7 @@ class Step {
     if (auto go = job_.check(); !go) return go;
     c_.worker->look_after_waiting();
     // With `timing: wall`, nothing happens before its time.
-    if (program_.options().timing == Timing::wall && program_.options().costs == Costs::model)
+    if (c_.options->timing == Timing::wall && c_.options->costs == Costs::model)
       if (auto paced = c_.worker->wait_until(job_, started_ns_ + moment.at_ns); !paced) return paced;
     return moment.ends ? end_stage(stage) : start_stage(stage);
   }
@@ -427,13 +427,13 @@ class Step {
     }
     const plan::Timeline* timeline = timeline_;
     plan::Timeline measured;
-    if (program_.options().costs != Costs::model) {
-      auto made = observed_timeline(program_, *method_, sized_->sizes, stage_ns_, step_.index);
+    if (c_.options->costs != Costs::model) {
+      auto made = observed_timeline(*c_.options, program_, *method_, sized_->sizes, stage_ns_, step_.index);
       if (!made) return std::move(made).error();
       measured = *std::move(made);
       timeline = &measured;
     }
-    if (program_.options().timing == Timing::wall)
+    if (c_.options->timing == Timing::wall)
       if (auto paced = c_.worker->wait_until(job_, started_ns_ + timeline->predicted.makespan_ns); !paced)
         return paced;
     record(*timeline);

@@ -5,9 +5,9 @@
 #include <memory>
 #include <vector>
 
+#include "executor.hpp"
 #include "faults.hpp"
 #include "record.hpp"
-#include "session.hpp"
 #include "wire.hpp"
 #include "worker.hpp"
 
@@ -16,6 +16,7 @@ namespace genie::emulation {
 /// What a step needs of its backend.
 struct StepContext {
   genie::Host host;
+  const Options* options = nullptr;
   Worker* worker = nullptr;
   Counters* counters = nullptr;
   Record* record = nullptr;

@@ -6,7 +6,7 @@
 #include <chrono>
 #include <vector>
 
-#include "budget.hpp"
+#include "executor.hpp"
 
 namespace genie::emulation {
 

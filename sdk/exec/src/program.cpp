@@ -1,11 +1,11 @@
-#include "program.hpp"
+#include "genie/exec/program.hpp"
 
 #include <algorithm>
 
 #include "genie/plan/codec.hpp"
 #include "genie/plan/validate.hpp"
 
-namespace genie::emulation {
+namespace genie::exec {
 
 namespace {
 
@@ -31,10 +31,9 @@ genie::Error error_of(std::uint32_t code, const plan::Diagnostics& diagnostics) 
 }
 
 genie::Expected<std::shared_ptr<Program>> Program::make(genie::Host host, const genie::Call& call,
-                                                        const Options& options, plan::Topology topology,
-                                                        std::vector<std::unique_ptr<EmulatedDevice>>& devices,
-                                                        Counters& counters, std::string_view document) {
-  std::shared_ptr<Program> program(new Program(options, std::move(topology), devices));
+                                                        Surroundings around, Counters& counters,
+                                                        std::string_view document) {
+  std::shared_ptr<Program> program(new Program(std::move(around)));
   if (auto built = program->build(host, call, counters, document); !built) return std::move(built).error();
   return program;
 }
@@ -45,8 +44,8 @@ genie::Outcome Program::build(genie::Host host, const genie::Call& call, Counter
   if (!plan) return error_of(GENIE_INVALID_ARGUMENT, plan.errors());
   plan_ = *std::move(plan);
   if (auto checked = check_schedule(); !checked) return checked;
-  if (options_->compute == Compute::real)
-    if (auto placed = place_weights(host, call); !placed) return placed;
+  if (!imagined())
+    if (auto placed = place_weights(call); !placed) return placed;
   methods_.reserve(plan_.methods.size());
   std::uint64_t done = 0;
   for (const auto& [name, schedule] : plan_.schedule->methods) {
@@ -64,9 +63,9 @@ genie::Outcome Program::check_schedule() const {
   const plan::Validation structure = plan::validate(plan_, {.up_to = plan::Level::v2});
   if (!structure.ok()) return error_of(GENIE_INVALID_ARGUMENT, structure.diagnostics);
   const auto known = [&](std::string_view id) -> genie::Outcome {
-    if (topology_.device(id) != nullptr) return genie::Done{};
+    if (topology().device(id) != nullptr) return genie::Done{};
     std::string all;
-    for (const plan::Device& device : topology_.devices)
+    for (const plan::Device& device : topology().devices)
       all += (all.empty() ? "" : ", ") + device.id;
     return problem(GENIE_FAILED_PRECONDITION, "GE0602",
                    "the plan is scheduled on device " + std::string(id) +
@@ -127,13 +126,14 @@ Index Program::state_device(std::string_view state) const {
   return at == residence.end() ? 0 : device_number(at->second).value_or(0);
 }
 
-genie::Outcome Program::place_weights(genie::Host host, const genie::Call& call) {
+genie::Outcome Program::place_weights(const genie::Call& call) {
   std::uint64_t total = 0, done = 0;
   std::vector<std::tuple<Index, std::string, std::string>> wanted;
   for (const auto& [name, devices] : plan_.schedule->residence.weights) {
     const auto weight = plan_.weights.find(name);
     if (weight == plan_.weights.end()) continue;
     for (const std::string& id : devices) {
+      if (!device(*device_number(id)).here()) continue;
       const auto blob = plan_.blobs.find(weight->second.blob);
       total += blob == plan_.blobs.end() ? 0 : blob->second.size_bytes;
       wanted.emplace_back(*device_number(id), weight->second.blob, name);
@@ -142,7 +142,7 @@ genie::Outcome Program::place_weights(genie::Host host, const genie::Call& call)
   for (const auto& [device_index, digest, name] : wanted) {
     if (call.cancelled()) return genie::cancelled();
     if (weights_.contains({device_index, digest})) continue;
-    auto resident = device(device_index).weight(host, call, digest, name);
+    auto resident = device(device_index).weight(blobs(), call, digest, name);
     if (!resident) return std::move(resident).error();
     weights_.emplace(std::pair{device_index, digest}, *std::move(resident));
     const auto blob = plan_.blobs.find(digest);
@@ -161,8 +161,9 @@ genie::Outcome Program::compile_method(genie::Host host, const genie::Call& call
   auto laid_out = lay_out(plan_, name, documents, stage_devices);
   if (!laid_out) return std::move(laid_out).error();
   methods_.push_back(*std::move(laid_out));
-  if (options_->compute == Compute::none) return genie::Done{};
+  if (imagined()) return genie::Done{};
   for (CompiledStage& stage : methods_.back().stages) {
+    if (!device(stage.device).here()) continue;
     if (call.cancelled()) return genie::cancelled();
     if (auto compiled = compile_stage(host, call, counters, documents[stage.number], stage); !compiled)
       return compiled;
@@ -179,7 +180,7 @@ genie::Outcome Program::compile_stage(genie::Host host, const genie::Call& call,
   for (const auto& [digest, blob] : document.blobs) {
     auto& resident = weights_[{stage.device, digest}];
     if (!resident) {  // not in the plan's residence: it is needed here all the same
-      auto made = device(stage.device).weight(host, call, digest, digest);
+      auto made = device(stage.device).weight(blobs(), call, digest, digest);
       if (!made) return std::move(made).error();
       resident = *std::move(made);
     }
@@ -221,7 +222,7 @@ plan::Bindings Program::complete(const plan::Bindings& bound) const {
 
 genie::Expected<plan::Timeline> Program::timeline(const CompiledMethod& method, const plan::Bindings& sizes,
                                                   const plan::StageTime& stage_time) const {
-  auto timeline = plan::simulate(plan_, *method.name, topology_, sizes, stage_time);
+  auto timeline = plan::simulate(plan_, *method.name, topology(), sizes, stage_time);
   if (!timeline) return error_of(GENIE_FAILED_PRECONDITION, timeline.errors());
   return *std::move(timeline);
 }
@@ -234,11 +235,11 @@ genie::Expected<std::shared_ptr<const Sized>> Program::sized(const CompiledMetho
 
   auto sized = std::make_shared<Sized>();
   sized->sizes = complete(bound);
-  const plan::Costs costs = plan::model_costs(plan_, topology_, sized->sizes);
-  auto timeline = plan::simulate(plan_, *method.name, topology_, costs);
+  const plan::Costs costs = plan::model_costs(plan_, topology(), sized->sizes);
+  auto timeline = plan::simulate(plan_, *method.name, topology(), costs);
   if (!timeline) return error_of(GENIE_FAILED_PRECONDITION, timeline.errors());
   if (auto fits =
-          plan::check_memory(plan_, topology_, *method.name, sized->sizes, timeline->predicted.peak_bytes);
+          plan::check_memory(plan_, topology(), *method.name, sized->sizes, timeline->predicted.peak_bytes);
       !fits)
     return error_of(GENIE_RESOURCE_EXHAUSTED, fits.errors());
   sized->timeline = *std::move(timeline);
@@ -247,4 +248,4 @@ genie::Expected<std::shared_ptr<const Sized>> Program::sized(const CompiledMetho
   return std::shared_ptr<const Sized>(sized);
 }
 
-}  // namespace genie::emulation
+}  // namespace genie::exec

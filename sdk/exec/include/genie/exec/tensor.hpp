@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "device.hpp"
+#include "genie/exec/device.hpp"
 #include "genie/plan/model.hpp"
 
-namespace genie::emulation {
+namespace genie::exec {
 
 /// Bytes that tensors share: memory of a kernels device, host memory, or a tensor that an executable allocated. Given back,
 /// with its claim on the budget, when the last tensor in it goes.
@@ -84,4 +84,4 @@ struct Tensor {
                                                               std::vector<std::int64_t> shape,
                                                               std::vector<std::int64_t> strides, bool zero);
 
-}  // namespace genie::emulation
+}  // namespace genie::exec

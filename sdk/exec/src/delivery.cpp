@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "stage_run.hpp"
+#include "genie/exec/stage_run.hpp"
 
-namespace genie::emulation {
+namespace genie::exec {
 
 namespace {
 
@@ -56,11 +56,11 @@ genie::Expected<std::optional<Found>> Delivery::weight(const std::string& name) 
   if (at == session_.program().plan().weights.end())
     return problem(GENIE_INVALID_ARGUMENT, "GE0601",
                    "an output is weight " + name + ", which the plan lacks");
-  auto blob = host_.map_blob(call_, at->second.blob);
+  auto blob = session_.program().blobs()(call_, at->second.blob);
   if (!blob) return std::move(blob).error();
   blob_.emplace(*std::move(blob));
   Found found;
-  found.tensor.data = const_cast<void*>(blob_->bytes().data);  // read only
+  found.tensor.data = const_cast<void*>(blob_->bytes.data);  // read only
   found.tensor.byte_offset = at->second.offset_bytes;
   found.tensor.dtype = dtype_of(at->second.dtype);
   found.tensor.shape = at->second.shape;
@@ -118,4 +118,4 @@ genie::Outcome Delivery::fetch(const std::optional<Found>& found, genie_step_out
   return genie::Done{};
 }
 
-}  // namespace genie::emulation
+}  // namespace genie::exec

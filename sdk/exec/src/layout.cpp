@@ -3,9 +3,9 @@
 #include <queue>
 #include <set>
 
-#include "program.hpp"
+#include "genie/exec/program.hpp"
 
-namespace genie::emulation {
+namespace genie::exec {
 
 namespace {
 
@@ -280,4 +280,4 @@ genie::Expected<CompiledMethod> lay_out(const plan::Plan& plan, const std::strin
   return Layout(plan, method, documents, stage_devices).run();
 }
 
-}  // namespace genie::emulation
+}  // namespace genie::exec

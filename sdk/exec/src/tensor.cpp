@@ -1,9 +1,9 @@
-#include "tensor.hpp"
+#include "genie/exec/tensor.hpp"
 
 #include <cstdlib>
 #include <cstring>
 
-namespace genie::emulation {
+namespace genie::exec {
 
 namespace {
 
@@ -271,4 +271,4 @@ genie::Expected<genie_tensor*> make_host_tensor(genie_dtype dtype, std::vector<s
   return &made.release()->tensor;
 }
 
-}  // namespace genie::emulation
+}  // namespace genie::exec

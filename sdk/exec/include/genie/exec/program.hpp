@@ -1,5 +1,8 @@
 // A prepared plan: compiled stages in an order that runs, with everything that a step looks up resolved to numbers.
 //
+// Numbers (slots, messages, places) follow from the plan alone: two processes that prepare the same bytes agree on them, also
+// when each compiles only the stages of its own devices.
+//
 // Immutable once made, but for the cache of sizes (its own lock) and the program-scoped states. Made and destroyed on the
 // worker, because kernels compile, take weights and release them one at a time per device.
 #pragma once
@@ -11,13 +14,12 @@
 #include <string>
 #include <vector>
 
-#include "device.hpp"
+#include "genie/exec/device.hpp"
+#include "genie/exec/tensor.hpp"
 #include "genie/plan/index.hpp"
 #include "genie/plan/schedule.hpp"
-#include "options.hpp"
-#include "tensor.hpp"
 
-namespace genie::emulation {
+namespace genie::exec {
 
 using plan::kNone;
 using Index = std::uint32_t;
@@ -98,20 +100,32 @@ struct CompiledMethod {
   std::map<std::pair<std::string_view, Index>, const plan::Transfer*> transfers;
 };
 
+/// What a program is prepared for.
+struct Surroundings {
+  plan::Topology topology;
+  Devices devices;  ///< of this process and of others; numbered by their place
+  BlobSource blobs;
+  bool imagined = false;  ///< compute nothing, account for everything
+};
+
 class Program {
  public:
   /// Everything that prepare does. Errors: INVALID_ARGUMENT (the document), FAILED_PRECONDITION (not scheduled, another
   /// topology), RESOURCE_EXHAUSTED (weights do not fit), and what kernels and blobs answer.
-  [[nodiscard]] static genie::Expected<std::shared_ptr<Program>> make(
-      genie::Host host, const genie::Call& call, const Options& options, plan::Topology topology,
-      std::vector<std::unique_ptr<EmulatedDevice>>& devices, Counters& counters, std::string_view document);
+  [[nodiscard]] static genie::Expected<std::shared_ptr<Program>> make(genie::Host host,
+                                                                      const genie::Call& call,
+                                                                      Surroundings around, Counters& counters,
+                                                                      std::string_view document);
 
   [[nodiscard]] const plan::Plan& plan() const { return plan_; }
-  [[nodiscard]] const Options& options() const { return *options_; }
-  /// What there was when the plan was prepared: all that the options describe, unless faults took some of it.
-  [[nodiscard]] const plan::Topology& topology() const { return topology_; }
+  /// Nothing is computed: bytes are only accounted for.
+  [[nodiscard]] bool imagined() const { return around_.imagined; }
+  [[nodiscard]] const BlobSource& blobs() const { return around_.blobs; }
+  /// What there was when the plan was prepared.
+  [[nodiscard]] const plan::Topology& topology() const { return around_.topology; }
   [[nodiscard]] genie::Expected<const CompiledMethod*> method(std::string_view name) const;
-  [[nodiscard]] EmulatedDevice& device(Index number) const { return *(*devices_)[number]; }
+  [[nodiscard]] const Devices& devices() const { return around_.devices; }
+  [[nodiscard]] Device& device(Index number) const { return *around_.devices[number]; }
   [[nodiscard]] std::optional<Index> device_number(std::string_view id) const;
   /// Whether bytes between two devices (kNone: the client) cross a link. On the worker.
   [[nodiscard]] bool crosses_link(Index from, Index to);
@@ -130,25 +144,21 @@ class Program {
   std::map<std::string, std::shared_ptr<Storage>, std::less<>> program_states;
 
  private:
-  Program(const Options& options, plan::Topology topology,
-          std::vector<std::unique_ptr<EmulatedDevice>>& devices)
-      : options_(&options), topology_(std::move(topology)), devices_(&devices), router_(topology_) {
-    for (Index d = 0; d < devices.size(); ++d)
-      device_numbers_.emplace(devices[d]->spec().id, d);
+  explicit Program(Surroundings around) : around_(std::move(around)), router_(around_.topology) {
+    for (Index d = 0; d < around_.devices.size(); ++d)
+      device_numbers_.emplace(around_.devices[d]->spec().id, d);
   }
   genie::Outcome build(genie::Host host, const genie::Call& call, Counters& counters,
                        std::string_view document);
   genie::Outcome check_schedule() const;
-  genie::Outcome place_weights(genie::Host host, const genie::Call& call);
+  genie::Outcome place_weights(const genie::Call& call);
   genie::Outcome compile_method(genie::Host host, const genie::Call& call, Counters& counters,
                                 const std::string& name);
   genie::Outcome compile_stage(genie::Host host, const genie::Call& call, Counters& counters,
                                const plan::Plan& document, CompiledStage& stage);
   [[nodiscard]] plan::Bindings complete(const plan::Bindings& bound) const;
 
-  const Options* options_;
-  plan::Topology topology_;
-  std::vector<std::unique_ptr<EmulatedDevice>>* devices_;
+  const Surroundings around_;
   std::map<std::string_view, Index> device_numbers_;
   plan::Router router_;
   std::map<std::pair<Index, Index>, bool> crosses_;
@@ -167,4 +177,4 @@ class Program {
 /// INVALID_ARGUMENT with all diagnostics.
 [[nodiscard]] genie::Error error_of(std::uint32_t code, const plan::Diagnostics& diagnostics);
 
-}  // namespace genie::emulation
+}  // namespace genie::exec

@@ -7,10 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "budget.hpp"
+#include "genie/exec/blob.hpp"
+#include "genie/exec/budget.hpp"
 #include "genie/plan/topology.hpp"
 
-namespace genie::emulation {
+namespace genie::exec {
 
 /// What the run report counts. One lock guards them.
 class Counters {
@@ -29,7 +30,7 @@ class Counters {
   std::map<std::string, std::uint64_t> values_;
 };
 
-/// A kernels plug-in's device, opened for one emulated device. Closed when it goes, after everything made on it.
+/// A kernels plug-in's device, opened for one device. Closed when it goes, after everything made on it.
 class KernelsDevice {
  public:
   KernelsDevice(genie::Host host, genie_kernels_ref kernels, genie_device* device, std::int32_t memory_kind)
@@ -53,7 +54,7 @@ class KernelsDevice {
 /// A blob resident on a device for one or more programs: mapped, claimed from the budget, put into the kernels.
 class ResidentWeight {
  public:
-  ResidentWeight(genie::MappedBlob blob, Claim claim) : blob_(std::move(blob)), claim_(std::move(claim)) {}
+  ResidentWeight(Blob blob, Claim claim) : blob_(std::move(blob)), claim_(std::move(claim)) {}
   ResidentWeight(const ResidentWeight&) = delete;
   ~ResidentWeight();
 
@@ -62,15 +63,18 @@ class ResidentWeight {
                                                    Counters& counters);
 
  private:
-  genie::MappedBlob blob_;
+  Blob blob_;
   Claim claim_;
   std::vector<std::pair<KernelsDevice*, genie_weight*>> put_;
 };
 
-class EmulatedDevice {
+class Device {
  public:
-  explicit EmulatedDevice(plan::Device spec)
-      : spec_(std::move(spec)), budget_(spec_.id, spec_.memory_bytes) {}
+  /// here: this process computes on it. One that is elsewhere has a name and a size and nothing more.
+  explicit Device(plan::Device spec, bool here = true)
+      : spec_(std::move(spec)), here_(here), budget_(spec_.id, spec_.memory_bytes) {}
+
+  [[nodiscard]] bool here() const { return here_; }
 
   [[nodiscard]] const plan::Device& spec() const { return spec_; }
   [[nodiscard]] Budget& budget() { return budget_; }
@@ -81,7 +85,7 @@ class EmulatedDevice {
   /// The kernels that states are allocated with: the first opened; null when none is. [any-thread]
   [[nodiscard]] KernelsDevice* any_kernels() const;
   /// Maps and claims a blob at first use; shared while somebody holds it. On the worker.
-  [[nodiscard]] genie::Expected<std::shared_ptr<ResidentWeight>> weight(genie::Host host,
+  [[nodiscard]] genie::Expected<std::shared_ptr<ResidentWeight>> weight(const BlobSource& blobs,
                                                                         const genie::Call& call,
                                                                         const std::string& digest,
                                                                         const std::string& name);
@@ -90,10 +94,13 @@ class EmulatedDevice {
 
  private:
   plan::Device spec_;
+  const bool here_;
   Budget budget_;
   mutable std::mutex lock_;  // guards opened_
   std::vector<std::pair<std::string, std::unique_ptr<KernelsDevice>>> opened_;
   std::map<std::string, std::weak_ptr<ResidentWeight>> weights_;  // the worker's
 };
 
-}  // namespace genie::emulation
+using Devices = std::vector<std::shared_ptr<Device>>;
+
+}  // namespace genie::exec

@@ -1,4 +1,4 @@
-// A session: its states, the values it keeps, and whether it is lost.
+// A session: its states on the devices that are here, the values it keeps, and whether it is lost.
 #pragma once
 
 #include <atomic>
@@ -8,9 +8,9 @@
 #include <set>
 #include <string>
 
-#include "program.hpp"
+#include "genie/exec/program.hpp"
 
-namespace genie::emulation {
+namespace genie::exec {
 
 class Session {
  public:
@@ -22,7 +22,7 @@ class Session {
 
   [[nodiscard]] Program& program() const { return *program_; }
   [[nodiscard]] std::uint64_t seed() const { return seed_; }
-  /// A view of a state's content on its device. The state exists.
+  /// A view of a state's content on its device. The state exists, and its device is here.
   [[nodiscard]] Tensor state(std::string_view name) const;
 
   /// Contract of backend.h. Fail when a step is under way.
@@ -68,4 +68,4 @@ struct KeptValue {
   std::string name;
 };
 
-}  // namespace genie::emulation
+}  // namespace genie::exec

@@ -1,6 +1,6 @@
-#include "device.hpp"
+#include "genie/exec/device.hpp"
 
-namespace genie::emulation {
+namespace genie::exec {
 
 namespace {
 
@@ -24,21 +24,21 @@ genie::Expected<genie_weight*> ResidentWeight::put(const genie::Call& call, Kern
   genie_weight* weight = nullptr;
   std::uint64_t copied = 0;
   if (genie_status* status = kernels.table().put_weight(
-          call.get(), kernels.device(), genie::str(blob_.digest()), blob_.bytes(), &weight, &copied))
+          call.get(), kernels.device(), genie::str(blob_.digest), blob_.bytes, &weight, &copied))
     return kernels.host().take(status);
   counters.add("weight_bytes_copied", copied);
   put_.emplace_back(&kernels, weight);
   return weight;
 }
 
-genie::Expected<KernelsDevice*> EmulatedDevice::open(genie::Host host, const genie::Call& call,
-                                                     const std::string& plugin_id) {
+genie::Expected<KernelsDevice*> Device::open(genie::Host host, const genie::Call& call,
+                                             const std::string& plugin_id) {
   for (const auto& [id, device] : opened_)
     if (id == plugin_id) return device.get();
   auto kernels = host.kernels(call, plugin_id);
   if (!kernels) return std::move(kernels).error();
   genie_device* device = nullptr;
-  // Every emulated device is one of its own on this machine: the first of its kind.
+  // Each has the first of its kind on this machine to itself.
   if (genie_status* status = kernels->table->open(call.get(), kernels->instance, genie::str(spec_.kind), 0,
                                                   genie::str("{}"), &device)) {
     genie::Error error = host.take(status);
@@ -51,27 +51,27 @@ genie::Expected<KernelsDevice*> EmulatedDevice::open(genie::Host host, const gen
   return opened_.back().second.get();
 }
 
-KernelsDevice* EmulatedDevice::any_kernels() const {
+KernelsDevice* Device::any_kernels() const {
   const std::lock_guard hold(lock_);
   return opened_.empty() ? nullptr : opened_.front().second.get();
 }
 
-genie::Expected<std::shared_ptr<ResidentWeight>> EmulatedDevice::weight(genie::Host host,
-                                                                        const genie::Call& call,
-                                                                        const std::string& digest,
-                                                                        const std::string& name) {
+genie::Expected<std::shared_ptr<ResidentWeight>> Device::weight(const BlobSource& blobs,
+                                                                const genie::Call& call,
+                                                                const std::string& digest,
+                                                                const std::string& name) {
   std::weak_ptr<ResidentWeight>& known = weights_[digest];
   if (auto resident = known.lock()) return resident;
-  auto blob = host.map_blob(call, digest);
+  auto blob = blobs(call, digest);
   if (!blob) return std::move(blob).error();
-  auto claim = budget_.take("weight " + name, blob->bytes().size);
+  auto claim = budget_.take("weight " + name, blob->bytes.size);
   if (!claim) return std::move(claim).error();
   auto resident = std::make_shared<ResidentWeight>(*std::move(blob), *std::move(claim));
   known = resident;
   return resident;
 }
 
-std::vector<std::string> EmulatedDevice::kernels_stats(genie::Host host) const {
+std::vector<std::string> Device::kernels_stats(genie::Host host) const {
   std::vector<std::string> out;
   const std::lock_guard hold(lock_);
   for (const auto& [id, kernels] : opened_) {
@@ -84,4 +84,4 @@ std::vector<std::string> EmulatedDevice::kernels_stats(genie::Host host) const {
   return out;
 }
 
-}  // namespace genie::emulation
+}  // namespace genie::exec

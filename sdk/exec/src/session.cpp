@@ -1,8 +1,8 @@
-#include "session.hpp"
+#include "genie/exec/session.hpp"
 
 #include <algorithm>
 
-namespace genie::emulation {
+namespace genie::exec {
 
 namespace {
 
@@ -34,7 +34,7 @@ genie::Expected<std::shared_ptr<Session>> Session::open(genie::Host host, const 
 
 genie::Outcome Session::make_states(genie::Host host, const genie::Call& call) {
   for (const auto& [name, state] : program_->plan().states) {
-    if (!state.alias_of.empty()) continue;
+    if (!state.alias_of.empty() || !program_->device(program_->state_device(name)).here()) continue;
     if (state.scope == "program") {
       const std::lock_guard hold(program_->states_lock);
       auto& shared = program_->program_states[name];
@@ -56,11 +56,11 @@ genie::Outcome Session::make_states(genie::Host host, const genie::Call& call) {
 genie::Expected<std::shared_ptr<Storage>> Session::make_state(genie::Host host, const genie::Call& call,
                                                               const std::string& name,
                                                               const plan::State& state) {
-  EmulatedDevice& device = program_->device(program_->state_device(name));
+  Device& device = program_->device(program_->state_device(name));
   const std::uint64_t bytes = plan::state_bytes(state);
   auto claim = device.budget().take("state " + name, bytes);
   if (!claim) return std::move(claim).error();
-  if (program_->options().compute == Compute::none) return Storage::imagined(*std::move(claim));
+  if (program_->imagined()) return Storage::imagined(*std::move(claim));
   auto storage = Storage::allocate(device.any_kernels(), bytes, *std::move(claim));
   if (!storage) return storage;
   Tensor tensor;
@@ -96,15 +96,15 @@ genie::Outcome Session::initialise(genie::Host host, const genie::Call& call, co
     return problem(GENIE_INVALID_ARGUMENT, "GE0601",
                    "a state starts as weight " + state.init.weight + ", which the plan lacks");
   const plan::Weight& weight = at->second;
-  auto blob = host.map_blob(call, weight.blob);
+  auto blob = program_->blobs()(call, weight.blob);
   if (!blob) return std::move(blob).error();
   Tensor from;
-  from.data = const_cast<void*>(blob->bytes().data);  // read only
+  from.data = const_cast<void*>(blob->bytes.data);  // read only
   from.byte_offset = weight.offset_bytes;
   from.dtype = dtype_of(weight.dtype);
   from.shape = weight.shape;
   from.strides = weight.strides.empty() ? contiguous(weight.shape) : weight.strides;
-  if (from.shape != to.shape || from.byte_offset + span_bytes(from) > blob->bytes().size)
+  if (from.shape != to.shape || from.byte_offset + span_bytes(from) > blob->bytes.size)
     return problem(GENIE_INVALID_ARGUMENT, "GE0601",
                    "weight " + state.init.weight + " does not fit the state that starts as it");
   return copy(host, call, to, from);
@@ -149,7 +149,7 @@ genie::Expected<genie_tensor*> Session::read_state(genie::Host host, const genie
   auto state_ = find(name);
   if (!state_) return std::move(state_).error();
   if (auto may = idle("read the state"); !may) return std::move(may).error();
-  const bool imagined = program_->options().compute == Compute::none;
+  const bool imagined = program_->imagined();
   auto tensor = make_host_tensor(dtype_of((*state_)->dtype), (*state_)->shape, {}, imagined);
   if (!tensor || imagined) return tensor;
   if (auto done = copy(host, call, describe((*tensor)->view), state(name)); !done) {
@@ -173,12 +173,13 @@ genie::Outcome Session::write_state(genie::Host host, const genie::Call& call, s
                        shape_text((*known)->shape) + ", the tensor is of shape " + shape_text(source.shape) +
                        " or of another element type",
                    "write a tensor of the state's own type");
-  if (program_->options().compute == Compute::real)
+  if (!program_->imagined())
     if (auto done = copy(host, call, state(name), source); !done) return done;
   const std::lock_guard hold(lock_);
   restored_.emplace(name);
   const bool whole = std::ranges::all_of(program_->plan().states, [&](const auto& entry) {
-    return !entry.second.alias_of.empty() || restored_.contains(entry.first);
+    return !entry.second.alias_of.empty() || !states_.contains(entry.first) ||
+           restored_.contains(entry.first);
   });
   if (whole) {
     lost_.reset();
@@ -202,4 +203,4 @@ void Session::lose(std::uint64_t step, std::string_view method, const genie::Err
                   "write every state back, or open a new session and repeat its steps");
 }
 
-}  // namespace genie::emulation
+}  // namespace genie::exec

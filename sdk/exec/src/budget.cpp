@@ -1,4 +1,4 @@
-#include "budget.hpp"
+#include "genie/exec/budget.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 
 #include "genie/plan/diagnostic.hpp"
 
-namespace genie::emulation {
+namespace genie::exec {
 
 namespace {
 
@@ -117,4 +117,4 @@ genie::Error problem(std::uint32_t status_code, std::string_view ge_code, std::s
   return error;
 }
 
-}  // namespace genie::emulation
+}  // namespace genie::exec

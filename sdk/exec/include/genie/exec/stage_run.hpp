@@ -4,9 +4,9 @@
 #include <optional>
 #include <vector>
 
-#include "session.hpp"
+#include "genie/exec/session.hpp"
 
-namespace genie::emulation {
+namespace genie::exec {
 
 /// What a slot holds during a step. `here` without a tensor's data: only accounted for.
 struct Held {
@@ -83,7 +83,7 @@ class Delivery {
   const plan::Bindings& sizes_;
   Counters& counters_;
   bool imagined_;
-  std::optional<genie::MappedBlob> blob_;  // of the weight found last
+  std::optional<Blob> blob_;  // of the weight found last
 };
 
-}  // namespace genie::emulation
+}  // namespace genie::exec

@@ -1,9 +1,9 @@
-#include "stage_run.hpp"
+#include "genie/exec/stage_run.hpp"
 
 #include <algorithm>
 #include <limits>
 
-namespace genie::emulation {
+namespace genie::exec {
 
 namespace {
 
@@ -258,4 +258,4 @@ genie::Outcome StageRun::imagine() {
   return genie::Done{};
 }
 
-}  // namespace genie::emulation
+}  // namespace genie::exec

@@ -11,7 +11,7 @@
 
 #include "genie/cpp/core.hpp"
 
-namespace genie::emulation {
+namespace genie::exec {
 
 class Budget;
 
@@ -85,4 +85,4 @@ class Budget {
                                    std::string help = {}, std::string_view node = {},
                                    std::string_view scope = {});
 
-}  // namespace genie::emulation
+}  // namespace genie::exec
