@@ -27,6 +27,7 @@ constexpr std::array kRanges = {
     Range{"GE05", "Scheduling"},
     Range{"GE06", "Execution"},
     Range{"GE07", "Tensors and verification"},
+    Range{"GE08", "Remote workers"},
     Range{"GE09", "Bugs in Genie"},
 };
 
