@@ -13,6 +13,9 @@ namespace genie::kernels_aten {
 namespace {
 
 constexpr std::uintptr_t kPlaceAlign = 64;  ///< of what the caller's `place` gives
+/// From here on, an output that is all of its storage is handed out as it is: to copy it would cost more than torch's memory
+/// differs from the caller's.
+constexpr std::uint64_t kHandedOut = std::uint64_t{64} << 10;
 
 const void* key(const at::Tensor& tensor) {
   return tensor.storage().unsafeGetStorageImpl();
@@ -76,7 +79,8 @@ class Delivery {
     char* to = from;
     std::uint32_t origin = GENIE_OUTPUT_OWNED;
     // A view that begins within a vector must go on doing so: the last bits of products depend on it. Placed memory is aligned.
-    if (args_.place != nullptr && bytes > 0 && !in_parts_.contains(key(tensor)) &&
+    const bool handed_out = bytes >= kHandedOut && tensor.storage().nbytes() == bytes;
+    if (args_.place != nullptr && bytes > 0 && !handed_out && !in_parts_.contains(key(tensor)) &&
         reinterpret_cast<std::uintptr_t>(from) % kPlaceAlign == 0) {
       if (void* const place = args_.place(args_.place_ctx, number, abi_dtype(tensor.scalar_type()).value(),
                                           static_cast<std::int32_t>(tensor.dim()), tensor.sizes().data(),
