@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,6 +45,7 @@ struct Stats {
   plan::Table<DeviceUse> devices;
   plan::Table<LinkUse> links;
   plan::Table<std::uint64_t> counters;
+  std::set<std::string, std::less<>> levels;  ///< counters that tell what there is, not what happened
   std::vector<FaultUse> faults;  ///< since the backend began; of an emulated cluster that has some
   std::vector<std::pair<std::uint64_t, std::uint64_t>>
       virtual_ns;  ///< job → virtual time of the step, ascending by job

@@ -85,6 +85,11 @@ plan::Result<Stats> decode_stats(std::string_view json) {
   if (const auto counters = root.find("counters"); counters && counters->is(Kind::object))
     for (const auto [key, value] : counters->items())
       reader.count(*counters, key, stats.counters[std::string(key)]);
+  if (const auto levels = root.find("levels"); levels && levels->is(Kind::object))
+    for (const auto [key, value] : levels->items()) {
+      reader.count(*levels, key, stats.counters[std::string(key)]);
+      stats.levels.insert(std::string(key));
+    }
   if (const auto faults = root.find("faults"); faults && faults->is(Kind::array))
     for (const auto [key, fault] : faults->items()) {
       if (!fault.is(Kind::object)) {
@@ -135,7 +140,8 @@ Stats since(const Stats& before, Stats after) {
     use.busy_ns = minus(use.busy_ns, then->second.busy_ns);
   }
   for (auto& [name, count] : after.counters)
-    if (const auto then = before.counters.find(name); then != before.counters.end())
+    if (const auto then = before.counters.find(name);
+        then != before.counters.end() && !after.levels.contains(name))
       count = minus(count, then->second);
   return after;
 }

@@ -161,6 +161,8 @@ class TestHost {
   static TestHost& of(const genie_host* host) { return *static_cast<TestHost*>(host->impl); }
 
   Puppeteer puppeteer;
+  bool kernels_copy_weights = false;           ///< they keep 40 bytes for each stage where they may
+  std::vector<std::string> options_of_stages;  ///< that compile was given
   std::string kernels_id;
   genie_kernels_ref kernels{};
   std::map<std::string, std::vector<float>> blobs;  // by digest

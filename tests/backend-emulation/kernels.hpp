@@ -73,11 +73,15 @@ struct Owned {
 
 class TestStage final : public genie::Executable {
  public:
-  TestStage(TestHost& host, std::string_view document, std::span<const genie_named_weight> weights)
-      : host_(host), plan_(*genie::plan::decode(document, {}, "stage")) {
+  TestStage(TestHost& host, std::string_view document, std::span<const genie_named_weight> weights,
+            std::uint64_t& kept, std::uint64_t keeps)
+      : host_(host), plan_(*genie::plan::decode(document, {}, "stage")), kept_(kept), keeps_(keeps) {
+    kept_ += keeps_;
     for (const genie_named_weight& w : weights)
       weights_.emplace(genie::view(w.digest), reinterpret_cast<const char*>(w.weight));
   }
+
+  ~TestStage() override { kept_ -= keeps_; }
 
   genie::Outcome run(const genie::Call&, genie_run_args& args, genie_completion*) override {
     const genie::plan::Method& method = plan_.methods.at("stage");
@@ -161,6 +165,8 @@ class TestStage final : public genie::Executable {
 
   TestHost& host_;
   genie::plan::Plan plan_;
+  std::uint64_t& kept_;
+  std::uint64_t keeps_;
   std::map<std::string, const char*, std::less<>> weights_;  // by digest
 };
 
@@ -189,19 +195,29 @@ class TestDevice final : public genie::Device {
   void release_weight(genie_weight*) noexcept override {}
   genie::Expected<std::unique_ptr<genie::Executable>> compile(const genie::Call&, std::string_view plan,
                                                               std::span<const genie_named_weight> weights,
-                                                              std::string_view) override {
-    return std::unique_ptr<genie::Executable>(std::make_unique<TestStage>(host_, plan, weights));
+                                                              std::string_view options) override {
+    host_.options_of_stages.emplace_back(options);
+    const auto given = genie::plan::json::Document::parse(options);
+    const auto spare = given->root().find("spare_bytes");
+    const std::uint64_t keeps = spare && spare->integer() >= 40 ? 40 : 0;
+    return std::unique_ptr<genie::Executable>(
+        std::make_unique<TestStage>(host_, plan, weights, kept_, keeps));
+  }
+  genie::Expected<std::string> stats() override {
+    return "{\"packed_bytes\": " + std::to_string(kept_) + "}";
   }
 
  private:
   TestHost& host_;
+  std::uint64_t kept_ = 0;
 };
 
 class TestKernels final : public genie::Kernels {
  public:
   TestKernels(genie::Host host, std::string_view) : host_(TestHost::of(host.get())) {}
   genie::Expected<std::string> describe() override {
-    return std::string(R"({"kinds":["cpu"],"ops":"*","dtypes":["f32"],"versions":{}})");
+    return std::string(R"({"kinds":["cpu"],"ops":"*","dtypes":["f32"],"versions":{})") +
+           (host_.kernels_copy_weights ? R"(,"copies_weights":true})" : "}");
   }
   genie::Expected<std::unique_ptr<genie::Device>> open(const genie::Call&, std::string_view, std::int32_t,
                                                        std::string_view) override {

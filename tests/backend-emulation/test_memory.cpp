@@ -5,7 +5,7 @@
 #include "plans.hpp"
 
 using namespace emulation_test;
-using genie::emulation::Budget;
+using genie::exec::Budget;
 
 TEST_CASE("GE0610 names what was asked for, what is free and what is alive, the largest first") {
   Budget budget("w0", 4096);
@@ -153,4 +153,63 @@ TEST_CASE("a device with just the predicted peak runs the step, one with a byte 
           CHECK(rig.stat({"devices", d.id.c_str(), "peak_bytes"}) ==
                 static_cast<std::int64_t>(peaks.at(d.id)));
       }
+}
+
+TEST_CASE("a claim grows and shrinks in its place, and what does not fit leaves it as it was") {
+  Budget budget("w0", 100);
+  genie::exec::Claim claim;
+  CHECK(budget.resize(claim, "copies", 60));
+  const auto other = budget.take("other", 30);
+  CHECK_FALSE(budget.resize(claim, "copies", 71));
+  CHECK(claim.bytes() == 60);
+  CHECK(budget.resize(claim, "copies", 70));
+  CHECK(budget.peak() == 100);
+  CHECK(budget.resize(claim, "copies", 0));
+  CHECK(budget.used() == 30);
+}
+
+TEST_CASE("kernels that keep copies of weights get the room that the plan leaves, and it is claimed") {
+  const plan::Topology roomy = cluster();
+  const auto peaks = placed(kModel, roomy, kSplit).schedule->methods.at("forward").predicted->peak_bytes;
+  for (const std::uint64_t beyond : {0, 39, 40, 100}) {
+    plan::Topology topology = cluster();
+    for (plan::Device& d : topology.devices)
+      d.memory_bytes = peaks.at(d.id) + (d.id == "w1" ? beyond : 0);
+    Rig rig(topology);
+    rig.host.kernels_copy_weights = true;
+    genie_session* session = rig.open(rig.prepare(placed(kModel, topology, kSplit)));
+    CHECK(rig.host.options_of_stages ==
+          std::vector<std::string>{R"({"spare_bytes": 0})",
+                                   "{\"spare_bytes\": " + std::to_string(beyond) + "}"});
+    // What the plan foresees fits all the same.
+    CHECK_FALSE(rig.submit(session, 0, {{"x", rows(4)}}, {{"y"}})->wait());
+    CHECK(rig.stat({"devices", "w1", "peak_bytes"}) <=
+          static_cast<std::int64_t>(topology.devices[1].memory_bytes));
+    if (beyond >= 40) CHECK(rig.stat({"levels", "packed_bytes"}) == 40);
+  }
+}
+
+TEST_CASE("copies of weights that are in the way of a larger step are named") {
+  plan::Topology topology = cluster();
+  const plan::Plan of_eight = placed(kModel, topology, kSplit, {{"s0", 8}});
+  const auto& peaks = of_eight.schedule->methods.at("forward").predicted->peak_bytes;
+  for (plan::Device& d : topology.devices)
+    d.memory_bytes = peaks.at(d.id) + 20;
+  const plan::Plan of_one = placed(kModel, topology, kSplit, {{"s0", 1}});
+  for (const bool copies : {false, true}) {
+    Rig rig(topology);
+    rig.host.kernels_copy_weights = copies;
+    genie_session* session = rig.open(rig.prepare(of_one));
+    // More than was assumed when there was room for copies.
+    const auto failed = rig.submit(session, 0, {{"x", rows(8)}}, {{"y"}})->wait();
+    CHECK(failed.has_value() == copies);
+    if (failed) CHECK(contains(failed->message, "weights packed by kernels (40 bytes)"));
+  }
+}
+
+TEST_CASE("kernels that keep no copies are given no options") {
+  const plan::Topology topology = cluster();
+  Rig rig(topology);
+  rig.prepare(placed(kModel, topology, kSplit));
+  CHECK(rig.host.options_of_stages == std::vector<std::string>{"{}", "{}"});
 }

@@ -37,7 +37,7 @@ TEST_CASE("describe says kinds, operators, element types and what it was built o
 TEST_CASE("GE0640: options that are wrong are refused with the nearest known one") {
   CHECK(created_with(R"({"thraeds": 2})") ==
         "GE0640: kernels-aten has no option \"thraeds\". Did you mean \"threads\"? Known options: threads, "
-        "interop_threads, deterministic");
+        "interop_threads, deterministic, results");
   CHECK(created_with(R"({"threads": 0})") ==
         "GE0640: option \"threads\" is 0. Give a whole number from 1 to 4096");
   CHECK(created_with(R"({"threads": "all"})") ==

@@ -150,14 +150,14 @@ class OpenDevice {
   }
 
   using Stage = std::unique_ptr<genie_executable, void (*)(genie_executable*)>;
-  [[nodiscard]] Stage compile(std::string_view plan) const {
+  [[nodiscard]] Stage compile(std::string_view plan, std::string_view options = "{}") const {
     std::vector<genie_named_weight> named;
     for (std::size_t i = 0; i < weights_.size(); ++i)
       named.push_back({genie::str(names_[i]), weights_[i]});
     TestCall call;
     genie_executable* executable = nullptr;
     must(host_, table_->compile(&call.raw, device_, genie::str(plan), named.data(), named.size(),
-                                genie::str("{}"), &executable));
+                                genie::str(options), &executable));
     return Stage(executable, table_->release);
   }
 

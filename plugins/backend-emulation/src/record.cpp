@@ -109,14 +109,21 @@ std::string Record::stats(genie::Host host, const Options& options, const Device
   for (const auto& [name, value] : counters.all())
     counts[name] += value;
   // What only the kernels know.
+  std::map<std::string, std::uint64_t> levels;
   for (const auto& device : devices)
     for (const std::string& text : device->kernels_stats(host))
       if (const auto document = plan::json::Document::parse(text);
-          document && document->root().is(plan::json::Kind::object))
-        for (const std::string_view name : {"state_bytes_copied", "kernel_calls"})
+          document && document->root().is(plan::json::Kind::object)) {
+        const auto add = [&](std::map<std::string, std::uint64_t>& to, std::string_view name) {
           if (const auto value = document->root().find(name);
               value && value->is(plan::json::Kind::integer) && value->integer() > 0)
-            counts[std::string(name)] += static_cast<std::uint64_t>(value->integer());
+            to[std::string(name)] += static_cast<std::uint64_t>(value->integer());
+        };
+        for (const std::string_view name : {"state_bytes_copied", "kernel_calls"})
+          add(counts, name);
+        for (const std::string_view name : {"fused_nodes", "packed_bytes", "packed_weights"})
+          add(levels, name);
+      }
 
   const std::lock_guard hold(lock_);
   plan::json::Writer w;
@@ -159,6 +166,12 @@ std::string Record::stats(genie::Host host, const Options& options, const Device
   for (const auto& [name, value] : counts)
     w.key(name).value(value);
   w.end_object();
+  if (!levels.empty()) {
+    w.key("levels").begin_object();
+    for (const auto& [name, level] : levels)
+      w.key(name).value(level);
+    w.end_object();
+  }
   w.key("steps").begin_array();
   for (const StepRecord& step : steps_) {
     w.begin_object();

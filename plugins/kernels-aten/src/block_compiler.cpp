@@ -73,9 +73,19 @@ std::uint32_t BlockCompiler::compile_graph(const plan::Graph& graph) {
     node(frame, n);
   outputs(frame);
   writes(frame);
+  if (fuse_ != nullptr && diagnostics_.empty()) fuse({frame.block, declared_types(frame)}, *fuse_, program_);
   lifetimes(frame.block);
   program_.blocks[number] = std::move(frame.block);
   return number;
+}
+
+std::vector<const plan::Value*> BlockCompiler::declared_types(const Frame& frame) {
+  std::vector<const plan::Value*> types(frame.block.slot_count, nullptr);
+  for (const auto& [name, place] : frame.scope.values)
+    if (const auto declared = frame.graph.values.find(name);
+        place.source == Source::slot && declared != frame.graph.values.end())
+      types[place.index] = &declared->second;
+  return types;
 }
 
 std::uint32_t BlockCompiler::slot(Frame& frame, std::string_view value, bool number) {

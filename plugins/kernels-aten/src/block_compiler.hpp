@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "arguments.hpp"
+#include "fuse.hpp"
 #include "genie/plan/diagnostic.hpp"
 #include "in_place.hpp"
 #include "program.hpp"
@@ -24,13 +25,14 @@ class BlockCompiler {
  public:
   using Names = std::unordered_map<std::string_view, std::uint32_t>;
   BlockCompiler(const plan::Plan& plan, const plan::Method& method, Program& program, const Names& states,
-                const Names& weights, plan::Diagnostics& diagnostics)
+                const Names& weights, plan::Diagnostics& diagnostics, FuseContext* fuse)
       : plan_(plan),
         method_(method),
         program_(program),
         states_(states),
         weights_(weights),
-        diagnostics_(diagnostics) {}
+        diagnostics_(diagnostics),
+        fuse_(fuse) {}
 
   /// The method itself, as blocks[0], and every sub-graph it names.
   void compile_stage();
@@ -64,6 +66,7 @@ class BlockCompiler {
   void decisions(Frame& frame, const plan::Node& node, Instruction& instruction) const;
   void outputs(Frame& frame);
   void writes(Frame& frame);
+  [[nodiscard]] static std::vector<const plan::Value*> declared_types(const Frame& frame);
   static void lifetimes(Block& block);
   void fail(std::uint32_t place, const char* code, std::string message, std::string help);
   static std::uint32_t slot(Frame& frame, std::string_view value, bool number);
@@ -74,6 +77,7 @@ class BlockCompiler {
   const Names& states_;
   const Names& weights_;
   plan::Diagnostics& diagnostics_;
+  FuseContext* const fuse_;                                       ///< null: nothing is fused
   std::unordered_map<std::string_view, std::uint32_t> compiled_;  // sub-graph → block
   std::size_t depth_ = 0;
 };

@@ -72,8 +72,12 @@ std::optional<at::Tensor> weight_view(const std::string& name, const plan::Weigh
                      c10::GetCPUAllocator(), false);
     std::copy_n(first, elements * size, static_cast<char*>(copy.mutable_data()));
     context.copied(elements * size);
+    if (context.fuse != nullptr)
+      context.fuse->blobs[copy.unsafeGetStorageImpl()] =
+          weight.blob + "+" + std::to_string(weight.offset_bytes);
     return tracked(storage_view(copy, 0, weight.shape, weight.strides, *type));
   }
+  if (context.fuse != nullptr) context.fuse->blobs[blob->storage.unsafeGetStorageImpl()] = weight.blob;
   return tracked(storage_view(blob->storage, static_cast<std::int64_t>(weight.offset_bytes / size),
                               weight.shape, weight.strides, *type));
 }
@@ -97,7 +101,7 @@ class StageCompiler {
       program_.symbols.push_back(id);
     tables();
     if (!diagnostics_.empty()) return error_of(GENIE_INVALID_ARGUMENT, diagnostics_);
-    BlockCompiler blocks(plan_, method_, program_, states_, weights_, diagnostics_);
+    BlockCompiler blocks(plan_, method_, program_, states_, weights_, diagnostics_, context_.fuse);
     blocks.compile_stage();
     inputs();
     settle_dims();

@@ -7,6 +7,7 @@
 #include <functional>
 #include <string_view>
 
+#include "fuse.hpp"
 #include "genie/cpp/core.hpp"
 #include "program.hpp"
 
@@ -24,6 +25,8 @@ struct CompileContext {
   std::function<const BlobStorage*(std::string_view digest)> blob;
   /// Counts bytes of weights that could not be used in place.
   std::function<void(std::uint64_t bytes)> copied;
+  /// Null: every node is computed by its own operator, to torch's bits.
+  FuseContext* fuse = nullptr;
 };
 
 /// All problems are found before any is reported: UNIMPLEMENTED when operators are missing, else INVALID_ARGUMENT.

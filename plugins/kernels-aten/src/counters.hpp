@@ -18,6 +18,9 @@ struct Counters {
   Count memory_bytes{0};         ///< given out by `alloc`, now
   Count memory_peak_bytes{0};    ///< the most at one time
   Count weight_bytes{0};         ///< resident now
+  Count packed_weights{0};       ///< weights of which a copy is kept in another layout, now
+  Count packed_bytes{0};         ///< what those copies take, now
+  Count fused_nodes{0};          ///< nodes of compiled stages that another's operator computes as well
 
   static void add(Count& count, std::uint64_t amount) { count.fetch_add(amount, std::memory_order_relaxed); }
   static void subtract(Count& count, std::uint64_t amount) {

@@ -114,21 +114,25 @@ void CpuDevice::release_weight(genie_weight* weight) noexcept {
 Expected<std::unique_ptr<Executable>> CpuDevice::compile(const Call& call, std::string_view plan,
                                                          std::span<const genie_named_weight> weights,
                                                          std::string_view options) {
-  if (Outcome none = refuse_options(options, "a stage"); !none) return std::move(none).error();
+  const auto spare = read_spare_bytes(options);
+  if (!spare) return spare.error();
   if (call.cancelled()) return cancelled();
   std::unordered_map<std::string_view, const BlobStorage*> blobs;
   for (const genie_named_weight& weight : weights)
     blobs.emplace(view(weight.digest), reinterpret_cast<const ResidentBlob*>(weight.weight));
+  FuseContext fuse{packed_, *spare, {}};
   const CompileContext context{
       [&blobs](std::string_view digest) {
         const auto found = blobs.find(digest);
         return found == blobs.end() ? nullptr : found->second;
       },
-      [this](std::uint64_t bytes) { Counters::add(counters_.weight_bytes_copied, bytes); }};
+      [this](std::uint64_t bytes) { Counters::add(counters_.weight_bytes_copied, bytes); },
+      close_ ? &fuse : nullptr};
   return with_torch("compiling a stage", [&]() -> Expected<std::unique_ptr<Executable>> {
     const c10::InferenceMode inference;
     auto program = compile_stage(plan, context);
     if (!program) return std::move(program).error();
+    Counters::add(counters_.fused_nodes, program->fused_nodes);
     return std::unique_ptr<Executable>(
         std::make_unique<StageExecutable>(host_, *std::move(program), counters_));
   });
@@ -141,10 +145,13 @@ Expected<std::string> CpuDevice::stats() {
     writer.key(name).value(count.load(std::memory_order_relaxed));
   };
   write("copy_bytes", counters_.copy_bytes);
+  write("fused_nodes", counters_.fused_nodes);
   write("kernel_calls", counters_.kernel_calls);
   write("memory_bytes", counters_.memory_bytes);
   write("memory_peak_bytes", counters_.memory_peak_bytes);
   write("output_bytes_copied", counters_.output_bytes_copied);
+  write("packed_bytes", counters_.packed_bytes);
+  write("packed_weights", counters_.packed_weights);
   write("runs", counters_.runs);
   write("staging_copies", counters_.staging_copies);
   write("state_bytes_copied", counters_.state_bytes_copied);

@@ -9,7 +9,8 @@ namespace genie::kernels_aten {
 
 class CpuDevice final : public Device {
  public:
-  explicit CpuDevice(Host host) : host_(host) {}
+  /// close: stages may differ from torch in the last bits (fuse.hpp).
+  CpuDevice(Host host, bool close) : host_(host), close_(close) {}
 
   Expected<Allocation> alloc(std::uint64_t size, std::uint64_t align) override;
   void free(genie_memory* memory) noexcept override;
@@ -24,7 +25,9 @@ class CpuDevice final : public Device {
 
  private:
   Host host_;
+  const bool close_;
   Counters counters_;
+  PackedWeights packed_{counters_};
 };
 
 }  // namespace genie::kernels_aten

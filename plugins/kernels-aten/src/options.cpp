@@ -1,5 +1,6 @@
 #include "options.hpp"
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,7 @@ Expected<int> threads(std::string_view key, plan::json::View value) {
 }  // namespace
 
 Expected<Options> read_options(std::string_view json) {
-  static const std::vector<std::string_view> kKnown{"threads", "interop_threads", "deterministic"};
+  static const std::vector<std::string_view> kKnown{"threads", "interop_threads", "deterministic", "results"};
   Options options;
   if (json.empty()) return options;
   const auto document = plan::json::Document::parse(json, {}, "options of kernels-aten");
@@ -64,6 +65,10 @@ Expected<Options> read_options(std::string_view json) {
         return wrong("/deterministic", "option \"deterministic\" is " + value.canonical(),
                      "Give true or false");
       options.deterministic = value.boolean();
+    } else if (key == "results") {
+      if (!value.is(plan::json::Kind::string) || (value.string() != "exact" && value.string() != "close"))
+        return wrong("/results", "option \"results\" is " + value.canonical(), "Give \"exact\" or \"close\"");
+      options.close = value.string() == "close";
     } else {
       return unknown(key, kKnown);
     }
@@ -80,6 +85,23 @@ Outcome refuse_options(std::string_view json, std::string_view of) {
   for (const auto& [key, value] : document->root().items())
     return unknown(key, {});
   return Done{};
+}
+
+Expected<std::uint64_t> read_spare_bytes(std::string_view json) {
+  auto spare = std::numeric_limits<std::uint64_t>::max();
+  if (json.empty()) return spare;
+  const auto document = plan::json::Document::parse(json, {}, "options of a stage");
+  if (!document) return error_of(GENIE_INVALID_ARGUMENT, document.errors());
+  if (!document->root().is(plan::json::Kind::object))
+    return wrong("", "the options of a stage are no JSON object", "Give {}");
+  for (const auto& [key, value] : document->root().items()) {
+    if (key != "spare_bytes") return unknown(key, {"spare_bytes"});
+    if (!value.is(plan::json::Kind::integer) || value.integer() < 0)
+      return wrong("/spare_bytes", "option \"spare_bytes\" is " + value.canonical(),
+                   "Give a number of bytes");
+    spare = static_cast<std::uint64_t>(value.integer());
+  }
+  return spare;
 }
 
 }  // namespace genie::kernels_aten

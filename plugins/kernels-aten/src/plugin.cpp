@@ -46,6 +46,7 @@ class AtenKernels final : public Kernels {
   Expected<std::string> describe() override {
     plan::json::Writer writer;
     writer.begin_object();
+    if (options_.close) writer.key("copies_weights").value(true);
     writer.key("dtypes").begin_array();
     for (const plan::DType dtype : kDtypes)
       if (scalar_type(dtype)) writer.value(plan::name(dtype));
@@ -57,6 +58,7 @@ class AtenKernels final : public Kernels {
     writer.key("cpu_capability").value(torch_.cpu_capability);
     writer.key("onednn").value(torch_.onednn);
     writer.key("openmp").value(torch_.openmp);
+    writer.key("results").value(options_.close ? "close" : "exact");
     writer.key("threads").value(std::to_string(at::get_num_threads()));
     writer.key("torch").value(torch_.version);
     writer.end_object();
@@ -73,7 +75,7 @@ class AtenKernels final : public Kernels {
       return not_found("this machine is one device of kind \"cpu\", number 0; number " +
                        std::to_string(index) + " was asked for");
     if (Outcome none = refuse_options(options, "a device"); !none) return std::move(none).error();
-    return std::unique_ptr<Device>(std::make_unique<CpuDevice>(host_));
+    return std::unique_ptr<Device>(std::make_unique<CpuDevice>(host_, options_.close));
   }
 
  private:

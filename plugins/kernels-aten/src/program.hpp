@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "genie/plan/model.hpp"
+#include "packing.hpp"
 #include "scalar_ops.hpp"
 
 namespace genie::kernels_aten {
@@ -137,6 +138,8 @@ struct Program {
   std::vector<WeightTensor> weights;
   std::vector<Block> blocks;  ///< blocks[0] is the stage
   std::vector<NodePlace> places;
+  std::vector<std::shared_ptr<const PackedWeight>> packed;  ///< that instructions read
+  std::uint64_t fused_nodes = 0;
   bool random = false;  ///< draws from the generator
   std::uint32_t longest_stack = 0;
 };

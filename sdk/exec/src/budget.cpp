@@ -28,6 +28,23 @@ genie::Expected<Claim> Budget::take(std::string name, std::uint64_t bytes) {
   return Claim(this, id, bytes);
 }
 
+genie::Outcome Budget::resize(Claim& claim, std::string name, std::uint64_t bytes) {
+  if (claim.budget_ == nullptr) {
+    auto taken = take(std::move(name), bytes);
+    if (!taken) return std::move(taken).error();
+    claim = *std::move(taken);
+    return genie::Done{};
+  }
+  const std::lock_guard hold(lock_);
+  if (bytes > claim.bytes_ && bytes - claim.bytes_ > room())
+    return refusal(name, bytes - claim.bytes_, room());
+  used_ = used_ - claim.bytes_ + bytes;
+  peak_ = std::max(peak_, used_);
+  alive_.at(claim.id_).bytes = bytes;
+  claim.bytes_ = bytes;
+  return genie::Done{};
+}
+
 Claim Budget::seize(std::string name, std::uint64_t bytes) {
   const std::lock_guard hold(lock_);
   seized_ += bytes;

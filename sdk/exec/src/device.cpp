@@ -1,5 +1,7 @@
 #include "genie/exec/device.hpp"
 
+#include "genie/plan/json.hpp"
+
 namespace genie::exec {
 
 namespace {
@@ -10,7 +12,33 @@ std::int32_t memory_kind(std::string_view device_kind) {
   return GENIE_DEVICE_CPU;
 }
 
+/// What kernels say of themselves.
+bool says_it_copies_weights(const genie::Host& host, genie_kernels_ref kernels) {
+  genie::Text text;
+  if (genie_status* status = kernels.table->describe(kernels.instance, text.sink())) {
+    host.get()->status_release(host.get(), status);
+    return false;
+  }
+  const auto document = plan::json::Document::parse(text.value);
+  if (!document || !document->root().is(plan::json::Kind::object)) return false;
+  const auto says = document->root().find("copies_weights");
+  return says && says->is(plan::json::Kind::boolean) && says->boolean();
+}
+
 }  // namespace
+
+std::uint64_t KernelsDevice::counter(std::string_view name) const {
+  genie::Text text;
+  if (genie_status* status = table().stats(device_, text.sink())) {
+    host_.get()->status_release(host_.get(), status);
+    return 0;
+  }
+  const auto document = plan::json::Document::parse(text.value);
+  if (!document || !document->root().is(plan::json::Kind::object)) return 0;
+  const auto value = document->root().find(name);
+  const bool counts = value && value->is(plan::json::Kind::integer) && value->integer() > 0;
+  return counts ? static_cast<std::uint64_t>(value->integer()) : 0;
+}
 
 ResidentWeight::~ResidentWeight() {
   for (const auto& [kernels, weight] : put_)
@@ -47,7 +75,8 @@ genie::Expected<KernelsDevice*> Device::open(genie::Host host, const genie::Call
   }
   const std::lock_guard hold(lock_);
   opened_.emplace_back(plugin_id,
-                       std::make_unique<KernelsDevice>(host, *kernels, device, memory_kind(spec_.kind)));
+                       std::make_unique<KernelsDevice>(host, *kernels, device, memory_kind(spec_.kind),
+                                                       says_it_copies_weights(host, *kernels)));
   return opened_.back().second.get();
 }
 
@@ -69,6 +98,14 @@ genie::Expected<std::shared_ptr<ResidentWeight>> Device::weight(const BlobSource
   auto resident = std::make_shared<ResidentWeight>(*std::move(blob), *std::move(claim));
   known = resident;
   return resident;
+}
+
+genie::Outcome Device::claim_copies() {
+  std::uint64_t bytes = 0;
+  for (const auto& [id, kernels] : opened_)
+    if (kernels->copies_weights()) bytes += kernels->counter("packed_bytes");
+  if (bytes == copies_.bytes()) return genie::Done{};
+  return budget_.resize(copies_, "weights packed by kernels", bytes);
 }
 
 std::vector<std::string> Device::kernels_stats(genie::Host host) const {

@@ -38,6 +38,13 @@ genie::Expected<std::shared_ptr<Program>> Program::make(genie::Host host, const 
   return program;
 }
 
+Program::~Program() {
+  methods_.clear();
+  // What executables kept goes with them; to hold less is never refused.
+  for (const auto& device : around_.devices)
+    if (const auto less = device->claim_copies(); !less) break;
+}
+
 genie::Outcome Program::build(genie::Host host, const genie::Call& call, Counters& counters,
                               std::string_view document) {
   auto plan = plan::decode(document, {}, "plan");
@@ -188,17 +195,38 @@ genie::Outcome Program::compile_stage(genie::Host host, const genie::Call& call,
     if (!weight) return std::move(weight).error();
     weights.push_back({genie::str(digest), *weight});
   }
+  const std::string options = (*kernels)->copies_weights()
+                                  ? "{\"spare_bytes\": " + std::to_string(spare_bytes(stage.device)) + "}"
+                                  : "{}";
   const std::string bytes = plan::encode(document);
   genie_executable* executable = nullptr;
   if (genie_status* status =
           (*kernels)->table().compile(call.get(), (*kernels)->device(), genie::str(bytes), weights.data(),
-                                      weights.size(), genie::str("{}"), &executable)) {
+                                      weights.size(), genie::str(options), &executable)) {
     genie::Error error = host.take(status);
     error.message = "stage " + stage.stage->id + " on " + stage.stage->device + ": " + error.message;
     return error;
   }
   stage.executable = {executable, CompiledStage::Release{&(*kernels)->table()}};
-  return genie::Done{};
+  return (*kernels)->copies_weights() ? device(stage.device).claim_copies() : genie::Done{};
+}
+
+std::uint64_t Program::spare_bytes(Index number) {
+  if (!foreseen_) {
+    foreseen_.emplace();
+    const plan::Bindings sizes = complete({});
+    const plan::Costs costs = plan::model_costs(plan_, topology(), sizes);
+    for (const auto& [name, schedule] : plan_.schedule->methods)
+      // A method that cannot be simulated is refused when it is to run.
+      if (const auto timeline = plan::simulate(plan_, name, topology(), costs))
+        for (const auto& [id, bytes] : timeline->predicted.peak_bytes)
+          (*foreseen_)[id] = std::max((*foreseen_)[id], bytes);
+  }
+  Device& device = this->device(number);
+  const auto foreseen = foreseen_->find(device.spec().id);
+  const std::uint64_t needed = (foreseen == foreseen_->end() ? 0 : foreseen->second) + device.copied_bytes();
+  const std::uint64_t limit = device.budget().limit();
+  return limit - std::min(limit, std::max(needed, device.budget().used()));
 }
 
 genie::Expected<const CompiledMethod*> Program::method(std::string_view name) const {

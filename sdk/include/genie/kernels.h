@@ -25,7 +25,9 @@ typedef struct genie_kernels_v1 {
   genie_status* (*create)(const genie_host* host, genie_str options, genie_kernels** out)GENIE_NOEXCEPT;
   void (*destroy)(genie_kernels* self) GENIE_NOEXCEPT;
 
-  /* Writes {"kinds": ["cpu"], "ops": "*" or [names], "dtypes": [names], "versions": {name: text}}. [any-thread] [no-block] */
+  /* Writes {"kinds": ["cpu"], "ops": "*" or [names], "dtypes": [names], "versions": {name: text}}. With "copies_weights": true,
+   * compile may keep copies of weights on the device: it takes the option "spare_bytes", how much they may take at most, and
+   * `stats` counts them as "packed_bytes". [any-thread] [no-block] */
   genie_status* (*describe)(genie_kernels* self, genie_sink json)GENIE_NOEXCEPT;
 
   /* --- devices --- */

@@ -45,6 +45,8 @@ class Budget {
 
   /// RESOURCE_EXHAUSTED (GE0610) when it does not fit, naming what is alive and how much would fit.
   [[nodiscard]] genie::Expected<Claim> take(std::string name, std::uint64_t bytes);
+  /// Makes a claim (or none) one of so many bytes. RESOURCE_EXHAUSTED as for take, and then it stays what it was.
+  [[nodiscard]] genie::Outcome resize(Claim& claim, std::string name, std::uint64_t bytes);
   /// Takes bytes away whether they are free or not: what then does not fit is refused to others. No part of the peak.
   [[nodiscard]] Claim seize(std::string name, std::uint64_t bytes);
   [[nodiscard]] std::uint64_t used() const;

@@ -33,8 +33,13 @@ class Counters {
 /// A kernels plug-in's device, opened for one device. Closed when it goes, after everything made on it.
 class KernelsDevice {
  public:
-  KernelsDevice(genie::Host host, genie_kernels_ref kernels, genie_device* device, std::int32_t memory_kind)
-      : host_(host), kernels_(kernels), device_(device), memory_kind_(memory_kind) {}
+  KernelsDevice(genie::Host host, genie_kernels_ref kernels, genie_device* device, std::int32_t memory_kind,
+                bool copies_weights)
+      : host_(host),
+        kernels_(kernels),
+        device_(device),
+        memory_kind_(memory_kind),
+        copies_weights_(copies_weights) {}
   KernelsDevice(const KernelsDevice&) = delete;
   ~KernelsDevice() { kernels_.table->close(device_); }
 
@@ -43,12 +48,17 @@ class KernelsDevice {
   [[nodiscard]] genie::Host host() const { return host_; }
   /// GENIE_DEVICE_* of the memory it allocates.
   [[nodiscard]] std::int32_t memory_kind() const { return memory_kind_; }
+  /// Whether compile may keep copies of weights, and so must be told what room there is.
+  [[nodiscard]] bool copies_weights() const { return copies_weights_; }
+  /// A counter of its own; 0 if it has none of that name.
+  [[nodiscard]] std::uint64_t counter(std::string_view name) const;
 
  private:
   genie::Host host_;
   genie_kernels_ref kernels_;
   genie_device* device_;
   std::int32_t memory_kind_;
+  bool copies_weights_;
 };
 
 /// A blob resident on a device for one or more programs: mapped, claimed from the budget, put into the kernels.
@@ -89,6 +99,10 @@ class Device {
                                                                         const genie::Call& call,
                                                                         const std::string& digest,
                                                                         const std::string& name);
+  /// Claims what the kernels' copies of weights take now. After compiling, and after executables went. On the worker.
+  [[nodiscard]] genie::Outcome claim_copies();
+  /// What they take. On the worker.
+  [[nodiscard]] std::uint64_t copied_bytes() const { return copies_.bytes(); }
   /// The kernels' own counters, as JSON objects. [any-thread]
   [[nodiscard]] std::vector<std::string> kernels_stats(genie::Host host) const;
 
@@ -99,6 +113,7 @@ class Device {
   mutable std::mutex lock_;  // guards opened_
   std::vector<std::pair<std::string, std::unique_ptr<KernelsDevice>>> opened_;
   std::map<std::string, std::weak_ptr<ResidentWeight>> weights_;  // the worker's
+  Claim copies_;                                                  // the worker's
 };
 
 using Devices = std::vector<std::shared_ptr<Device>>;

@@ -117,6 +117,8 @@ class Program {
                                                                       Surroundings around, Counters& counters,
                                                                       std::string_view document);
 
+  ~Program();
+
   [[nodiscard]] const plan::Plan& plan() const { return plan_; }
   /// Nothing is computed: bytes are only accounted for.
   [[nodiscard]] bool imagined() const { return around_.imagined; }
@@ -157,6 +159,8 @@ class Program {
   genie::Outcome compile_stage(genie::Host host, const genie::Call& call, Counters& counters,
                                const plan::Plan& document, CompiledStage& stage);
   [[nodiscard]] plan::Bindings complete(const plan::Bindings& bound) const;
+  /// The bytes of a device that no method needs at the sizes assumed, and nobody has: for the kernels' own copies.
+  [[nodiscard]] std::uint64_t spare_bytes(Index device);
 
   const Surroundings around_;
   std::map<std::string_view, Index> device_numbers_;
@@ -164,7 +168,8 @@ class Program {
   std::map<std::pair<Index, Index>, bool> crosses_;
   plan::Plan plan_;
   std::map<std::pair<Index, std::string>, std::shared_ptr<ResidentWeight>> weights_;  // device, digest
-  std::vector<CompiledMethod> methods_;  // after weights_: executables go first
+  std::vector<CompiledMethod> methods_;                 // after weights_: executables go first
+  std::optional<plan::Table<std::uint64_t>> foreseen_;  // bytes by device, of all methods
   std::mutex sizes_lock_;
   std::map<std::pair<const CompiledMethod*, plan::Bindings>, std::shared_ptr<const Sized>> sizes_;
 };
