@@ -11,6 +11,7 @@
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/engine_setup.hpp"
+#include "cli/worker_help.hpp"
 #include "genie/plan/json.hpp"
 #include "log/log.hpp"
 
@@ -215,6 +216,8 @@ struct Parsed {
   HtmlArguments html;
   PluginsArguments plugins;
   ExplainArguments explain;
+  ServeArguments serve;
+  KeysArguments keys;
   bool version = false;
   std::function<int()> action;
 };
@@ -433,6 +436,41 @@ void add_plugins(CLI::App& app, Parsed& parsed) {
       [&parsed] { parsed.action = [&parsed] { return plugins_check(parsed.common, parsed.plugins); }; });
 }
 
+void add_serve(CLI::App& app, Parsed& parsed) {
+  CLI::App* command = add_command(app, "serve", "Be a worker: offer devices of this machine to clients",
+                                  kServeExamples, parsed.common);
+  command->add_option("--config", parsed.serve.config, "The worker config")->required()->type_name("FILE");
+  command->add_option("--set", parsed.serve.set, "Change one value of the config; may repeat")
+      ->type_name("POINTER=VALUE");
+  command->add_option("--ready-file", parsed.serve.ready_file, "Write the ready line to this file, too")
+      ->type_name("FILE");
+  command->callback([&parsed] { parsed.action = [&parsed] { return serve(parsed.common, parsed.serve); }; });
+}
+
+void add_keys(CLI::App& app, Parsed& parsed) {
+  CLI::App* keys = add_command(app, "keys", "Certificates for workers and clients of several machines",
+                               kKeysExamples, parsed.common);
+  keys->require_subcommand(1);
+  const auto options = [&parsed](CLI::App& command) {
+    command.add_option("--folder", parsed.keys.folder, "Where the authority lies (default: keys)")
+        ->type_name("FOLDER");
+    command
+        .add_option("--days", parsed.keys.days, "How long it is valid (default: authority 3650, node 365)")
+        ->type_name("DAYS")
+        ->check(CLI::Range(1u, 36500u));
+  };
+  CLI::App* init = add_command(*keys, "init", "Make a private authority", kKeysExamples, parsed.common);
+  options(*init);
+  init->callback([&parsed] { parsed.action = [&parsed] { return keys_init(parsed.common, parsed.keys); }; });
+  CLI::App* issue =
+      add_command(*keys, "issue", "Make the certificate and key of one node", kKeysExamples, parsed.common);
+  issue->add_option("name", parsed.keys.name, "The node's name")->required()->type_name("NAME");
+  options(*issue);
+  issue->add_flag("--client", parsed.keys.client_only, "Good for clients only: it cannot pass for a worker");
+  issue->callback(
+      [&parsed] { parsed.action = [&parsed] { return keys_issue(parsed.common, parsed.keys); }; });
+}
+
 /// The innermost command that was typed.
 const CLI::App& typed_command(const CLI::App& root) {
   const CLI::App* command = &root;
@@ -509,6 +547,8 @@ int main(int argc, const char* const* argv) {
   add_run(*run_command, parsed.run);
   run_command->callback([&parsed] { parsed.action = [&parsed] { return run(parsed.common, parsed.run); }; });
   add_debug(app, parsed);
+  add_serve(app, parsed);
+  add_keys(app, parsed);
   add_plan(app, parsed);
   add_plugins(app, parsed);
   CLI::App* explain_command = add_command(app, "explain", "The whole story behind a diagnostic code",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -117,6 +118,19 @@ struct ExplainArguments {
   bool all = false;
 };
 
+struct ServeArguments {
+  std::string config;
+  std::vector<std::string> set;  ///< "POINTER=VALUE"
+  std::string ready_file;        ///< empty: only stdout says when it is ready
+};
+
+struct KeysArguments {
+  std::string folder = "keys";
+  std::string name;
+  bool client_only = false;
+  std::optional<unsigned> days;
+};
+
 // Each returns the process's exit code.
 [[nodiscard]] int run(const Common& common, const RunArguments& arguments);
 [[nodiscard]] int debug(const Common& common, const DebugArguments& arguments);
@@ -134,6 +148,9 @@ struct ExplainArguments {
 [[nodiscard]] int plugins_list(const Common& common, const PluginsArguments& arguments);
 [[nodiscard]] int plugins_check(const Common& common, const PluginsArguments& arguments);
 [[nodiscard]] int explain(const Common& common, const ExplainArguments& arguments);
+[[nodiscard]] int keys_init(const Common& common, const KeysArguments& arguments);
+[[nodiscard]] int keys_issue(const Common& common, const KeysArguments& arguments);
+[[nodiscard]] int serve(const Common& common, const ServeArguments& arguments);
 [[nodiscard]] int version(const Common& common);
 
 }  // namespace genie::cli

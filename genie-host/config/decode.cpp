@@ -72,22 +72,24 @@ void Context::read_plugin(const ObjectReader& reader, PluginUse& into) const {
   if (auto resolved = resolve_option_paths(options->canonical(), folder)) into.options = std::move(*resolved);
 }
 
-namespace {
-
-/// Whether a document says that it is of another kind. Its keys mean nothing here, so that is all that is reported.
-bool is_foreign(Context& context, View root) {
+bool is_foreign(Context& context, View root, std::string_view schema_name, std::string_view kind) {
   if (!root.is(Kind::object)) return false;
   const auto schema = root.find("schema");
-  if (!schema || !schema->is(Kind::string) || schema->string() == "genie.run") return false;
-  context.findings.report(
-      "GE0015", schema->pointer(), fmt::format("this is a `{}` document, not a run config", schema->string()),
-      schema->string() == "genie.plan"
-          ? "a plan is run by a config that names it: {\"source\": {\"plan\": \"plan.json\"}}"
-          : "a run config says \"schema\": \"genie.run\"; see `genie-host run --help` for an example");
+  if (!schema || !schema->is(Kind::string) || schema->string() == schema_name) return false;
+  const auto help = [&]() -> std::string {
+    if (schema->string() == "genie.worker")
+      return "a worker config is served: genie-host serve --config FILE";
+    if (kind != "run config") return fmt::format("a {} says \"schema\": \"{}\"", kind, schema_name);
+    return schema->string() == "genie.plan"
+               ? "a plan is run by a config that names it: {\"source\": {\"plan\": \"plan.json\"}}"
+               : "a run config says \"schema\": \"genie.run\"; see `genie-host run --help` for an example";
+  };
+  context.findings.report("GE0015", schema->pointer(),
+                          fmt::format("this is a `{}` document, not a {}", schema->string(), kind), help());
   return true;
 }
 
-void decode_schema(Context& context, const ObjectReader& root) {
+void decode_schema(Context& context, const ObjectReader& root, std::string_view kind) {
   if (const auto schema = root.member("schema")) (void)expect_kind(context.findings, *schema, Kind::string);
   const auto version = root.member("version");
   if (!version) return;
@@ -99,12 +101,13 @@ void decode_schema(Context& context, const ObjectReader& root) {
   if (const auto view = reader.required("minor", "1"))
     if (const auto value = read_integer(context.findings, *view)) minor = *value;
   if (major != plan::kSchemaMajor || minor != plan::kSchemaMinor)
-    context.findings.report(
-        "GE0015", version->pointer(),
-        fmt::format("run config version {}.{} is not known to this host, which reads {}.{}", major, minor,
-                    plan::kSchemaMajor, plan::kSchemaMinor),
-        "write the config for this version, or run a host of that version");
+    context.findings.report("GE0015", version->pointer(),
+                            fmt::format("{} version {}.{} is not known to this host, which reads {}.{}", kind,
+                                        major, minor, plan::kSchemaMajor, plan::kSchemaMinor),
+                            "write the config for this version, or run a host of that version");
 }
+
+namespace {
 
 void decode_allowed(Context& context, View list, std::vector<AllowedPlugin>& into) {
   if (!expect_kind(context.findings, list, Kind::array)) return;
@@ -128,6 +131,8 @@ void decode_allowed(Context& context, View list, std::vector<AllowedPlugin>& int
   }
 }
 
+}  // namespace
+
 void decode_plugins(Context& context, View view, Plugins& into) {
   const ObjectReader reader(context.findings, view, {"paths", "allow"});
   if (const auto paths = reader.member("paths"); paths && expect_kind(context.findings, *paths, Kind::array))
@@ -135,6 +140,8 @@ void decode_plugins(Context& context, View view, Plugins& into) {
       if (const auto path = read_text(context.findings, item)) into.paths.push_back(context.path(*path));
   if (const auto allow = reader.member("allow")) decode_allowed(context, *allow, into.allow);
 }
+
+namespace {
 
 void decode_source(Context& context, View view, Source& into) {
   const ObjectReader reader(context.findings, view, {"plugin", "uri", "options", "plan"});
@@ -149,6 +156,8 @@ void decode_source(Context& context, View view, Source& into) {
         "add `uri`: the path of a model (\"model.pt2\"), or `plan`: the path of a saved plan");
 }
 
+}  // namespace
+
 void decode_kernels(Context& context, View view, std::vector<PluginUse>& into) {
   if (!expect_kind(context.findings, view, Kind::array)) return;
   for (const auto [key, item] : view.items()) {
@@ -159,6 +168,8 @@ void decode_kernels(Context& context, View view, std::vector<PluginUse>& into) {
     into.push_back(std::move(use));
   }
 }
+
+namespace {
 
 void decode_hint_kind(Context& context, const ObjectReader& reader, plan::Constraint& hint) {
   const auto kind = reader.required("kind", "what the hint asks for: pin, forbid, colocate, …");
@@ -285,11 +296,11 @@ plan::Result<RunConfig> decode_run(std::string_view bytes, std::string_view file
   Findings findings(file, std::move(set_pointers));
   Context context{findings, config.file, config.folder};
 
-  if (is_foreign(context, document->root())) return findings.take();
+  if (is_foreign(context, document->root(), "genie.run", "run config")) return findings.take();
   const ObjectReader root(findings, document->root(),
                           {"schema", "version", "plugins", "source", "policy", "kernels", "backend", "hints",
                            "run", "outputs", "expect", "report"});
-  decode_schema(context, root);
+  decode_schema(context, root, "run config");
   if (const auto view = root.member("plugins")) decode_plugins(context, *view, config.plugins);
   if (const auto view = root.member("source")) decode_source(context, *view, config.source);
   if (const auto view = root.member("policy"))

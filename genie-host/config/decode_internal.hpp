@@ -21,6 +21,15 @@ struct Context {
   void read_plugin(const ObjectReader& reader, PluginUse& into) const;
 };
 
+/// Whether a document says that it is of another kind. Its keys mean nothing here, so that is all that is reported.
+[[nodiscard]] bool is_foreign(Context& context, View root, std::string_view schema_name,
+                              std::string_view kind);
+/// The keys `schema` and `version`; `kind` is the document in words ("run config").
+void decode_schema(Context& context, const ObjectReader& root, std::string_view kind);
+/// The sections that run and worker configs share.
+void decode_plugins(Context& context, View view, Plugins& into);
+void decode_kernels(Context& context, View view, std::vector<PluginUse>& into);
+
 /// The section `run`.
 void decode_steps(Context& context, View view, Run& into);
 /// References between steps, ranges of numbers: what one value alone does not show.

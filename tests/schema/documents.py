@@ -7,7 +7,8 @@ import pathlib
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "plan" / "golden" / "0.1"
 
 #: Kind of document (as schema-judge calls it) and the file of its schema.
-SCHEMAS = {"plan": "execution-plan-0.1", "topology": "topology-0.1", "faults": "faults-0.1", "run": "run-config-0.1"}
+SCHEMAS = {"plan": "execution-plan-0.1", "topology": "topology-0.1", "faults": "faults-0.1", "run": "run-config-0.1",
+           "worker": "worker-config-0.1"}
 
 RUN = {
     "schema": "genie.run", "version": {"major": 0, "minor": 1},
@@ -42,6 +43,16 @@ STEPS = {
         {"method": "prefill", "inputs": "prompt.safetensors"},
         {"inputs": {"token": {"output": "0/next"}, "last": {"output": "-1/past.0.key"}}, "repeat": 4}]},
 }
+WORKER = {
+    "schema": "genie.worker", "version": {"major": 0, "minor": 1},
+    "plugins": {"paths": ["../plugins"], "allow": [{"id": "org.genie.kernels-aten", "sha256": "0" * 64}]},
+    "service": {"plugin": "org.genie.backend-libfabric", "options": {"listen": "127.0.0.1:0", "token_file": "w0.token"}},
+    "kernels": [{"plugin": "org.genie.kernels-aten", "options": {"threads": 1}}],
+    "devices": [{"id": "w0", "kind": "cpu", "memory_bytes": 1073741824, "speed": 1.5, "host": "a",
+                 "kernels": ["org.genie.kernels-aten"],
+                 "compute": {"flops_per_s": 5e10, "memory_bytes_per_s": 1.2e10, "op_overhead_ns": 0}}],
+    "drain_ms": 0,
+}
 MESSAGES = {"link": "h0-h1", "from": "w0", "to": "client", "transfer": "t0", "value": "v1", "probability": 0.5, "count": 2, "for_ns": 5}
 FAULTS = {
     "schema": "genie.faults", "version": {"major": 0, "minor": 1}, "seed": 3,
@@ -73,6 +84,8 @@ def good(kind):
         return copy.deepcopy([RUN, STEPS])
     if kind == "faults":
         return copy.deepcopy([FAULTS, DRAWN])
+    if kind == "worker":
+        return copy.deepcopy([WORKER, {"devices": [{"id": "w0", "memory_bytes": 1}]}])
     return [*golden(kind), *({"plan": fixed_numbers, "topology": list}[kind]())]
 
 

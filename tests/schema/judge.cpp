@@ -1,6 +1,6 @@
 // The decoders' verdicts for test_agreement.py: reads one JSON document a line, answers with one line each.
 //
-//   schema-judge plan|topology|faults|run < documents.jsonl
+//   schema-judge plan|topology|faults|run|worker < documents.jsonl
 //
 // "ok", "V0 GE0303" or "V1 GE0310 GE0311". What V1 lets pass and a later rule refuses (references, normal forms, a step that
 // has not run yet) is "ok" with its codes, because no JSON Schema can say it.
@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "config/run_config.hpp"
+#include "config/worker_config.hpp"
 #include "genie/plan/codec.hpp"
 #include "genie/plan/faults.hpp"
 #include "genie/plan/topology.hpp"
@@ -46,8 +47,8 @@ std::string verdict(const Result<T>& result) {
 
 int main(int argc, char** argv) {
   const std::string_view kind = argc == 2 ? argv[1] : "";
-  if (kind != "plan" && kind != "topology" && kind != "faults" && kind != "run") {
-    std::cerr << "usage: schema-judge plan|topology|faults|run < documents.jsonl\n";
+  if (kind != "plan" && kind != "topology" && kind != "faults" && kind != "run" && kind != "worker") {
+    std::cerr << "usage: schema-judge plan|topology|faults|run|worker < documents.jsonl\n";
     return 2;
   }
   std::ios::sync_with_stdio(false);
@@ -55,7 +56,8 @@ int main(int argc, char** argv) {
     std::cout << (kind == "plan"       ? verdict(decode(line))
                   : kind == "topology" ? verdict(decode_topology(line))
                   : kind == "faults"   ? verdict(decode_faults(line))
-                                       : verdict(genie::config::decode_run(line, "run.json", "/")))
+                  : kind == "run"      ? verdict(genie::config::decode_run(line, "run.json", "/"))
+                                       : verdict(genie::config::decode_worker(line, "worker.json", "/")))
               << '\n';
   return 0;
 }

@@ -8,8 +8,9 @@ import pytest
 
 import genie.export
 
-SCHEMAS = {"genie.run": "run-config", "genie.topology": "topology", "genie.plan": "execution-plan"}
-JUDGES = {"genie.run": "run", "genie.topology": "topology", "genie.plan": "plan"}
+SCHEMAS = {"genie.run": "run-config", "genie.topology": "topology", "genie.plan": "execution-plan",
+           "genie.worker": "worker-config"}
+JUDGES = {"genie.run": "run", "genie.topology": "topology", "genie.plan": "plan", "genie.worker": "worker"}
 
 
 def load(path):

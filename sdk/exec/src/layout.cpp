@@ -161,7 +161,7 @@ class Layout {
 
   Index slot(Index value, Index device) {
     const auto [at, added] = slots_.try_emplace({value, device}, static_cast<Index>(out_.slots.size()));
-    if (added) out_.slots.push_back({value, device, 0});
+    if (added) out_.slots.push_back({value, device, 0, late(value)});
     return at->second;
   }
 

@@ -92,6 +92,14 @@ std::shared_ptr<Storage> Storage::adopt(genie_tensor* tensor, Claim claim) {
   return storage;
 }
 
+std::shared_ptr<Storage> Storage::borrow(void* data, std::shared_ptr<const void> hold, Claim claim) {
+  std::shared_ptr<Storage> storage(new Storage);
+  storage->data_ = data;
+  storage->hold_ = std::move(hold);
+  storage->claim_ = std::move(claim);
+  return storage;
+}
+
 std::shared_ptr<Storage> Storage::imagined(Claim claim) {
   std::shared_ptr<Storage> storage(new Storage);
   storage->claim_ = std::move(claim);

@@ -19,6 +19,7 @@ namespace genie::plan::detail {
 [[nodiscard]] std::span<const CodeInfo> kernel_codes();     ///< GE0630…GE0649 kernels
 [[nodiscard]] std::span<const CodeInfo> runtime_codes();    ///< GE0650…GE0699 steps, sessions and blobs
 [[nodiscard]] std::span<const CodeInfo> verify_codes();     ///< GE07xx verification and tensors
+[[nodiscard]] std::span<const CodeInfo> worker_codes();     ///< GE0800…GE0849 remote workers
 [[nodiscard]] std::span<const CodeInfo> datapath_codes();   ///< GE0850…GE0869 data between peers
 [[nodiscard]] std::span<const CodeInfo> bug_codes();        ///< GE09xx bugs in Genie
 

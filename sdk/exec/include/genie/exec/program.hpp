@@ -26,9 +26,10 @@ using Index = std::uint32_t;
 
 /// A value on a device: one place that a step fills and empties.
 struct Slot {
-  Index value = kNone;  ///< number in the method's graph
-  Index device = 0;     ///< number of the emulated device
-  Index uses = 0;       ///< stages there that read it, and messages that take it elsewhere
+  Index value = kNone;     ///< number in the method's graph
+  Index device = 0;        ///< number of the emulated device
+  Index uses = 0;          ///< stages there that read it, and messages that take it elsewhere
+  bool rewritten = false;  ///< its bytes may change after it was made: whoever sends it later sends a copy
 };
 
 struct StageInput {

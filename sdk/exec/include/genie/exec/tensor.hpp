@@ -22,6 +22,9 @@ class Storage {
                                                                           std::uint64_t bytes, Claim claim);
   /// Takes a tensor over; its deleter is called in the end.
   [[nodiscard]] static std::shared_ptr<Storage> adopt(genie_tensor* tensor, Claim claim);
+  /// Memory of the host that somebody else owns, there as long as `hold` is.
+  [[nodiscard]] static std::shared_ptr<Storage> borrow(void* data, std::shared_ptr<const void> hold,
+                                                       Claim claim);
   /// Bytes that are only accounted for.
   [[nodiscard]] static std::shared_ptr<Storage> imagined(Claim claim);
   Storage(const Storage&) = delete;
@@ -37,6 +40,7 @@ class Storage {
   genie_memory* memory_ = nullptr;  // with kernels_
   bool host_ = false;               // data_ came from aligned_alloc
   genie_tensor* tensor_ = nullptr;
+  std::shared_ptr<const void> hold_;
   void* data_ = nullptr;
   Claim claim_;
 };

@@ -1,0 +1,86 @@
+// org.genie.backend-libfabric, the client's half: workers reached over the network behave as one backend.
+//
+// Threads: calls come on the caller's; answers, heartbeats and completions happen on one io thread.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "client/options.hpp"
+#include "client/remote_session.hpp"
+#include "client/step_job.hpp"
+#include "client/worker_link.hpp"
+#include "genie/cpp/backend.hpp"
+
+namespace genie::remote {
+
+class RemoteBackend final : public genie::Backend {
+ public:
+  /// Throws genie::Error for wrong options. Connects to nobody yet.
+  RemoteBackend(genie::Host host, std::string_view options);
+  ~RemoteBackend() override;
+
+  genie::Expected<std::string> topology(const genie::Call& call) override;
+  genie::Outcome prepare(const genie::Call& call, std::string_view plan, genie_program** out,
+                         genie_completion* completion) override;
+  void release_program(genie_program* program) noexcept override;
+  genie::Expected<genie_session*> open_session(const genie::Call& call, genie_program* program,
+                                               std::uint64_t seed) override;
+  void close_session(genie_session* session) noexcept override;
+  genie::Outcome submit(const genie::Call& call, genie_session* session, const genie_step& step,
+                        genie_completion* completion) override;
+  void cancel(std::uint64_t job) noexcept override;
+  void release_value(genie_value* value) noexcept override;
+  genie::Expected<genie_tensor*> read_state(const genie::Call& call, genie_session* session,
+                                            std::string_view name) override;
+  genie::Outcome write_state(const genie::Call& call, genie_session* session, std::string_view name,
+                             const genie_tensor_view& tensor) override;
+  genie::Expected<std::string> stats(const genie::Call& call) override;
+  genie::Outcome drain(const genie::Call& call) override;
+
+ private:
+  struct StepRecord {
+    std::uint64_t job = 0;
+    std::uint64_t index = 0;
+    std::string method;
+    std::uint64_t wall_ns = 0;
+  };
+  [[nodiscard]] genie::Outcome reach_workers(const genie::Call& call);
+  [[nodiscard]] genie::Expected<Dial> how_to_dial() const;
+  [[nodiscard]] genie::Expected<std::shared_ptr<ClientProgram>> prepare_program(const genie::Call& call,
+                                                                                std::string_view plan);
+  [[nodiscard]] genie::Outcome upload(const genie::Call& call, const ClientProgram& program,
+                                      const std::vector<std::vector<std::string>>& missing);
+  void warn_of_mixture();
+  void look_after();
+  void value_came(Frame frame);
+  void begin_next(ClientSession& session);
+  [[nodiscard]] JobLinks job_links();
+  void record(const StepJob& job, const StepResult& result, const ClientProgram& program,
+              const exec::CompiledMethod& method);
+  genie_value* keep(KeptValue value);
+
+  genie::Host host_;
+  ClientOptions options_;
+  exec::Counters counters_;
+  std::vector<std::shared_ptr<WorkerLink>> workers_;
+  plan::Topology topology_;  ///< as reported last
+  bool warned_ = false;
+  std::atomic<std::uint64_t> next_number_{1};
+
+  std::mutex lock_;  // guards the members below
+  std::map<std::uint64_t, std::weak_ptr<ClientSession>> sessions_;
+  std::map<genie_value*, std::unique_ptr<KeptValue>> values_;
+  std::map<std::string, std::uint64_t> busy_ns_;  ///< by device
+  std::vector<StepRecord> steps_;
+  std::uint64_t open_jobs_ = 0;
+  bool draining_ = false;
+
+  Io io_;  // last: its thread ends first
+};
+
+}  // namespace genie::remote

@@ -1,0 +1,104 @@
+// A worker as a client sees it: a connection, what the worker said of itself, requests under way.
+//
+// Threads: requests come from any; answers are given on the io thread, each exactly once, also when the worker is lost.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "client/options.hpp"
+#include "genie/plan/topology.hpp"
+#include "net/greeting.hpp"
+
+namespace genie::remote {
+
+/// The frame of a done request; the error of a failed one.
+[[nodiscard]] genie::Expected<Frame> successful(genie::Expected<Frame> answer);
+
+/// The client's io thread.
+class Io {
+ public:
+  Io();
+  ~Io() { stop(); }
+  [[nodiscard]] boost::asio::io_context& context() { return io_; }
+  /// Called on the thread about every 20 ms.
+  void every_tick(std::function<void()> look);
+  void stop();
+
+ private:
+  void tick();
+  boost::asio::io_context io_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  boost::asio::steady_timer timer_;
+  std::function<void()> look_;
+  std::thread thread_;
+};
+
+class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
+ public:
+  using Answer = std::function<void(genie::Expected<Frame>)>;
+
+  WorkerLink(Io& io, Endpoint at, std::function<void(Frame)> on_value)
+      : io_(io), at_(std::move(at)), on_value_(std::move(on_value)) {}
+
+  /// Connects and greets; waits. Fails as the last attempt did.
+  [[nodiscard]] genie::Outcome connect(const genie::Call& call, Dial how);
+  [[nodiscard]] bool alive() const { return alive_.load(); }
+  /// Ever connected.
+  [[nodiscard]] bool known() const { return known_.load(); }
+  [[nodiscard]] const Endpoint& at() const { return at_; }
+  /// What the worker said when it was connected last. Not while connect runs.
+  [[nodiscard]] const Welcome& welcome() const { return welcome_; }
+  [[nodiscard]] const plan::Topology& topology() const { return topology_; }
+
+  /// Sends a request; its id. `answer` gets the done frame, or the failure. [any-thread]
+  std::uint64_t request(Outgoing frame, Answer answer);
+  /// The same, and waits; cancelled with the call. A failure that the worker answers is the error.
+  [[nodiscard]] genie::Expected<Frame> ask(const genie::Call& call, Outgoing frame);
+  /// What needs no answer. [any-thread]
+  void tell(Outgoing frame);
+  /// Heartbeat and lease. On the io thread.
+  void look_after();
+  void close();
+
+  struct Use {
+    std::uint64_t bytes = 0;
+    std::uint64_t messages = 0;
+  };
+  /// Since the first connection. [any-thread]
+  [[nodiscard]] Use use() const;
+  /// Devices of this worker by what the last welcome said.
+  [[nodiscard]] std::string name() const;
+
+ private:
+  void heard(const std::shared_ptr<Connection>& from, Frame frame);
+  void lost(const std::shared_ptr<Connection>& which, genie::Error why);
+  void count(const Connection& connection);
+
+  Io& io_;
+  const Endpoint at_;
+  const std::function<void(Frame)> on_value_;
+  std::atomic<bool> alive_{false};
+  std::atomic<bool> known_{false};
+  Welcome welcome_;
+  plan::Topology topology_;
+  mutable std::mutex lock_;  // guards the members below
+  std::shared_ptr<Connection> connection_;
+  std::map<std::uint64_t, Answer> pending_;
+  std::uint64_t next_ = 1;
+  std::optional<genie::Error> why_lost_;
+  Use earlier_;  // of connections that are over
+  std::uint64_t pinged_ns_ = 0;
+};
+
+}  // namespace genie::remote

@@ -1,0 +1,208 @@
+#include "net/connection.hpp"
+
+#include <time.h>
+
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/write.hpp>
+
+#include "genie/exec/budget.hpp"
+
+namespace genie::remote {
+
+namespace {
+
+/// A message is read in pieces no larger than what came before: memory grows with what arrives, not with what was announced.
+constexpr std::size_t kFirstPiece = std::size_t{1} << 20;
+
+constexpr std::byte kNothing[kPayloadAlign] = {};
+
+template <class Stream>
+Tcp::socket& socket_of(Stream& stream) {
+  if constexpr (std::is_same_v<Stream, Tcp::socket>)
+    return stream;
+  else
+    return stream->next_layer();
+}
+template <class Stream>
+auto& io_of(Stream& stream) {
+  if constexpr (std::is_same_v<Stream, Tcp::socket>)
+    return stream;
+  else
+    return *stream;
+}
+
+template <class Stream>
+class Over final : public Connection {
+ public:
+  explicit Over(Stream stream) : stream_(std::move(stream)) {
+    boost::system::error_code ignored;
+    socket_of(stream_).set_option(Tcp::no_delay(true), ignored);
+  }
+
+ protected:
+  void read_some(boost::asio::mutable_buffer into, Done done) override {
+    io_of(stream_).async_read_some(into, std::move(done));
+  }
+  void write_all(const std::vector<boost::asio::const_buffer>& from, Done done) override {
+    boost::asio::async_write(io_of(stream_), from, std::move(done));
+  }
+  void shut() override {
+    boost::system::error_code ignored;
+    socket_of(stream_).shutdown(Tcp::socket::shutdown_both, ignored);
+    socket_of(stream_).close(ignored);
+  }
+  boost::asio::any_io_executor executor() override { return socket_of(stream_).get_executor(); }
+
+ private:
+  Stream stream_;
+};
+
+genie::Error lost(const std::string& what) {
+  return exec::problem(GENIE_UNAVAILABLE, "GE0810", "the connection is over: " + what);
+}
+
+}  // namespace
+
+std::uint64_t monotonic_ns() {
+  timespec t{};
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(t.tv_nsec);
+}
+
+std::shared_ptr<Connection> Connection::over(Tcp::socket socket) {
+  return std::make_shared<Over<Tcp::socket>>(std::move(socket));
+}
+
+std::shared_ptr<Connection> Connection::over(std::unique_ptr<TlsStream> stream) {
+  return std::make_shared<Over<std::unique_ptr<TlsStream>>>(std::move(stream));
+}
+
+void Connection::start(OnFrame on_frame, OnClosed on_closed) {
+  replace_handlers(std::move(on_frame), std::move(on_closed));
+  heard_ns_ = monotonic_ns();
+  read_header();
+}
+
+void Connection::replace_handlers(OnFrame on_frame, OnClosed on_closed) {
+  on_frame_ = std::move(on_frame);
+  on_closed_ = std::move(on_closed);
+}
+
+void Connection::read(std::byte* into, std::size_t bytes, std::function<void()> then) {
+  if (bytes == 0) return then();
+  read_some(boost::asio::buffer(into, bytes), [this, self = shared_from_this(), into, bytes,
+                                               then = std::move(then)](const boost::system::error_code& error,
+                                                                       std::size_t got) mutable {
+    if (ended_) return;
+    if (error)
+      return end(lost(error == boost::asio::error::eof ? "the other side ended it" : error.message()));
+    heard_ns_.store(monotonic_ns(), std::memory_order_relaxed);
+    traffic_.received_bytes += got;
+    read(into + got, bytes - got, std::move(then));
+  });
+}
+
+void Connection::read_header() {
+  if (ended_) return;
+  in_ = {};
+  read(header_in_.data(), header_in_.size(), [this] {
+    std::string why;
+    const auto header = decode_header(header_in_.data(), limits_, why);
+    if (!header)
+      return end(exec::problem(GENIE_INVALID_ARGUMENT, "GE0811", "the peer broke the protocol: " + why));
+    in_.header = *header;
+    read_message();
+  });
+}
+
+void Connection::read_message() {
+  const std::size_t have = in_.message.size();
+  const std::size_t missing = in_.header.message_bytes - have;
+  if (missing == 0) return read_payload();
+  const std::size_t piece = std::min(missing, std::max(have, kFirstPiece));
+  in_.message.resize(have + piece);
+  read(reinterpret_cast<std::byte*>(in_.message.data()) + have, piece, [this] { read_message(); });
+}
+
+void Connection::read_payload() {
+  if (in_.header.payload_bytes == 0) return finish_frame();
+  try {
+    // The system gives pages as they are written to.
+    in_.payload = std::make_shared<Buffer>(static_cast<std::size_t>(in_.header.payload_bytes));
+  } catch (const std::bad_alloc&) {
+    return end(exec::problem(GENIE_RESOURCE_EXHAUSTED, "GE0811",
+                             "no memory for a payload of " + exec::bytes_text(in_.header.payload_bytes)));
+  }
+  read(in_.payload->data, in_.payload->size, [this] { finish_frame(); });
+}
+
+void Connection::finish_frame() {
+  traffic_.received_frames += 1;
+  const auto self = shared_from_this();
+  // A copy: the handler may replace itself.
+  const OnFrame handler = on_frame_;
+  if (handler) handler(std::move(in_));
+  read_header();
+}
+
+void Connection::send(Outgoing frame) {
+  boost::asio::dispatch(executor(), [this, self = shared_from_this(), frame = std::move(frame)]() mutable {
+    if (ended_ || end_when_sent_) return;
+    out_.push_back(std::move(frame));
+    if (!writing_) write_next();
+  });
+}
+
+void Connection::write_next() {
+  if (out_.empty()) {
+    if (end_when_sent_) end(*end_when_sent_);
+    return;
+  }
+  writing_ = true;
+  const Outgoing& frame = out_.front();
+  header_out_ = encode(
+      Header{frame.type, frame.id, static_cast<std::uint32_t>(frame.message.size()), frame.payload_bytes()});
+  std::vector<boost::asio::const_buffer> buffers{boost::asio::buffer(header_out_),
+                                                 boost::asio::buffer(frame.message)};
+  for (const Piece& piece : frame.payload) {
+    if (piece.gap != 0) buffers.emplace_back(kNothing, piece.gap);
+    if (piece.size != 0) buffers.emplace_back(piece.data, piece.size);
+  }
+  write_all(buffers,
+            [this, self = shared_from_this()](const boost::system::error_code& error, std::size_t sent) {
+              if (ended_) return;
+              writing_ = false;
+              if (error) return end(lost(error.message()));
+              traffic_.sent_bytes += sent;
+              traffic_.sent_frames += 1;
+              out_.pop_front();
+              write_next();
+            });
+}
+
+void Connection::close(genie::Error why) {
+  boost::asio::dispatch(
+      executor(), [this, self = shared_from_this(), why = std::move(why)]() mutable { end(std::move(why)); });
+}
+
+void Connection::close_after_sending(genie::Error why) {
+  boost::asio::dispatch(executor(), [this, self = shared_from_this(), why = std::move(why)]() mutable {
+    end_when_sent_ = std::move(why);
+    if (!writing_ && out_.empty()) end(*end_when_sent_);
+  });
+}
+
+void Connection::end(genie::Error why) {
+  if (ended_) return;
+  ended_ = true;
+  const auto self = shared_from_this();
+  shut();
+  if (!writing_) out_.clear();  // else the write under way still looks at them
+  const OnClosed handler = std::move(on_closed_);
+  on_frame_ = nullptr;
+  on_closed_ = nullptr;
+  if (handler) handler(std::move(why));
+}
+
+}  // namespace genie::remote

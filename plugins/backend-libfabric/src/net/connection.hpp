@@ -1,0 +1,92 @@
+// A connection that carries frames, over TCP or TLS.
+//
+// Threads: everything happens on the one thread that runs the io_context; send and close may be called from any. Handlers run
+// on that thread too. A connection is kept alive by what is under way on it, and by whoever holds it.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "genie/cpp/core.hpp"
+#include "protocol/frame.hpp"
+
+namespace genie::remote {
+
+using Tcp = boost::asio::ip::tcp;
+using TlsStream = boost::asio::ssl::stream<Tcp::socket>;
+
+/// Bytes and frames in both directions. [any-thread]
+struct Traffic {
+  std::atomic<std::uint64_t> sent_bytes{0};
+  std::atomic<std::uint64_t> received_bytes{0};
+  std::atomic<std::uint64_t> sent_frames{0};
+  std::atomic<std::uint64_t> received_frames{0};
+};
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  using OnFrame = std::function<void(Frame)>;
+  /// Once: the connection is over; nothing else is called after that.
+  using OnClosed = std::function<void(genie::Error)>;
+
+  [[nodiscard]] static std::shared_ptr<Connection> over(Tcp::socket socket);
+  /// The TLS handshake is done.
+  [[nodiscard]] static std::shared_ptr<Connection> over(std::unique_ptr<TlsStream> stream);
+  virtual ~Connection() = default;
+
+  /// Begins to read. On the io thread.
+  void start(OnFrame on_frame, OnClosed on_closed);
+  /// On the io thread; from the next header on.
+  void accept_up_to(Limits limits) { limits_ = limits; }
+  void replace_handlers(OnFrame on_frame, OnClosed on_closed);
+  /// In the order of the calls of one thread. What is sent after the end goes nowhere. [any-thread]
+  void send(Outgoing frame);
+  /// Ends it now. [any-thread]
+  void close(genie::Error why);
+  /// Ends it once what was sent so far is gone. [any-thread]
+  void close_after_sending(genie::Error why);
+
+  [[nodiscard]] const Traffic& traffic() const { return traffic_; }
+  /// CLOCK_MONOTONIC, of the last bytes that arrived. [any-thread]
+  [[nodiscard]] std::uint64_t heard_ns() const { return heard_ns_.load(std::memory_order_relaxed); }
+
+ protected:
+  using Done = std::function<void(boost::system::error_code, std::size_t)>;
+  virtual void read_some(boost::asio::mutable_buffer into, Done done) = 0;
+  virtual void write_all(const std::vector<boost::asio::const_buffer>& from, Done done) = 0;
+  virtual void shut() = 0;
+  virtual boost::asio::any_io_executor executor() = 0;
+
+ private:
+  void read(std::byte* into, std::size_t bytes, std::function<void()> then);
+  void read_header();
+  void read_message();
+  void read_payload();
+  void finish_frame();
+  void write_next();
+  void end(genie::Error why);
+
+  Limits limits_ = kStranger;
+  OnFrame on_frame_;
+  OnClosed on_closed_;
+  std::array<std::byte, kHeaderBytes> header_in_{};
+  Frame in_;
+  std::array<std::byte, kHeaderBytes> header_out_{};
+  std::deque<Outgoing> out_;
+  bool writing_ = false;
+  bool ended_ = false;
+  std::optional<genie::Error> end_when_sent_;
+  Traffic traffic_;
+  std::atomic<std::uint64_t> heard_ns_{0};
+};
+
+/// CLOCK_MONOTONIC
+[[nodiscard]] std::uint64_t monotonic_ns();
+
+}  // namespace genie::remote

@@ -1,0 +1,39 @@
+// Reads the JSON objects that options are: both ends of the transport refuse the same mistakes with the same words.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "genie/cpp/core.hpp"
+#include "genie/plan/json.hpp"
+#include "net/tls.hpp"
+
+namespace genie::remote {
+
+class OptionsReader {
+ public:
+  OptionsReader(plan::json::View root, std::initializer_list<std::string_view> known);
+
+  void text(std::string_view key, std::string& into);
+  void integer(std::string_view key, std::uint64_t& into, std::uint64_t min, std::uint64_t max);
+  void texts(std::string_view key, std::vector<std::string>& into);
+  /// One of these words, or the one that is there already.
+  void word(std::string_view key, std::string& into, std::initializer_list<std::string_view> words);
+  void keys(Keys& into);
+  void reject(std::string_view key, std::string message, std::string help);
+  [[nodiscard]] bool has(std::string_view key) const { return root_.find(key).has_value(); }
+  /// The first thing that is wrong.
+  [[nodiscard]] const std::optional<genie::Error>& error() const { return error_; }
+
+ private:
+  std::optional<plan::json::View> of_kind(std::string_view key, plan::json::Kind kind,
+                                          std::string_view words);
+  plan::json::View root_;
+  std::optional<genie::Error> error_;
+};
+
+}  // namespace genie::remote

@@ -1,0 +1,109 @@
+#include "protocol/frame.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+
+#include "protocol/bytes.hpp"
+
+namespace genie::remote {
+
+namespace {
+
+struct Named {
+  Type type;
+  std::string_view name;
+};
+constexpr Named kTypes[] = {
+    {Type::hello, "hello"},
+    {Type::auth, "auth"},
+    {Type::welcome, "welcome"},
+    {Type::refused, "refused"},
+    {Type::ping, "ping"},
+    {Type::pong, "pong"},
+    {Type::done, "done"},
+    {Type::failed, "failed"},
+    {Type::prepare, "prepare"},
+    {Type::blob, "blob"},
+    {Type::compile, "compile"},
+    {Type::release_program, "release_program"},
+    {Type::open_session, "open_session"},
+    {Type::close_session, "close_session"},
+    {Type::step, "step"},
+    {Type::cancel, "cancel"},
+    {Type::value, "value"},
+    {Type::release_value, "release_value"},
+    {Type::read_state, "read_state"},
+    {Type::write_state, "write_state"},
+    {Type::stats, "stats"},
+    {Type::goodbye, "goodbye"},
+};
+
+}  // namespace
+
+bool known(std::uint16_t type) {
+  return std::ranges::any_of(kTypes,
+                             [&](const Named& t) { return static_cast<std::uint16_t>(t.type) == type; });
+}
+
+std::string_view name(Type type) {
+  const auto at = std::ranges::find(kTypes, type, &Named::type);
+  return at == std::end(kTypes) ? "unknown" : at->name;
+}
+
+std::array<std::byte, kHeaderBytes> encode(const Header& header) {
+  Encoder out;
+  out.number(kMagic)
+      .number(static_cast<std::uint16_t>(header.type))
+      .number(std::uint16_t{0})
+      .number(header.id)
+      .number(header.message_bytes)
+      .number(std::uint32_t{0})
+      .number(header.payload_bytes);
+  const std::string bytes = out.take();
+  std::array<std::byte, kHeaderBytes> raw{};
+  std::memcpy(raw.data(), bytes.data(), raw.size());
+  return raw;
+}
+
+std::optional<Header> decode_header(const std::byte* bytes, const Limits& limits, std::string& why) {
+  Decoder in({reinterpret_cast<const char*>(bytes), kHeaderBytes});
+  const auto magic = in.number<std::uint32_t>();
+  const auto type = in.number<std::uint16_t>();
+  const auto flags = in.number<std::uint16_t>();
+  Header header;
+  header.id = in.number<std::uint64_t>();
+  header.message_bytes = in.number<std::uint32_t>();
+  const auto reserved = in.number<std::uint32_t>();
+  header.payload_bytes = in.number<std::uint64_t>();
+  if (magic != kMagic)
+    why = "the bytes are not of Genie's protocol";
+  else if (!known(type))
+    why = "message type " + std::to_string(type) + " is unknown";
+  else if (flags != 0 || reserved != 0)
+    why = "reserved bits are set";
+  else if (header.message_bytes > limits.message_bytes)
+    why = "a message of " + std::to_string(header.message_bytes) + " bytes; at most " +
+          std::to_string(limits.message_bytes) + " are accepted";
+  else if (header.payload_bytes > limits.payload_bytes)
+    why = "a payload of " + std::to_string(header.payload_bytes) + " bytes; at most " +
+          std::to_string(limits.payload_bytes) + " are accepted";
+  else {
+    header.type = static_cast<Type>(type);
+    return header;
+  }
+  return std::nullopt;
+}
+
+Buffer::Buffer(std::size_t bytes) : size(bytes) {
+  const std::size_t rounded =
+      (std::max<std::size_t>(bytes, 1) + kPayloadAlign - 1) / kPayloadAlign * kPayloadAlign;
+  data = static_cast<std::byte*>(std::aligned_alloc(kPayloadAlign, rounded));
+  if (data == nullptr) throw std::bad_alloc();
+}
+
+Buffer::~Buffer() {
+  std::free(data);
+}
+
+}  // namespace genie::remote

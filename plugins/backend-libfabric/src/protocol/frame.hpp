@@ -1,0 +1,116 @@
+// The unit of the control channel: a header of fixed size, the message's own bytes, and the payloads it carries.
+//
+//   u32 magic "GNW1" | u16 type | u16 flags (0) | u64 id | u32 message bytes | u32 reserved (0) | u64 payload bytes
+//
+// docs/protocol.md is the contract. Nothing is allocated for a length before the bytes arrive (net/connection.cpp).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace genie::remote {
+
+/// What a frame is about. Numbers are for ever.
+enum class Type : std::uint16_t {
+  hello = 1,
+  auth = 2,
+  welcome = 3,
+  refused = 4,
+  ping = 10,
+  pong = 11,
+  done = 20,
+  failed = 21,
+  prepare = 30,
+  blob = 31,
+  compile = 32,
+  release_program = 33,
+  open_session = 34,
+  close_session = 35,
+  step = 36,
+  cancel = 37,
+  value = 38,
+  release_value = 39,
+  read_state = 40,
+  write_state = 41,
+  stats = 42,
+  goodbye = 43,
+};
+[[nodiscard]] bool known(std::uint16_t type);
+[[nodiscard]] std::string_view name(Type type);
+
+inline constexpr std::size_t kHeaderBytes = 32;
+inline constexpr std::uint32_t kMagic = 0x31574e47;  ///< "GNW1" in memory
+inline constexpr std::size_t kPayloadAlign = 64;
+
+struct Header {
+  Type type = Type::ping;
+  std::uint64_t id = 0;  ///< of a request; its answer has the same one
+  std::uint32_t message_bytes = 0;
+  std::uint64_t payload_bytes = 0;
+};
+
+/// How large frames may be. Before a peer has proved who it is, hardly anything is accepted.
+struct Limits {
+  std::uint32_t message_bytes = 0;
+  std::uint64_t payload_bytes = 0;
+};
+inline constexpr Limits kStranger{64u << 10, 0};
+inline constexpr Limits kTrusted{1u << 30, std::uint64_t{16} << 30};
+
+[[nodiscard]] std::array<std::byte, kHeaderBytes> encode(const Header& header);
+/// Nothing for bytes that are no header within the limits; `why` then says what is wrong.
+[[nodiscard]] std::optional<Header> decode_header(const std::byte* bytes, const Limits& limits,
+                                                  std::string& why);
+
+/// Memory that payloads arrived in, 64-byte aligned.
+struct Buffer {
+  explicit Buffer(std::size_t bytes);
+  Buffer(const Buffer&) = delete;
+  ~Buffer();
+  std::byte* data = nullptr;
+  std::size_t size = 0;
+};
+
+/// A frame that arrived.
+struct Frame {
+  Header header;
+  std::string message;
+  std::shared_ptr<Buffer> payload;  ///< null: none
+
+  [[nodiscard]] Type type() const { return header.type; }
+  [[nodiscard]] std::uint64_t id() const { return header.id; }
+  [[nodiscard]] std::size_t bytes() const {
+    return kHeaderBytes + message.size() + static_cast<std::size_t>(header.payload_bytes);
+  }
+};
+
+/// Bytes that go out as they lie, held until they are gone. `gap`: bytes of nothing before them.
+struct Piece {
+  const void* data = nullptr;
+  std::size_t size = 0;
+  std::size_t gap = 0;
+  std::shared_ptr<const void> hold;
+};
+
+/// A frame to be sent.
+struct Outgoing {
+  Type type = Type::ping;
+  std::uint64_t id = 0;
+  std::string message;
+  std::vector<Piece> payload;
+
+  [[nodiscard]] std::uint64_t payload_bytes() const {
+    std::uint64_t total = 0;
+    for (const Piece& piece : payload)
+      total += piece.gap + piece.size;
+    return total;
+  }
+};
+
+}  // namespace genie::remote

@@ -1,0 +1,42 @@
+#include "worker/options.hpp"
+
+#include "genie/exec/budget.hpp"
+#include "net/options_reader.hpp"
+
+namespace genie::remote {
+
+genie::Expected<ServiceOptions> read_service_options(std::string_view json) {
+  auto document = plan::json::Document::parse(json);
+  if (!document) return exec::problem(GENIE_INVALID_ARGUMENT, "GE0800", "the options are no JSON");
+  OptionsReader reader(document->root(),
+                       {"listen", "provider", "payload", "lease_ms", "token_file", "keys", "blob_bytes"});
+  ServiceOptions options;
+  std::string listen;
+  reader.text("listen", listen);
+  std::string provider = "auto", payload = "tls";
+  reader.word("provider", provider, {"auto"});
+  reader.word("payload", payload, {"tls"});
+  reader.integer("lease_ms", options.lease_ms, 100, 3'600'000);
+  reader.text("token_file", options.token_file);
+  reader.keys(options.keys);
+  if (reader.has("blob_bytes"))
+    reader.integer("blob_bytes", options.blob_bytes.emplace(), 0, std::uint64_t{1} << 50);
+  if (reader.error()) return *reader.error();
+  if (!listen.empty()) {
+    auto parsed = parse_endpoint(listen);
+    if (!parsed) return std::move(parsed).error();
+    options.listen = *std::move(parsed);
+  }
+  if (!options.keys.given() && !is_loopback(options.listen.host))
+    return exec::problem(GENIE_FAILED_PRECONDITION, "GE0802",
+                         "a worker that listens on " + options.listen.host +
+                             " can be reached by others, and no keys are given",
+                         "give `keys` (`genie-host keys` makes them), or listen on 127.0.0.1");
+  if (!options.keys.given() && options.token_file.empty())
+    return exec::problem(GENIE_INVALID_ARGUMENT, "GE0802",
+                         "neither `token_file` nor `keys` says who may use the worker",
+                         "name a token file; it is made when there is none");
+  return options;
+}
+
+}  // namespace genie::remote

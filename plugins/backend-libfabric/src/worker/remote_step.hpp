@@ -1,0 +1,91 @@
+// One step, as far as it is this worker's: what arrives is checked against the program, stages run when what they need is there,
+// and what others need goes out as soon as it is made. Lives on the executor.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "protocol/messages.hpp"
+#include "protocol/own_call.hpp"
+#include "protocol/values.hpp"
+#include "worker/remote_program.hpp"
+
+namespace genie::remote {
+
+/// What a step needs of the client that it belongs to.
+struct StepLinks {
+  genie::Host host{nullptr};
+  exec::Counters* counters = nullptr;
+  std::function<bool()> yield;  ///< whether others wait for the executor
+  std::function<void(std::function<void()>)> later;
+  std::function<void(std::string_view device, Outgoing)> to_device;
+  std::function<void(Outgoing)> answer;                     ///< once: StepResult or Failed
+  std::function<const Kept*(std::uint64_t)> kept;           ///< null for numbers that nobody has
+  std::function<genie::Outcome(std::uint64_t, Kept)> keep;  ///< under the client's number
+};
+
+class RemoteStep : public std::enable_shared_from_this<RemoteStep> {
+ public:
+  RemoteStep(StepLinks links, std::shared_ptr<const RemoteProgram> program,
+             std::shared_ptr<exec::Session> session, Step message, std::uint64_t arrived_ns);
+
+  /// Checks everything and runs what can run.
+  void start(const std::shared_ptr<Buffer>& payload);
+  /// A value from another device.
+  void arrive(const Value& value, const std::shared_ptr<Buffer>& payload);
+  /// [any-thread] It ends at its next check; `wake` makes sure that one comes.
+  void cancel() { call_.cancel(); }
+  void wake() { advance(); }
+  /// It cannot end well any more.
+  void interrupt(genie::Error why) { fail(std::move(why)); }
+  [[nodiscard]] bool over() const { return over_; }
+  /// The client is gone: nobody hears of it any more.
+  void abandon();
+
+ private:
+  genie::Outcome check_and_take(const std::shared_ptr<Buffer>& payload);
+  genie::Outcome take_inputs(const std::shared_ptr<Buffer>& payload);
+  genie::Outcome take_outputs();
+  genie::Outcome check_sizes(const plan::Bindings& sizes) const;
+  genie::Outcome check_tensor(Index value, const WireTensor& tensor) const;
+  genie::Outcome place(Index slot, const WireTensor& tensor, const std::shared_ptr<Buffer>& payload,
+                       Index stage);
+  genie::Outcome send_message(Index number, const exec::Tensor* tensor, Index from_device, bool rewritten);
+  void advance();
+  [[nodiscard]] bool ready(const exec::CompiledStage& stage) const;
+  genie::Outcome run_stage(const exec::CompiledStage& stage);
+  genie::Outcome may_go_on() const;
+  void used(Index slot);
+  void let_go(Index slot);
+  void finish();
+  genie::Outcome answer_output(const StepOutput& wanted, StepResult& result, Outgoing& frame);
+  void fail(genie::Error error);
+  [[nodiscard]] genie::Error wrong(std::string what) const;
+  [[nodiscard]] bool here(Index device) const { return program_->program->device(device).here(); }
+  [[nodiscard]] std::string_view name_of(Index value) const;
+  [[nodiscard]] const plan::Value* declared(Index value) const;
+
+  StepLinks links_;
+  std::shared_ptr<const RemoteProgram> program_;
+  std::shared_ptr<exec::Session> session_;
+  const Step message_;
+  const std::uint64_t arrived_ns_;
+  OwnCall call_;
+  const exec::CompiledMethod* method_ = nullptr;
+  const Routes* routes_ = nullptr;
+  plan::Bindings sizes_;  // those of the inputs, then what data decides
+  std::shared_ptr<const exec::Sized> sized_;
+  std::vector<exec::Held> slots_;
+  std::vector<bool> arrived_;          // per slot: its value, or the news that there is none
+  std::vector<Index> left_;            // per slot: uses still to come
+  std::vector<std::uint32_t> wanted_;  // per slot: outputs that leave it at the end
+  std::map<Index, std::size_t> next_;  // device here → how many of its stages are done
+  std::vector<StageTime> times_;
+  bool wrote_ = false;
+  bool over_ = false;
+};
+
+}  // namespace genie::remote

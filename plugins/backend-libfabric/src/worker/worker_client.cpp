@@ -1,0 +1,585 @@
+#include "worker/worker_client.hpp"
+
+#include <algorithm>
+
+#include "genie/plan/codec.hpp"
+#include "genie/plan/json.hpp"
+
+namespace genie::remote {
+
+namespace {
+
+constexpr std::size_t kMostEarly = 4096;  ///< values that may come before their step
+
+genie::Error no_such(std::string_view what, std::uint64_t number) {
+  return exec::problem(GENIE_INVALID_ARGUMENT, "GE0812",
+                       "there is no " + std::string(what) + " " + std::to_string(number) + " of this client",
+                       "this is a defect of the client; report it");
+}
+
+}  // namespace
+
+/// A program between `prepare` and `compile`: admitted, its weights still on their way.
+struct WorkerClient::Preparing {
+  std::string plan;
+  plan::Topology topology;
+  exec::Devices devices;
+  std::vector<std::string> missing;
+};
+
+struct WorkerClient::Upload {
+  std::shared_ptr<Buffer> bytes;
+  std::uint64_t have = 0;
+  Digest digest;
+};
+
+WorkerClient::WorkerClient(Worker& worker, std::string identity, std::shared_ptr<Connection> connection,
+                           ReachPeer reach)
+    : worker_(worker),
+      identity_(std::move(identity)),
+      connection_(std::move(connection)),
+      reach_(std::move(reach)),
+      kernels_before_(kernels_counters()) {}
+
+/// What the kernels of all devices count since they were opened.
+std::map<std::string, std::uint64_t> WorkerClient::kernels_counters() const {
+  std::map<std::string, std::uint64_t> counts;
+  for (const auto& device : worker_.devices)
+    for (const std::string& text : device->kernels_stats(worker_.host))
+      if (const auto document = plan::json::Document::parse(text);
+          document && document->root().is(plan::json::Kind::object))
+        for (const std::string_view name : {"state_bytes_copied", "kernel_calls"})
+          if (const auto value = document->root().find(name);
+              value && value->is(plan::json::Kind::integer) && value->integer() > 0)
+            counts[std::string(name)] += static_cast<std::uint64_t>(value->integer());
+  return counts;
+}
+
+void WorkerClient::done(std::uint64_t id, std::string message) {
+  connection_->send({Type::done, id, std::move(message), {}});
+}
+
+void WorkerClient::failed(std::uint64_t id, genie::Error error) {
+  connection_->send({Type::failed, id, encode(Failed{std::move(error), false}), {}});
+}
+
+/// The peer does not keep to the protocol: nothing it says can be trusted to mean anything.
+void WorkerClient::broken(std::string_view what) {
+  worker_.host.log(GENIE_LOG_WARNING, "worker", "a client broke the protocol: " + std::string(what));
+  genie::Error error =
+      exec::problem(GENIE_INVALID_ARGUMENT, "GE0811", "the worker refused to go on: " + std::string(what),
+                    "client and worker do not agree on the protocol; this is a defect of one of them");
+  connection_->send({Type::refused, 0, encode(Failed{error, false}), {}});
+  connection_->close_after_sending(std::move(error));
+}
+
+void WorkerClient::frame(Frame frame) {
+  switch (frame.type()) {
+    case Type::ping:
+      connection_->send({Type::pong, frame.id(), {}, {}});
+      return;
+    case Type::goodbye:
+      connection_->close(genie::Error{GENIE_CANCELLED, "the client said goodbye"});
+      return;
+    case Type::blob:
+      return take_blob(std::move(frame));
+    case Type::cancel: {
+      const std::lock_guard hold(cancels_lock_);
+      if (const auto at = running_.find(frame.id()); at != running_.end())
+        if (const auto step = at->second.lock()) {
+          step->cancel();
+          worker_.executor.post([step] { step->wake(); });
+        }
+      return;
+    }
+    case Type::prepare:
+    case Type::compile:
+    case Type::release_program:
+    case Type::open_session:
+    case Type::close_session:
+    case Type::step:
+    case Type::value:
+    case Type::release_value:
+    case Type::read_state:
+    case Type::write_state:
+    case Type::stats:
+      if (frame.type() == Type::step) ++busy_;
+      worker_.executor.post([self = shared_from_this(), frame = std::make_shared<Frame>(std::move(frame))] {
+        if (!self->gone_) self->on_executor(std::move(*frame));
+      });
+      return;
+    default:
+      return broken("message " + std::string(name(frame.type())) + " is not one of a client");
+  }
+}
+
+void WorkerClient::value_from_peer(Frame frame) {
+  if (frame.type() == Type::value) this->frame(std::move(frame));
+}
+
+void WorkerClient::on_executor(Frame frame) {
+  switch (frame.type()) {
+    case Type::prepare:
+      return prepare(frame);
+    case Type::compile:
+      return compile(frame);
+    case Type::open_session:
+      return open_session(frame);
+    case Type::step:
+      return step(std::move(frame));
+    case Type::value:
+      return value(std::move(frame));
+    case Type::read_state:
+      return read_state(frame);
+    case Type::write_state:
+      return write_state(frame);
+    case Type::stats:
+      return stats(frame);
+    default:
+      break;
+  }
+  const auto number = decode_number(frame.message);
+  if (!number) return broken(std::string(name(frame.type())) + " is malformed");
+  if (frame.type() == Type::release_program) forget_program(*number);
+  if (frame.type() == Type::close_session) forget_session(*number);
+  if (frame.type() == Type::release_value) kept_.erase(*number);
+}
+
+void WorkerClient::gone() {
+  gone_ = true;
+  uploads_.clear();
+  worker_.executor.post([self = shared_from_this()] {
+    for (auto& [number, session] : self->sessions_)
+      if (session.step) session.step->abandon();
+    self->kept_.clear();
+    self->sessions_.clear();
+    while (!self->programs_.empty())
+      self->forget_program(self->programs_.begin()->first);
+    self->busy_ = 0;
+  });
+}
+
+// --- blobs ---
+
+void WorkerClient::take_blob(Frame frame) {
+  const auto chunk = decode<BlobChunk>(frame.message, frame.header.payload_bytes);
+  if (!chunk) return broken("a piece of a blob is malformed");
+  {
+    const std::lock_guard hold(uploads_lock_);
+    const auto at = expected_.find(chunk->digest);
+    if (at == expected_.end() || at->second != chunk->size)
+      return failed(frame.id(), exec::problem(GENIE_INVALID_ARGUMENT, "GE0812",
+                                              "nobody asked for blob " + chunk->digest + " of " +
+                                                  std::to_string(chunk->size) + " bytes",
+                                              "prepare the plan that needs it first"));
+  }
+  auto& upload = uploads_[chunk->digest];
+  if (!upload) {
+    if (auto room = worker_.blobs.make_room(chunk->size); !room) {
+      uploads_.erase(chunk->digest);
+      return failed(frame.id(), std::move(room).error());
+    }
+    upload = std::make_shared<Upload>();
+    upload->bytes = std::make_shared<Buffer>(static_cast<std::size_t>(chunk->size));
+  }
+  if (chunk->offset != upload->have) return broken("the pieces of a blob are out of order");
+  if (frame.payload) {
+    std::memcpy(upload->bytes->data + upload->have, frame.payload->data, frame.payload->size);
+    upload->digest.update(frame.payload->data, frame.payload->size);
+    upload->have += frame.payload->size;
+  }
+  if (upload->have != chunk->size) return;
+  const std::shared_ptr<Upload> whole = std::move(upload);
+  uploads_.erase(chunk->digest);
+  if (const std::string found = whole->digest.finish(); found != chunk->digest)
+    return failed(
+        frame.id(),
+        exec::problem(GENIE_DATA_LOSS, "GE0674",
+                      "blob " + chunk->digest + " arrived with other bytes: their digest is " + found,
+                      "capture the model again if the file changed; else look at the network"));
+  worker_.blobs.add(chunk->digest, whole->bytes, identity_);
+  counters_.add("weight_bytes_received", chunk->size);
+  {
+    const std::lock_guard hold(uploads_lock_);
+    expected_.erase(chunk->digest);
+  }
+  done(frame.id());
+}
+
+// --- programs ---
+
+genie::Outcome WorkerClient::admit(const Prepare& message, Preparing& into) {
+  const genie::Host host = worker_.host;
+  const OwnCall call;
+  genie::Text diagnostics;
+  if (genie_status* status =
+          host.get()->plan_check(host.get(), call.call().get(), genie::str(message.plan),
+                                 genie::str(message.topology), GENIE_CHECK_V5, diagnostics.sink()))
+    return host.take(status);
+  auto decoded = plan::decode(message.plan, {}, "plan");
+  auto topology = plan::decode_topology(message.topology, {}, "topology");
+  if (!decoded) return exec::error_of(GENIE_INVALID_ARGUMENT, decoded.errors());
+  if (!topology) return exec::error_of(GENIE_INVALID_ARGUMENT, topology.errors());
+  if (!decoded->schedule)
+    return exec::problem(GENIE_FAILED_PRECONDITION, "GE0601", "the plan is not scheduled",
+                         "let a policy place it first");
+  for (const plan::Device& device : topology->devices) {
+    const auto mine =
+        std::ranges::find_if(worker_.devices, [&](const auto& own) { return own->spec().id == device.id; });
+    if (mine == worker_.devices.end()) {
+      into.devices.push_back(std::make_shared<exec::Device>(device, false));
+      continue;
+    }
+    const plan::Device& own = (*mine)->spec();
+    if (device.memory_bytes > own.memory_bytes || device.kind != own.kind)
+      return exec::problem(GENIE_FAILED_PRECONDITION, "GE0602",
+                           "the topology has device " + device.id + " larger than it is, or of another kind",
+                           "ask the worker anew what it has");
+    into.devices.push_back(*mine);
+  }
+  const auto device_of = [&](std::string_view id) -> exec::Device* {
+    const auto at = std::ranges::find_if(into.devices, [&](const auto& d) { return d->spec().id == id; });
+    return at == into.devices.end() || !(*at)->here() ? nullptr : at->get();
+  };
+  // By device: what weights it must hold. All is known before a byte moves.
+  std::map<exec::Device*, std::uint64_t> bytes;
+  std::set<std::pair<exec::Device*, std::string>> counted;
+  std::map<std::string, std::uint64_t> needed;
+  const auto need = [&](exec::Device* device, const std::string& digest) {
+    const auto blob = decoded->blobs.find(digest);
+    if (blob == decoded->blobs.end()) return;
+    needed.emplace(digest, blob->second.size_bytes);
+    if (device != nullptr && counted.emplace(device, digest).second) bytes[device] += blob->second.size_bytes;
+  };
+  for (const auto& [name, devices] : decoded->schedule->residence.weights)
+    for (const std::string& id : devices)
+      if (exec::Device* device = device_of(id))
+        if (const auto weight = decoded->weights.find(name); weight != decoded->weights.end())
+          need(device, weight->second.blob);
+  for (const auto& [name, schedule] : decoded->schedule->methods) {
+    const std::vector<plan::Plan> documents = plan::stage_plans(*decoded, name);
+    for (std::size_t s = 0; s < documents.size(); ++s) {
+      exec::Device* device = device_of(schedule.stages[s].device);
+      if (device == nullptr) continue;
+      for (const auto& [digest, blob] : documents[s].blobs)
+        need(device, digest);
+    }
+  }
+  for (const auto& [name, id] : decoded->schedule->residence.states)
+    if (device_of(id) != nullptr)
+      if (const auto state = decoded->states.find(name);
+          state != decoded->states.end() && !state->second.init.weight.empty())
+        if (const auto weight = decoded->weights.find(state->second.init.weight);
+            weight != decoded->weights.end())
+          need(nullptr, weight->second.blob);
+  for (const auto& [device, wanted] : bytes) {
+    const exec::Budget& budget = device->budget();
+    const std::uint64_t room = budget.limit() - std::min(budget.limit(), budget.used());
+    if (wanted > room) return budget.over("the weights of the plan", wanted, room);
+  }
+  for (const auto& [digest, size] : needed)
+    if (!worker_.blobs.visible(digest, identity_)) {
+      into.missing.push_back(digest);
+      const std::lock_guard hold(uploads_lock_);
+      expected_[digest] = size;
+    }
+  into.plan = message.plan;
+  into.topology = *std::move(topology);
+  return genie::Done{};
+}
+
+void WorkerClient::prepare(const Frame& frame) {
+  const auto message = decode<Prepare>(frame.message);
+  if (!message) return broken("prepare is malformed");
+  if (programs_.contains(message->program)) return broken("a program's number is used twice");
+  if (worker_.draining)
+    return failed(frame.id(),
+                  exec::problem(GENIE_UNAVAILABLE, "GE0608", "the worker is draining: it takes no more work",
+                                "use another worker"));
+  auto preparing = std::make_shared<Preparing>();
+  if (auto admitted = admit(*message, *preparing); !admitted)
+    return failed(frame.id(), std::move(admitted).error());
+  ProgramState state;
+  state.ticket = to_hex(random_bytes(16));
+  const std::string secret = to_hex(random_bytes(32));
+  {
+    const std::lock_guard hold(worker_.invitations_lock);
+    worker_.invitations.emplace(state.ticket, Worker::Invitation{weak_from_this(), secret});
+  }
+  Needs needs{preparing->missing, state.ticket, secret};
+  state.preparing = std::move(preparing);
+  programs_.emplace(message->program, std::move(state));
+  done(frame.id(), encode(needs));
+}
+
+void WorkerClient::compile(const Frame& frame) {
+  const auto message = decode<Compile>(frame.message);
+  if (!message) return broken("compile is malformed");
+  const auto at = programs_.find(message->program);
+  if (at == programs_.end() || !at->second.preparing)
+    return failed(frame.id(), no_such("program to compile with number", message->program));
+  const std::shared_ptr<Preparing> preparing = std::move(at->second.preparing);
+  auto made = std::make_shared<RemoteProgram>();
+  {
+    const OwnCall call;
+    auto program = exec::Program::make(
+        worker_.host, call.call(),
+        {preparing->topology, preparing->devices, worker_.blobs.seen_by(identity_), false}, counters_,
+        preparing->plan);
+    if (!program) {
+      forget_program(message->program);
+      return failed(frame.id(), std::move(program).error());
+    }
+    made->program = *std::move(program);
+  }
+  for (const auto& [name, schedule] : made->program->plan().schedule->methods) {
+    const auto method = made->program->method(name);
+    if (!method) continue;
+    for (const exec::CompiledStage& stage : (*method)->stages)
+      for (const std::string& state : stage.states)
+        if (made->program->device(stage.device).here() &&
+            !made->program->device(made->program->state_device(state)).here()) {
+          forget_program(message->program);
+          return failed(frame.id(), exec::problem(GENIE_INVALID_ARGUMENT, "GE0601",
+                                                  "stage " + stage.stage->id + " uses state " + state +
+                                                      ", which lives on another worker",
+                                                  "keep a state with the nodes that use it"));
+        }
+    made->routes.emplace(name, Routes(**method, *made->program));
+  }
+  at->second.ready = std::move(made);
+  // Answered once the ways to the other workers are known, so that no value takes a longer one.
+  const auto open = std::make_shared<std::size_t>(message->peers.size());
+  if (*open == 0) return done(frame.id());
+  for (const Peer& peer : message->peers) {
+    const auto post = [weak = weak_from_this()](std::function<void(WorkerClient&)> work) {
+      if (const auto self = weak.lock())
+        self->worker_.executor.post([self, work = std::move(work)] { work(*self); });
+    };
+    reach_(
+        peer,
+        [post, open, request = frame.id(), number = message->program,
+         device = peer.device](std::shared_ptr<Connection> way) {
+          post([open, request, number, device, way = std::move(way)](WorkerClient& self) {
+            const auto program = self.programs_.find(number);
+            if (program != self.programs_.end())
+              program->second.peers[device] = way;
+            else if (way)
+              way->close(genie::cancelled());
+            if (--*open == 0) self.done(request);
+          });
+        },
+        [post, number = message->program, device = peer.device] {
+          post([number, device](WorkerClient& self) { self.peer_lost(number, device); });
+        });
+  }
+}
+
+/// What was on its way over the connection may be gone: steps that sent something there cannot be trusted to end.
+void WorkerClient::peer_lost(std::uint64_t number, const std::string& device) {
+  const auto program = programs_.find(number);
+  if (program == programs_.end() || program->second.peers.erase(device) == 0) return;
+  for (auto& [id, session] : sessions_)
+    if (session.program_number == number && session.step)
+      session.step->interrupt(exec::problem(
+          GENIE_UNAVAILABLE, "GE0810",
+          "the connection between two workers, to device " + device + ", is over", "run the step again"));
+}
+
+void WorkerClient::forget_program(std::uint64_t number) {
+  const auto at = programs_.find(number);
+  if (at == programs_.end()) return;
+  std::erase_if(sessions_, [&](const auto& entry) { return entry.second.program_number == number; });
+  {
+    const std::lock_guard hold(worker_.invitations_lock);
+    worker_.invitations.erase(at->second.ticket);
+  }
+  const auto peers = std::move(at->second.peers);
+  programs_.erase(at);
+  for (const auto& [device, way] : peers)
+    if (way) way->close(genie::cancelled());
+}
+
+// --- sessions ---
+
+void WorkerClient::open_session(const Frame& frame) {
+  const auto message = decode<OpenSession>(frame.message);
+  if (!message) return broken("open_session is malformed");
+  const auto program = programs_.find(message->program);
+  if (program == programs_.end() || !program->second.ready)
+    return failed(frame.id(), no_such("program", message->program));
+  if (sessions_.contains(message->session)) return broken("a session's number is used twice");
+  const OwnCall call;
+  auto session =
+      exec::Session::open(worker_.host, call.call(), program->second.ready->program, message->seed);
+  if (!session) return failed(frame.id(), std::move(session).error());
+  OpenSessionState state;
+  state.session = *std::move(session);
+  state.program = program->second.ready;
+  state.program_number = message->program;
+  sessions_.emplace(message->session, std::move(state));
+  done(frame.id());
+}
+
+void WorkerClient::forget_session(std::uint64_t number) {
+  const auto at = sessions_.find(number);
+  if (at == sessions_.end()) return;
+  if (at->second.step) at->second.step->abandon();
+  std::erase_if(kept_, [&](const auto& entry) { return entry.second.session == at->second.session; });
+  sessions_.erase(at);
+}
+
+void WorkerClient::send_value(std::uint64_t program, std::string_view device, Outgoing frame) {
+  if (const auto at = programs_.find(program); at != programs_.end())
+    if (const auto peer = at->second.peers.find(device); peer != at->second.peers.end() && peer->second) {
+      counters_.add("values_sent_directly", 1);
+      return peer->second->send(std::move(frame));
+    }
+  counters_.add("values_sent_through_client", 1);
+  connection_->send(std::move(frame));
+}
+
+void WorkerClient::step(Frame frame) {
+  auto message = decode<Step>(frame.message, frame.header.payload_bytes);
+  if (!message) return broken("step is malformed");
+  const std::uint64_t request = frame.id();
+  const auto refuse = [&](genie::Error error) {
+    --busy_;
+    failed(request, std::move(error));
+  };
+  if (worker_.draining)
+    return refuse(exec::problem(GENIE_UNAVAILABLE, "GE0608", "the worker is draining: it takes no more work",
+                                "use another worker"));
+  const auto at = sessions_.find(message->session);
+  if (at == sessions_.end()) return refuse(no_such("session", message->session));
+  OpenSessionState& session = at->second;
+  if (session.step && !session.step->over())
+    return refuse(exec::problem(GENIE_FAILED_PRECONDITION, "GE0605", "a step of the session is under way",
+                                "wait for its completion"));
+  if (message->index < session.next_index)
+    return refuse(exec::problem(GENIE_INVALID_ARGUMENT, "GE0812",
+                                "step " + std::to_string(message->index) + " of the session was run already",
+                                "this is a defect of the client; report it"));
+  session.next_index = message->index + 1;
+
+  const std::uint64_t program = session.program_number;
+  StepLinks links;
+  links.host = worker_.host;
+  links.counters = &counters_;
+  links.yield = [this] { return worker_.executor.wanted(); };
+  links.later = [this](std::function<void()> work) { worker_.executor.post(std::move(work)); };
+  links.to_device = [this, program](std::string_view device, Outgoing out) {
+    send_value(program, device, std::move(out));
+  };
+  links.answer = [this, request](Outgoing out) {
+    {
+      const std::lock_guard hold(cancels_lock_);
+      running_.erase(request);
+    }
+    if (busy_ != 0) --busy_;
+    out.id = request;
+    connection_->send(std::move(out));
+  };
+  links.kept = [this](std::uint64_t kept) -> const Kept* {
+    const auto found = kept_.find(kept);
+    return found == kept_.end() ? nullptr : &found->second;
+  };
+  links.keep = [this](std::uint64_t kept, Kept value) -> genie::Outcome {
+    if (!kept_.emplace(kept, std::move(value)).second) return no_such("free number for a kept value:", kept);
+    return genie::Done{};
+  };
+  const std::uint64_t index = message->index;
+  session.step = std::make_shared<RemoteStep>(std::move(links), session.program, session.session,
+                                              *std::move(message), monotonic_ns());
+  {
+    const std::lock_guard hold(cancels_lock_);
+    running_[request] = session.step;
+  }
+  const std::shared_ptr<RemoteStep> running = session.step;
+  auto early = std::move(session.early);
+  session.early.clear();
+  running->start(frame.payload);
+  for (auto& [value, payload] : early)
+    if (value.index == index) running->arrive(value, payload);
+}
+
+void WorkerClient::value(Frame frame) {
+  auto value = decode<Value>(frame.message, frame.header.payload_bytes);
+  if (!value) return broken("value is malformed");
+  const auto at = sessions_.find(value->session);
+  if (at == sessions_.end()) return;  // closed meanwhile
+  OpenSessionState& session = at->second;
+  if (value->index < session.next_index) {
+    if (session.step && value->index + 1 == session.next_index) session.step->arrive(*value, frame.payload);
+    return;
+  }
+  if (session.early.size() >= kMostEarly) return broken("values came for steps that do not");
+  session.early.emplace_back(*std::move(value), frame.payload);
+}
+
+void WorkerClient::read_state(const Frame& frame) {
+  const auto message = decode<StateAccess>(frame.message, frame.header.payload_bytes);
+  if (!message) return broken("read_state is malformed");
+  const auto at = sessions_.find(message->session);
+  if (at == sessions_.end()) return failed(frame.id(), no_such("session", message->session));
+  const exec::Session& session = *at->second.session;
+  const auto& states = session.program().plan().states;
+  if (!states.contains(message->name) ||
+      !session.program().device(session.program().state_device(message->name)).here())
+    return failed(frame.id(),
+                  exec::problem(GENIE_NOT_FOUND, "GE0604", "this worker has no state " + message->name));
+  const OwnCall call;
+  auto tensor = session.read_state(worker_.host, call.call(), message->name);
+  if (!tensor) return failed(frame.id(), std::move(tensor).error());
+  Outgoing out{Type::done, frame.id(), {}, {}};
+  StateAccess answer{message->session, message->name, {}};
+  auto sent = append(out, exec::describe((*tensor)->view), true, worker_.host, call.call());
+  (*tensor)->deleter(*tensor);
+  if (!sent) return failed(frame.id(), std::move(sent).error());
+  answer.tensor = *std::move(sent);
+  out.message = encode(answer);
+  connection_->send(std::move(out));
+}
+
+void WorkerClient::write_state(const Frame& frame) {
+  const auto message = decode<StateAccess>(frame.message, frame.header.payload_bytes);
+  if (!message || !message->tensor.present) return broken("write_state is malformed");
+  const auto at = sessions_.find(message->session);
+  if (at == sessions_.end()) return failed(frame.id(), no_such("session", message->session));
+  exec::Session& session = *at->second.session;
+  if (session.program().plan().states.contains(message->name) &&
+      !session.program().device(session.program().state_device(message->name)).here())
+    return failed(frame.id(),
+                  exec::problem(GENIE_NOT_FOUND, "GE0604", "this worker has no state " + message->name));
+  const OwnCall call;
+  const exec::Tensor tensor = received(message->tensor, frame.payload, exec::Claim());
+  const genie_tensor_view view = tensor.view();
+  if (auto written = session.write_state(worker_.host, call.call(), message->name, view); !written)
+    return failed(frame.id(), std::move(written).error());
+  done(frame.id());
+}
+
+void WorkerClient::stats(const Frame& frame) {
+  plan::json::Writer json;
+  json.begin_object().key("devices").begin_object();
+  for (const auto& device : worker_.devices)
+    json.key(device->spec().id)
+        .begin_object()
+        .key("peak_bytes")
+        .value(device->budget().peak())
+        .key("used_bytes")
+        .value(device->budget().used())
+        .end_object();
+  json.end_object().key("counters").begin_object();
+  std::map<std::string, std::uint64_t> counts = counters_.all();
+  for (const auto& [name, value] : kernels_counters()) {
+    const auto before = kernels_before_.find(name);
+    counts[name] += value - std::min(value, before == kernels_before_.end() ? 0 : before->second);
+  }
+  for (const auto& [name, value] : counts)
+    json.key(name).value(value);
+  json.end_object().end_object();
+  done(frame.id(), json.take());
+}
+
+}  // namespace genie::remote

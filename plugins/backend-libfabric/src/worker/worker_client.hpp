@@ -1,0 +1,102 @@
+// One client of a worker: its programs, sessions, steps and kept values, for as long as its connection lives.
+//
+// Threads: frames come on the io thread. Blobs are taken there, so that a long upload does not stop computing; everything else
+// is handed to the executor, in order. When the connection is over, all that the client had is given back there.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "net/connection.hpp"
+#include "protocol/messages.hpp"
+#include "protocol/secret.hpp"
+#include "worker/remote_program.hpp"
+#include "worker/remote_step.hpp"
+#include "worker/worker.hpp"
+
+namespace genie::remote {
+
+class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
+ public:
+  /// Opens a connection to another worker's device, over which frames can go; null when there is none. `lost`: it ended.
+  using ReachPeer = std::function<void(const Peer&, std::function<void(std::shared_ptr<Connection>)> answer,
+                                       std::function<void()> lost)>;
+
+  WorkerClient(Worker& worker, std::string identity, std::shared_ptr<Connection> connection, ReachPeer reach);
+
+  [[nodiscard]] const std::string& identity() const { return identity_; }
+  /// On the io thread.
+  void frame(Frame frame);
+  /// A value that a peer brought over its own connection. On the io thread.
+  void value_from_peer(Frame frame);
+  /// The connection is over. On the io thread.
+  void gone();
+  /// Steps under way. [any-thread]
+  [[nodiscard]] std::uint64_t busy() const { return busy_.load(); }
+
+ private:
+  struct Preparing;
+  struct Upload;
+  struct OpenSessionState {
+    std::shared_ptr<exec::Session> session;
+    std::shared_ptr<const RemoteProgram> program;
+    std::uint64_t program_number = 0;
+    std::shared_ptr<RemoteStep> step;
+    std::uint64_t next_index = 0;                                  ///< steps below it are over
+    std::vector<std::pair<Value, std::shared_ptr<Buffer>>> early;  ///< of steps that have not begun
+  };
+  struct ProgramState {
+    std::shared_ptr<Preparing> preparing;  ///< until it is compiled
+    std::shared_ptr<const RemoteProgram> ready;
+    std::map<std::string, std::shared_ptr<Connection>, std::less<>>
+        peers;  ///< device → direct way; io thread fills it
+    std::string ticket;
+  };
+
+  [[nodiscard]] std::map<std::string, std::uint64_t> kernels_counters() const;
+  void on_executor(Frame frame);
+  void take_blob(Frame frame);
+  void prepare(const Frame& frame);
+  void compile(const Frame& frame);
+  void open_session(const Frame& frame);
+  void step(Frame frame);
+  void value(Frame frame);
+  void read_state(const Frame& frame);
+  void write_state(const Frame& frame);
+  void stats(const Frame& frame);
+  genie::Outcome admit(const Prepare& message, Preparing& into);
+  void done(std::uint64_t id, std::string message = {});
+  void failed(std::uint64_t id, genie::Error error);
+  void broken(std::string_view what);
+  void forget_program(std::uint64_t number);
+  void forget_session(std::uint64_t number);
+  void peer_lost(std::uint64_t program, const std::string& device);
+  void send_value(std::uint64_t program, std::string_view device, Outgoing frame);
+
+  Worker& worker_;
+  const std::string identity_;
+  const std::shared_ptr<Connection> connection_;
+  const ReachPeer reach_;
+  exec::Counters counters_;
+  /// When the client came: what is counted on is its own, unless others compute meanwhile.
+  const std::map<std::string, std::uint64_t> kernels_before_;
+  std::atomic<std::uint64_t> busy_{0};
+  std::atomic<bool> gone_{false};
+
+  std::mutex uploads_lock_;                                     // guards expected_
+  std::map<std::string, std::uint64_t, std::less<>> expected_;  // digest → size of blobs that were asked for
+  std::map<std::string, std::shared_ptr<Upload>, std::less<>> uploads_;  // the io thread's
+
+  std::mutex cancels_lock_;                                     // guards running_
+  std::map<std::uint64_t, std::weak_ptr<RemoteStep>> running_;  // by request
+
+  // The executor's.
+  std::map<std::uint64_t, ProgramState> programs_;
+  std::map<std::uint64_t, OpenSessionState> sessions_;
+  std::map<std::uint64_t, Kept> kept_;
+};
+
+}  // namespace genie::remote

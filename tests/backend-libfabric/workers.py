@@ -1,0 +1,187 @@
+"""Real workers on loopback, and clients that speak the protocol by hand."""
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+KERNELS = "org.genie.kernels-aten"
+BACKEND = "org.genie.backend-libfabric"
+VERSION = {"major": 0, "minor": 1}
+#: Seconds that anything on loopback may take on a busy machine.
+PATIENCE = 60
+
+
+class Worker:
+    """A `genie-host serve` process, from its ready line on."""
+
+    def __init__(self, host, folder, name, memory_bytes=1 << 30, options=None, listen="127.0.0.1:0", **config):
+        self.name, self.folder = name, folder
+        self.token = folder / "workers.token"
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps({
+            "schema": "genie.worker", "version": VERSION, "plugins": {"paths": [str(host.plugins)]},
+            "service": {"plugin": BACKEND, "options": {"listen": listen, "token_file": str(self.token), **(options or {})}},
+            "kernels": [{"plugin": KERNELS, "options": {"threads": 1}}],
+            "devices": [{"id": name, "memory_bytes": memory_bytes}], **config}))
+        self.errors = open(folder / f"{name}.err", "w+")
+        self.process = subprocess.Popen([str(host.binary), "serve", "--config", str(path)], cwd=folder, stdout=subprocess.PIPE,
+                                        stderr=self.errors, text=True, env=host.environment, stdin=subprocess.DEVNULL)
+        ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
+        line = self.process.stdout.readline() if ready else ""
+        if not line:
+            self.end()
+            raise RuntimeError(f"worker {name} did not start: {self.said()}")
+        self.ready = json.loads(line)
+        self.address = f"{self.ready['address']}:{self.ready['port']}"
+
+    def said(self):
+        self.errors.flush()
+        self.errors.seek(0)
+        return self.errors.read()
+
+    def kill(self, number=signal.SIGKILL):
+        self.process.send_signal(number)
+
+    def terminate(self):
+        """SIGTERM; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def rss(self):
+        with open(f"/proc/{self.process.pid}/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class Cluster:
+    """Workers of one test; none outlives it."""
+
+    def __init__(self, host, folder):
+        self.host, self.folder, self.workers = host, folder, []
+
+    def start(self, *names, **options):
+        for name in names:
+            self.workers.append(Worker(self.host, self.folder, name, **options))
+        return self.workers[-len(names):]
+
+    def backend(self, workers=None, **options):
+        return {"plugin": BACKEND, "options": {"workers": [w.address for w in workers or self.workers],
+                                               "token_file": str(self.folder / "workers.token"), **options}}
+
+    def end(self):
+        for worker in self.workers:
+            with contextlib.suppress(ProcessLookupError):
+                worker.process.send_signal(signal.SIGCONT)
+            worker.end()
+
+
+def wait_until(true, what, patience=PATIENCE):
+    """Looks until something is so: for what gives no event to wait for."""
+    end = time.monotonic() + patience
+    while not true():
+        assert time.monotonic() < end, f"waited {patience} s in vain until {what}"
+        select.select([], [], [], 0.01)
+
+
+# --- the protocol by hand: written from docs/protocol.md, not from the code ---
+
+MAGIC = 0x31574E47
+TYPES = {"hello": 1, "auth": 2, "welcome": 3, "refused": 4, "ping": 10, "pong": 11, "done": 20, "failed": 21, "prepare": 30, "blob": 31,
+         "compile": 32, "release_program": 33, "open_session": 34, "close_session": 35, "step": 36, "cancel": 37, "value": 38,
+         "release_value": 39, "read_state": 40, "write_state": 41, "stats": 42, "goodbye": 43}
+NAMES = {number: name for name, number in TYPES.items()}
+
+
+def text(value):
+    value = value.encode() if isinstance(value, str) else value
+    return struct.pack("<I", len(value)) + value
+
+
+def texts(message, offset=0):
+    found = []
+    while offset < len(message):
+        (size,) = struct.unpack_from("<I", message, offset)
+        found.append(message[offset + 4:offset + 4 + size])
+        offset += 4 + size
+    return found
+
+
+def header(kind, identity=0, message=0, payload=0, magic=MAGIC, flags=0):
+    return struct.pack("<IHHQIIQ", magic, TYPES.get(kind, kind), flags, identity, message, 0, payload)
+
+
+def hello(protocol=(1, 1), plan=(0, 1, 1), role=0, software="test", nonce=b"n" * 32, ticket=b""):
+    return struct.pack("<HHHHHB", *protocol, *plan, role) + text(software) + text(nonce) + text(ticket)
+
+
+class Peer:
+    """A connection on which anything can be said."""
+
+    def __init__(self, worker):
+        self.worker = worker
+        self.socket = socket.create_connection((worker.ready["address"], worker.ready["port"]), timeout=PATIENCE)
+
+    def send(self, kind, message=b"", payload=b"", identity=0):
+        self.socket.sendall(header(kind, identity, len(message), len(payload)) + message + payload)
+
+    def receive(self):
+        """(kind, id, message, payload); None when the connection is over."""
+        head = self.exactly(32)
+        if head is None:
+            return None
+        _, kind, _, identity, message, _, payload = struct.unpack("<IHHQIIQ", head)
+        return NAMES[kind], identity, self.exactly(message), self.exactly(payload)
+
+    def answer(self, identity):
+        """The answer to a request; heartbeats are passed over."""
+        while (frame := self.receive()) is not None:
+            if frame[0] in ("done", "failed", "refused") and (frame[1] == identity or frame[0] == "refused"):
+                return frame
+        return None
+
+    def exactly(self, count):
+        data = b""
+        while len(data) < count:
+            try:
+                piece = self.socket.recv(count - len(data))
+            except ConnectionError:
+                return None
+            if not piece:
+                return None
+            data += piece
+        return data
+
+    def greet(self, token=None, **said):
+        """The handshake; the welcome, or the refusal."""
+        mine = hello(**said)
+        self.send("hello", mine)
+        frame = self.receive()
+        if frame is None or frame[0] != "hello":
+            return frame
+        token = self.worker.token.read_text().strip() if token is None else token
+        proof = hmac.new(token.encode(), text("genie client") + text(mine) + text(frame[2]), hashlib.sha256).digest()
+        self.send("auth", text(proof))
+        return self.receive()
+
+    def gone(self):
+        """Whether the worker ends the connection."""
+        while True:
+            frame = self.receive()
+            if frame is None:
+                return True
+
+    def close(self):
+        self.socket.close()
