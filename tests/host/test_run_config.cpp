@@ -177,11 +177,10 @@ TEST_CASE("GE0015 another document or version") {
         "error[GE0015]: this is a `genie.plan` document, not a run config\n"
         "  --> run.json at /schema\n"
         "   = help: a plan is run by a config that names it: {\"source\": {\"plan\": \"plan.json\"}}\n");
-  CHECK(
-      complaints(R"({"schema": "genie.worker", "devices": []})") ==
-      "error[GE0015]: this is a `genie.worker` document, not a run config\n"
-      "  --> run.json at /schema\n"
-      "   = help: a run config says \"schema\": \"genie.run\"; see `genie-host run --help` for an example\n");
+  CHECK(complaints(R"({"schema": "genie.worker", "devices": []})") ==
+        "error[GE0015]: this is a `genie.worker` document, not a run config\n"
+        "  --> run.json at /schema\n"
+        "   = help: a worker config is served: genie-host serve --config FILE\n");
   CHECK(codes(R"({"version": {"major": 0, "minor": 2}})") == "GE0015 /version\n");
 }
 

@@ -10,12 +10,11 @@ namespace genie::plan {
 std::span<const CodeInfo> all_codes() {
   static const std::vector<CodeInfo> codes = [] {
     std::vector<CodeInfo> all;
-    for (const auto table :
-         {detail::usage_codes(), detail::plugin_codes(), detail::source_codes(), detail::plan_codes(),
-          detail::plan_structure_codes(), detail::type_codes(), detail::schedule_codes(),
-          detail::scheduler_codes(), detail::execution_codes(), detail::kernel_codes(),
-          detail::runtime_codes(), detail::verify_codes(), detail::worker_codes(),
-          detail::datapath_codes(), detail::bug_codes()})
+    for (const auto table : {detail::usage_codes(), detail::plugin_codes(), detail::source_codes(),
+                             detail::plan_codes(), detail::plan_structure_codes(), detail::type_codes(),
+                             detail::schedule_codes(), detail::scheduler_codes(), detail::execution_codes(),
+                             detail::kernel_codes(), detail::runtime_codes(), detail::verify_codes(),
+                             detail::worker_codes(), detail::datapath_codes(), detail::bug_codes()})
       all.insert(all.end(), table.begin(), table.end());
     std::sort(all.begin(), all.end(), [](const CodeInfo& a, const CodeInfo& b) { return a.code < b.code; });
     return all;
