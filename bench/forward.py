@@ -3,7 +3,9 @@
 
 The models are the quickstart's sentence encoder and a GPT-2 of the 124 M shape (random weights). All sides are in one process, have the
 same inputs and thread counts, and take turns of a few passes each. No one of the three devices has room for all the weights, and their links
-take no time: what differs is the cost of stages and copies. Outputs of genie are compared to PyTorch's to the bit.
+take no time: what differs is the cost of stages and copies. Outputs of genie are compared to PyTorch's to the bit;
+with `"results": "close"` the largest difference is shown, as a part of the output's largest element. `products` are eager's products of matrices
+alone, which equal bits leave nobody to shorten.
 ONNX Runtime (`pip install onnxruntime onnxscript`) takes part where it is installed; its model is what torch.onnx writes.
 """
 
@@ -65,7 +67,9 @@ def topology(path, weight_bytes):
                                 "client": {"host": "client"}}))
 
 
-RATIOS = {"genie_to_eager": ("genie", "eager"), "emulated_to_genie": ("emulated", "genie"), "genie_to_onnx": ("genie", "onnx")}
+RATIOS = {"genie_to_eager": ("genie", "eager"), "emulated_to_genie": ("emulated", "genie"), "genie_to_onnx": ("genie", "onnx"),
+          "products_to_eager": ("products", "eager"), "close_to_eager": ("close", "eager"), "close_to_onnx": ("close", "onnx")}
+SIDES = ("eager", "products", "genie", "close", "emulated", "onnx")
 
 
 class Case:
@@ -93,9 +97,9 @@ class Case:
             torch.onnx.export(self.module, (), str(path), kwargs=self.inputs, dynamo=True, optimize=True)
         return path
 
-    def genie(self, threads, devices=None):
+    def genie(self, threads, devices=None, **options):
         config = {"schema": "genie.run", "version": {"major": 0, "minor": 1}, "source": {"uri": str(self.archive)},
-                  "kernels": [{"plugin": KERNELS, "options": {"threads": threads}}], "run": {"inputs": {}}}
+                  "kernels": [{"plugin": KERNELS, "options": {"threads": threads, **options}}], "run": {"inputs": {}}}
         if devices:
             config["backend"] = {"plugin": "org.genie.backend-emulation", "options": {"topology": devices}}
         return libgenie.Program(self.options.build, config, self.folder, self.inputs)
@@ -106,6 +110,28 @@ class Case:
         def run():
             with torch.inference_mode():
                 return self.module(**self.inputs)
+        return run
+
+    def products(self):
+        """The products of matrices of an eager pass, one after the other, on what they are given there."""
+        import torch
+        from torch.utils._python_dispatch import TorchDispatchMode
+
+        calls = []
+
+        class Record(TorchDispatchMode):
+            def __torch_dispatch__(self, function, types, arguments=(), named=None):
+                if function in (torch.ops.aten.mm.default, torch.ops.aten.addmm.default, torch.ops.aten.bmm.default):
+                    calls.append((function, arguments, named or {}))
+                return function(*arguments, **(named or {}))
+
+        with torch.no_grad(), Record():  # where linear is a product already
+            self.module(**self.inputs)
+
+        def run():
+            with torch.inference_mode():
+                for function, arguments, named in calls:
+                    function(*arguments, **named)
         return run
 
     def runtime(self, threads):
@@ -128,14 +154,15 @@ def measure(options, folder, model, sequence):
     topology(folder / "cluster.json", case.weight_bytes)
     for threads in options.threads:
         torch.set_num_threads(threads)
-        single, three = case.genie(threads), case.genie(threads, "cluster.json")
-        sides = {"eager": case.eager(), "genie": single, "emulated": three}
+        single, three, close = case.genie(threads), case.genie(threads, "cluster.json"), case.genie(threads, results="close")
+        sides = {"eager": case.eager(), "products": case.products(), "genie": single, "close": close, "emulated": three}
         if case.onnx:
             sides["onnx"] = case.runtime(threads)
         with torch.inference_mode():
             expected = case.exported(**case.inputs)
         expected = list(expected.values())
         equal = all(all(torch.equal(got, want) for got, want in zip(side().values(), expected)) for side in (single, three))
+        difference = max(float((got - want).abs().max() / want.abs().max()) for got, want in zip(close().values(), expected))
         walls, cpus = {name: [] for name in sides}, {name: [] for name in sides}
         for turn in range(options.rounds + 1):
             for name, side in sides.items():
@@ -147,15 +174,15 @@ def measure(options, folder, model, sequence):
                         cpus[name].append(time.process_time_ns() - cpu)
         wall, cpu = ({name: statistics.median(some) for name, some in times.items()} for times in (walls, cpus))
         stages = json.loads(three.text("report"))["plan"]["methods"]["forward"]["stages"]
-        row = {"model": title, "sequence": sequence, "threads": threads, "stages": stages, "equal_bits": equal}
-        for name in ("eager", "genie", "emulated", "onnx"):
+        row = {"model": title, "sequence": sequence, "threads": threads, "stages": stages, "equal_bits": equal, "close_difference": difference}
+        for name in SIDES:
             row |= {f"{name}_ns": wall.get(name), f"{name}_cpu_ns": cpu.get(name)}
         for name, (over, under) in RATIOS.items():
             for kind, times in (("", wall), ("_cpu", cpu)):
                 row[name + kind] = times[over] / times[under] if under in times else None
         yield row
-        single.close()
-        three.close()
+        for side in (single, three, close):
+            side.close()
 
 
 def main():
@@ -193,10 +220,12 @@ def main():
         return f"{row[name]:.2f} ({row[name + '_cpu']:.2f})" if row[name] else ""
 
     text = figures.table(
-        ["model, sequence, threads", "eager", "genie", "÷ eager (CPU)", "3 devices", "÷ genie (CPU)", "ONNX Runtime", "genie ÷ it (CPU)", "bits"],
-        [[f"{row['model']}, {row['sequence']}, {row['threads']}", ms(row["eager_ns"]), ms(row["genie_ns"]), both(row, "genie_to_eager"),
-          ms(row["emulated_ns"]), both(row, "emulated_to_genie"), ms(row["onnx_ns"]) if row["onnx_ns"] else "", both(row, "genie_to_onnx"),
-          "equal" if row["equal_bits"] else "different"] for row in rows])
+        ["model, sequence, threads", "eager", "products ÷ it (CPU)", "genie", "÷ eager (CPU)", "bits", "3 devices", "÷ genie (CPU)", "genie, close",
+         "÷ eager (CPU)", "difference", "ONNX Runtime", "genie ÷ it (CPU)", "close ÷ it (CPU)"],
+        [[f"{row['model']}, {row['sequence']}, {row['threads']}", ms(row["eager_ns"]), both(row, "products_to_eager"), ms(row["genie_ns"]),
+          both(row, "genie_to_eager"), "equal" if row["equal_bits"] else "different", ms(row["emulated_ns"]), both(row, "emulated_to_genie"),
+          ms(row["close_ns"]), both(row, "close_to_eager"), f"{row['close_difference']:.1e}", ms(row["onnx_ns"]) if row["onnx_ns"] else "",
+          both(row, "genie_to_onnx"), both(row, "close_to_onnx")] for row in rows])
     text += (f"\n\nMedians of {options.rounds} turns of {options.repeat} passes, wall times, and in brackets the ratio of CPU times; "
              f"{figures.machine()}, {versions}.")
     if busy:

@@ -25,9 +25,10 @@ COLUMNS = {
                   "mean_heft", "mean_round_robin", "mean_all_on_one"},
     "scale": {"nodes", "devices", "stages", "transfers", "read_ns", "validate_ns", "schedule_ns", "prepare_ns", "step_ns", "wall_ns", "cpu_ns",
               "peak_bytes", "peak_bytes_per_node", "virtual_ns"},
-    "forward": {"model", "sequence", "threads", "stages", "equal_bits",
-                *(f"{side}_{kind}" for side in ("eager", "genie", "emulated", "onnx") for kind in ("ns", "cpu_ns")),
-                *(ratio + kind for ratio in ("genie_to_eager", "emulated_to_genie", "genie_to_onnx") for kind in ("", "_cpu"))},
+    "forward": {"model", "sequence", "threads", "stages", "equal_bits", "close_difference",
+                *(f"{side}_{kind}" for side in ("eager", "products", "genie", "close", "emulated", "onnx") for kind in ("ns", "cpu_ns")),
+                *(ratio + kind for ratio in ("genie_to_eager", "emulated_to_genie", "genie_to_onnx", "products_to_eager", "close_to_eager", "close_to_onnx")
+                  for kind in ("", "_cpu"))},
     "kernels_aten": {"sequence", "threads", "genie_ns", "eager_ns", "exported_ns", "to_eager", "to_exported", "best_to_best_eager", "equal_bits"},
 }
 

@@ -222,6 +222,26 @@ TEST_CASE("sizes that differ from run to run, none and one among them, are compu
   }
 }
 
+TEST_CASE("an operand with gaps, or in another order, is put in order first") {
+  Buffer gaps = f32({3, 2 * kIn}, numbers(6 * kIn, -1.0f));
+  gaps.viewed({3, kIn}, {2 * kIn, 1}, 8);
+  Buffer turned = f32({kIn, 3}, numbers(3 * kIn, -1.0f));
+  turned.viewed({3, kIn}, {1, 3});
+  Buffer summand = f32({kOut, 3}, numbers(3 * kOut, -1.0f));
+  summand.viewed({3, kOut}, {1, 3});
+  for (const auto& [x, strides] : {std::pair(&gaps, "[12, 1]"), std::pair(&turned, "[1, 3]")}) {
+    const Counts counts = compare(
+        document("xr", "y",
+                 std::string(R"("x": {"dtype": "f32", "shape": [3, 6], "strides": )") + strides +
+                     R"(}, "r": {"dtype": "f32", "shape": [3, 8], "strides": [1, 3]}, )" +
+                     typed("py", "[3, 8]"),
+                 nodes({node("linear.default", "$x, %w, %b", "p", 0), node("add.Tensor", "$p, $r", "y", 1)})),
+        {x, &summand}, 1);
+    CHECK(counts.packed == 1);
+    CHECK(counts.fused == 1);
+  }
+}
+
 TEST_CASE("an activation spelt in elementwise operators is one operator") {
   const Buffer x = wide();
   CHECK(compare(document("x", "y", typed("xacdefghy", "[3, 8]"), gelu_tanh()), {&x}, 1).fused == 7);

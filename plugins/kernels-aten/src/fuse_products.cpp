@@ -118,6 +118,8 @@ class Products {
     Instruction instruction;
     instruction.operands.push_back(product.x);
     instruction.operands[0].position = 0;
+    // With gaps or another order, oneDNN has but its reference kernels.
+    instruction.operands[0].wanted = Wanted::dense;
     const std::uint32_t end = past_views(result, saved);
     const std::uint32_t reader = end == kNone ? kNone : flow_.only_reader(end);
     if (const auto after = reader == kNone ? std::nullopt : activation(reader)) {
@@ -135,6 +137,7 @@ class Products {
       instruction.stack = {IValue(), IValue(), packed->tensor(), bias, "add"};
       instruction.operands.push_back(*other);
       instruction.operands[1].position = 1;
+      instruction.operands[1].wanted = Wanted::dense;
       ++saved;
       if (types_[end]->shape.size() != types_[result]->shape.size()) {
         add_as_rows(n, flow_.maker(end), reader, std::move(instruction));
@@ -160,6 +163,7 @@ class Products {
     rows.stack = {IValue(), c10::List<std::int64_t>({-1, product.stack[2].toTensor().size(0)})};
     rows.operands.push_back(product.operands[1]);
     rows.operands[0].position = 0;
+    rows.operands[0].wanted = Wanted::tensor;
     product.operands[1].index = flow_.new_slot();
     flow_.make(n, product.operands[1].index);
     Instruction seen = flow_.at(view);

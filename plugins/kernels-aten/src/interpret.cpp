@@ -27,7 +27,9 @@ std::uint64_t monotonic_ns() {
 IValue convert_to(Wanted wanted, IValue value) {
   if (wanted == Wanted::as_is) return value;
   if (wanted == Wanted::conjugated) return value.isTensor() ? IValue(value.toTensor().resolve_conj()) : value;
-  if (wanted == Wanted::tensor) return value.isTensor() ? value : IValue(wrapped_number(value));
+  if (wanted == Wanted::dense && value.isTensor()) return value.toTensor().contiguous();
+  if (wanted == Wanted::tensor || wanted == Wanted::dense)
+    return value.isTensor() ? value : IValue(wrapped_number(value));
   if (value.isTensor()) value = number_of(value.toTensor());
   switch (wanted) {
     case Wanted::integer:
@@ -50,6 +52,7 @@ IValue convert_to(Wanted wanted, IValue value) {
     case Wanted::as_is:
     case Wanted::tensor:
     case Wanted::conjugated:
+    case Wanted::dense:
       break;
   }
   return value;

@@ -30,8 +30,9 @@ enum class Source : std::uint8_t {
   list,   ///< of the instruction: built from further operands
 };
 
-/// What the operator's schema wants it to be. `conjugated`: a tensor whose conjugation, if any, has been computed.
-enum class Wanted : std::uint8_t { as_is, tensor, conjugated, integer, floating, boolean, number };
+/// What the operator's schema wants it to be. `conjugated`: a tensor whose conjugation, if any, has been computed; `dense`: one whose
+/// elements lie in row-major order without gaps.
+enum class Wanted : std::uint8_t { as_is, tensor, conjugated, dense, integer, floating, boolean, number };
 
 /// One place of an argument stack that is filled at run time.
 struct Operand {
