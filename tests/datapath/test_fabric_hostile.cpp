@@ -1,9 +1,12 @@
 // Fabric peers that die, lie, or are not who they should be.
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <optional>
 
 #include "datapath/wire_bytes.hpp"
 #include "fabric/endpoint.hpp"
@@ -167,68 +170,92 @@ TEST_CASE("descriptors that no region has are refused or reach nothing") {
   });
 }
 
-TEST_CASE("a key that was guessed, or was withdrawn, moves nothing") {
+TEST_CASE("a key that was guessed, or whose connection is over, moves nothing") {
   for_each_provider([](const std::string& name) {
-    // shm looks a key up in the memory of the victim and trusts its peer: a path for one user's processes on one host.
+    // shm trusts its peers: a path for the processes of one user on one host.
     if (name == "shm") return;
     for (const bool guessed : {true, false}) {
       CAPTURE(guessed);
       Pair pair = fabric_pair(name);
       const auto memory = must(arena::Arena::create(datapath::MemoryKind::host, 4096));
-      auto region = must(pair.second->expose(memory, deadline_in(5s)));
+      const auto region = must(pair.second->expose(memory, deadline_in(5s)));
       auto descriptor = must(fabric::decode_descriptor(region->descriptor()));
-      if (guessed)
-        descriptor.key ^= 0x5a5a;
-      else
-        region = nullptr;
+      if (guessed) descriptor.key ^= 0x5a5a;
       const auto remote = must(pair.first->import(fabric::encode(descriptor), deadline_in(1s)));
       std::vector<std::byte> source(4096, std::byte{1});
-      Attendant attendant(*pair.second);
+      std::optional<Attendant> attendant;
+      if (guessed)
+        attendant.emplace(*pair.second);
+      else
+        pair.second = nullptr;  // the region lives on, and reaches nothing
       auto transfer = pair.first->write({host_memory(source)}, {remote, 0}, deadline_in(3s));
       Outcome outcome = transfer ? pair.first->wait(*transfer) : Outcome(transfer.error());
       CHECK_FALSE(outcome.ok());
       CHECK(std::ranges::all_of(memory->bytes(), [](std::byte each) { return each == std::byte{0}; }));
       // Nothing may follow a write that did not arrive.
-      CHECK_FALSE(pair.first->send(bytes_of("done"), deadline_in(100ms)).ok());
+      if (guessed) CHECK_FALSE(pair.first->send(bytes_of("done"), deadline_in(100ms)).ok());
     }
   });
 }
 
+namespace {
+
+/// A datapath-peer that runs, and its pipes.
+class PeerProcess {
+ public:
+  explicit PeerProcess(const std::string& provider) {
+    REQUIRE(::pipe2(to_.data(), O_CLOEXEC) == 0);
+    REQUIRE(::pipe2(from_.data(), O_CLOEXEC) == 0);
+    std::string program(1024, '\0');
+    program.resize(static_cast<std::size_t>(
+        std::max<ssize_t>(0, ::readlink("/proc/self/exe", program.data(), program.size()))));
+    program = program.substr(0, program.rfind('/')) + "/datapath-peer";
+    posix_spawn_file_actions_t actions;
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawn_file_actions_adddup2(&actions, to_[0], 0);
+    ::posix_spawn_file_actions_adddup2(&actions, from_[1], 1);
+    std::string address = local_address(), name = provider;
+    std::array<char*, 4> arguments{program.data(), name.data(), address.data(), nullptr};
+    REQUIRE(::posix_spawn(&pid_, program.c_str(), &actions, nullptr, arguments.data(), environ) == 0);
+    ::posix_spawn_file_actions_destroy(&actions);
+  }
+  ~PeerProcess() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    for (const int fd : {to_[0], to_[1], from_[0], from_[1]})
+      ::close(fd);
+  }
+  PeerProcess(const PeerProcess&) = delete;
+  PeerProcess& operator=(const PeerProcess&) = delete;
+
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  std::vector<std::byte> exchange(std::span<const std::byte> mine) const {
+    const auto size = static_cast<std::uint32_t>(mine.size());
+    REQUIRE(::write(to_[1], &size, sizeof size) == sizeof size);
+    REQUIRE(::write(to_[1], mine.data(), size) == static_cast<ssize_t>(size));
+    std::uint32_t theirs = 0;
+    REQUIRE(::read(from_[0], &theirs, sizeof theirs) == sizeof theirs);
+    std::vector<std::byte> address(theirs);
+    REQUIRE(::read(from_[0], address.data(), address.size()) == static_cast<ssize_t>(theirs));
+    return address;
+  }
+
+ private:
+  std::array<int, 2> to_{}, from_{};
+  pid_t pid_ = -1;
+};
+
+}  // namespace
+
 TEST_CASE("a fabric peer that dies or stops costs no more than the deadline") {
   for_each_provider([](const std::string& name) {
-    if (name == "shm") return;  // its segments belong to a process; see the test between processes
     for (const int signal : {SIGKILL, SIGSTOP}) {
       CAPTURE(signal);
-      std::array<int, 2> up{}, down{};
-      REQUIRE(::pipe(up.data()) == 0);
-      REQUIRE(::pipe(down.data()) == 0);
-      const pid_t child = ::fork();
-      REQUIRE(child >= 0);
-      const auto exchange = [](const datapath::End& end, int in, int out) {
-        const auto mine = end.address();
-        const auto size = static_cast<std::uint32_t>(mine.size());
-        std::uint32_t theirs = 0;
-        bool good = ::write(out, &size, sizeof size) == sizeof size &&
-                    ::write(out, mine.data(), size) == static_cast<ssize_t>(size) &&
-                    ::read(in, &theirs, sizeof theirs) == sizeof theirs;
-        std::vector<std::byte> address(good && theirs <= 1024 ? theirs : 0);
-        good = good && ::read(in, address.data(), address.size()) == static_cast<ssize_t>(address.size());
-        return good ? address : std::vector<std::byte>();
-      };
-      if (child == 0) {
-        auto end = fabric::open_end(name, local_address(), {});
-        if (!end) ::_exit(1);
-        const auto peer = exchange(**end, down[0], up[1]);
-        auto connection = (*end)->connect(peer, deadline_in(20s));
-        if (!connection || !(*connection)->send(bytes_of("here"), deadline_in(5s))) ::_exit(2);
-        while ((*connection)->receive(deadline_in(60s))) {
-        }
-        ::_exit(3);
-      }
+      const PeerProcess peer(name);
       auto end = must(fabric::open_end(name, local_address(), {}));
-      auto connection = must(end->connect(exchange(*end, up[0], down[1]), deadline_in(20s)));
+      auto connection = must(end->connect(peer.exchange(end->address()), deadline_in(20s)));
       CHECK(text_of(must(connection->receive(deadline_in(20s)))) == "here");
-      ::kill(child, signal);
+      ::kill(peer.pid(), signal);
       const auto begin = std::chrono::steady_clock::now();
       Error error;
       while (error.code == GENIE_UNKNOWN) {
@@ -239,11 +266,6 @@ TEST_CASE("a fabric peer that dies or stops costs no more than the deadline") {
       }
       CHECK((error.code == GENIE_DEADLINE_EXCEEDED || error.code == GENIE_UNAVAILABLE));
       CHECK(std::chrono::steady_clock::now() - begin < 5s);
-      connection = nullptr;
-      ::kill(child, SIGKILL);
-      ::waitpid(child, nullptr, 0);
-      for (const int fd : {up[0], up[1], down[0], down[1]})
-        ::close(fd);
     }
   });
 }

@@ -13,6 +13,7 @@ SMALL = {
     "placement": ["--random", "40"],
     "scale": ["--nodes", "200", "--devices", "3", "100", "--steps", "2"],
     "forward": ["--models", "tiny", "--sequences", "4", "--threads", "1", "--rounds", "1", "--repeat", "2", "--no-onnx"],
+    "fabric": ["--turns", "1", "--largest", "4096", "--paths", "arena", "net"],
     "kernels_aten": ["--sequences", "4", "--rounds", "1", "--repeat", "2"],
 }
 COLUMNS = {
@@ -29,6 +30,7 @@ COLUMNS = {
                 *(f"{side}_{kind}" for side in ("eager", "products", "genie", "close", "emulated", "onnx") for kind in ("ns", "cpu_ns")),
                 *(ratio + kind for ratio in ("genie_to_eager", "emulated_to_genie", "genie_to_onnx", "products_to_eager", "close_to_eager", "close_to_onnx")
                   for kind in ("", "_cpu"))},
+    "fabric": {"path", "what", "size", "ours_s", "limit_s", "ratio"},
     "kernels_aten": {"sequence", "threads", "genie_ns", "eager_ns", "exported_ns", "to_eager", "to_exported", "best_to_best_eager", "equal_bits"},
 }
 
@@ -116,3 +118,12 @@ def test_placement_is_near_the_optimum_and_no_worse_than_others(root, build, cor
     every = rows["all"]
     assert every["proved"] >= 40 and every["unplaced"] == 0 and every["mean"] <= 1.05
     assert [every[key] for key in ("worse_than_heft", "worse_than_round_robin", "worse_than_all_on_one")] == [0, 0, 0]
+
+
+@pytest.mark.slow
+def test_fabric(root, build):
+    if not (build / "bench" / "our_path").exists():
+        pytest.skip("backend-libfabric was not built")
+    rows = rows_of(root, build, "fabric")
+    assert {(row["path"], row["what"], row["size"]) for row in rows} == {(path, what, size) for path in ("arena", "net") for what in ("write", "read") for size in (64, 4096)}
+    assert all(row["ours_s"] > 0 and row["limit_s"] > 0 for row in rows)

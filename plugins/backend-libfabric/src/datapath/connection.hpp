@@ -36,7 +36,7 @@ struct Facts {
   std::uint64_t max_transfer = 0;  ///< bytes of one operation of the provider; longer transfers are split
   std::uint64_t inline_size = 0;   ///< a message up to this leaves without a buffer of its own
   bool shared = false;             ///< imported regions are the same memory here
-  bool sleeps_on_fd = true;        ///< an idle wait sleeps on a descriptor (else: in naps of up to 2 ms)
+  bool sleeps_on_fd = true;        ///< an idle wait sleeps on a descriptor (else: in naps of up to 5 ms)
   bool ordered_after_writes =
       false;  ///< messages follow writes by the provider's own order (else: writes are awaited first)
 };
@@ -48,7 +48,8 @@ struct Traffic {
   std::uint64_t registrations = 0;  ///< of memory; a cached one counts once
 };
 
-/// An arena that the peer may reach. It is withdrawn when the last owner lets go.
+/// An arena that the peer may reach. It is withdrawn when the last owner lets go, at the latest with the connection: some providers
+/// keep registrations for later, and a peer on the same host keeps its mapping, so that an arena is never given to another peer.
 class Region {
  public:
   virtual ~Region() = default;
@@ -136,7 +137,7 @@ class End {
 
 /// How waits behave: spin first, for what is about to happen, then sleep.
 struct WaitOptions {
-  std::chrono::nanoseconds spin = std::chrono::microseconds(20);
+  std::chrono::nanoseconds spin = std::chrono::microseconds(50);
 };
 
 }  // namespace genie::datapath

@@ -13,9 +13,10 @@ namespace {
 
 // A descriptor's wake-up can be lost inside a provider: nobody sleeps longer than this without a look.
 constexpr auto kLongestSleep = std::chrono::milliseconds(100);
-// Without a descriptor: naps that grow from the first to the last.
-constexpr auto kFirstNap = std::chrono::microseconds(20);
-constexpr auto kLastNap = std::chrono::milliseconds(2);
+// Without a descriptor: short naps as long as something happened lately, then long ones.
+constexpr auto kShortNap = std::chrono::microseconds(50);
+constexpr auto kLongNap = std::chrono::milliseconds(5);
+constexpr unsigned kShortNaps = 2000;  // about 0.2 s
 
 void processor_pause() {
 #if defined(__x86_64__)
@@ -66,8 +67,8 @@ void Watch::sleep(std::unique_lock<std::mutex>& lock, Deadline deadline) {
   const int descriptor = watched_.descriptor();
   Deadline until = std::min(deadline, Clock::now() + kLongestSleep);
   if (descriptor < 0) {
-    const auto nap = std::min<std::chrono::nanoseconds>(kLastNap, kFirstNap * (1LL << std::min(naps_, 7U)));
-    until = std::min(until, Clock::now() + nap);
+    until =
+        std::min(until, Clock::now() + (naps_ < kShortNaps ? std::chrono::nanoseconds(kShortNap) : kLongNap));
     ++naps_;
   }
   std::array<pollfd, 2> polled{{{wake_.get(), POLLIN, 0}, {descriptor, POLLIN, 0}}};

@@ -91,7 +91,6 @@ class Watch {
     explicit OnWatch(Watch& watch) : watch_(watch) { watch_.on_watch_ = true; }
     ~OnWatch() {
       watch_.on_watch_ = false;
-      watch_.naps_ = 0;
       watch_.changed_.notify_all();
     }
     Watch& watch_;

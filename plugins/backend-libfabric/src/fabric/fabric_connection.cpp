@@ -14,6 +14,8 @@ using datapath::problem;
 
 /// How long a full queue is left alone before it is tried again, when no completion comes.
 constexpr auto kPatience = std::chrono::milliseconds(1);
+/// Bounds the looks at an endpoint that is closed: a peer that floods it does not keep us.
+constexpr int kLastLooks = 64;
 /// Bounds what is under way at once, whatever the provider allows.
 constexpr std::size_t kMostMoves = 256;
 
@@ -62,6 +64,9 @@ FabricConnection::~FabricConnection() {
   {
     const std::lock_guard lock(anchor_->mutex);
     anchor_->connection = nullptr;
+  }
+  // A last look: ofi_rxm over verbs does not survive being closed with arrivals that nobody has looked at.
+  for (int i = 0; i < kLastLooks && look(); ++i) {
   }
   // What is under way ends before the memory it uses goes. Where registrations belong to the endpoint, they go before it.
   if (!endpoint_->provider().has_mode(FI_MR_ENDPOINT)) endpoint_->shut();

@@ -127,14 +127,14 @@ std::vector<Finding> survey(const std::string& local_address) {
   for (const std::string& name : known_providers()) {
     auto found = find_provider(name, local_address);
     if (!found) {
-      findings.push_back({name, false, {}, found.error().message});
+      findings.push_back({name, false, {}, {}, found.error().message});
       continue;
     }
     const fi_info& info = *found->info;
     std::string how = found->name + " on " + info.domain_attr->name + ", messages up to " +
                       std::to_string(info.ep_attr->max_msg_size) + " bytes, keys of " +
                       std::to_string(info.domain_attr->mr_key_size);
-    findings.push_back({name, true, found->version, std::move(how)});
+    findings.push_back({name, true, found->name, found->version, std::move(how)});
   }
   return findings;
 }

@@ -26,12 +26,13 @@ struct Provider {
 /// machine that the peer reaches, empty for any; it chooses the device. UNAVAILABLE with the reason in one sentence.
 [[nodiscard]] Expected<Provider> find_provider(std::string_view name, const std::string& local_address);
 
-/// One line of `genie-host doctor`.
+/// What was found out about one provider.
 struct Finding {
   std::string path;  ///< the name that was asked for
   bool usable = false;
-  std::string version;  ///< of what would be used
-  std::string why;      ///< what would be used and how, or why it cannot be
+  std::string provider;  ///< as it calls itself: "tcp;ofi_rxm" for "tcp"
+  std::string version;   ///< of that
+  std::string why;       ///< what would be used and how, or why it cannot be
 };
 
 /// The providers that are chosen among, best first.
