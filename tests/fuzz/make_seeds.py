@@ -170,6 +170,39 @@ def tensor_seeds():
     yield "npy.parts", b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }" + PART + bytes(24)
 
 
+def wire_seeds():
+    """One frame of each message that has parts."""
+    def text(value):
+        return struct.pack("<I", len(value)) + value.encode("latin-1")
+
+    def frame(kind, message=b"", payload=b"", identity=1):
+        return struct.pack("<IHHQIIQ", 0x31574E47, kind, 0, identity, len(message), 0, len(payload)) + message + payload
+
+    tensor = struct.pack("<BBBHI4qQQ", 1, 2, 32, 1, 2, 2, 3, 3, 1, 64, 24)
+    kept = struct.pack("<BBBHI4qQQ", 1, 2, 32, 1, 2, 2, 3, 3, 1, 0, 0)
+    data = bytes(64 + 24)
+    sizes = struct.pack("<I", 1) + text("s0") + struct.pack("<q", 2)
+    step = struct.pack("<QQ", 1, 0) + text("forward") + struct.pack("<Q", 10 ** 9) + sizes
+    step += struct.pack("<IIB", 2, 0, 0) + tensor + text("") + struct.pack("<Q", 0) + struct.pack("<IBB", 1, 1, 0) + text("w0") + struct.pack("<Q", 3)
+    step += struct.pack("<IIBQIBQ", 2, 0, 0, 0, 1, 1, 5)
+    result = struct.pack("<BI", 1, 2) + struct.pack("<I", 0) + text("w0") + b"\0" + tensor + struct.pack("<I", 1) + text("w0") + b"\1" + kept
+    result += sizes + struct.pack("<IIQQ", 1, 0, 10, 20)
+    hello = struct.pack("<HHHHHB", 1, 1, 0, 1, 1, 0) + text("genie") + text("n" * 32) + text("")
+    frames = {
+        "hello": frame(1, hello, identity=0), "auth": frame(2, text("m" * 32)),
+        "welcome": frame(3, struct.pack("<HQ", 1, 3000) + b"".join(map(text, ("m", "token", "i", "{}", "{}")))),
+        "failed": frame(21, struct.pack("<IBB", 8, 0, 1) + text("no room") + text("") + struct.pack("<q", 0) + text("s0") + text("[]")),
+        "prepare": frame(30, struct.pack("<Q", 1) + text("{}") + text("{}")), "needs": frame(20, struct.pack("<I", 1) + text("sha256:0") + text("t") + text("s")),
+        "blob": frame(31, text("sha256:0") + struct.pack("<QQ", 8, 4), b"1234"),
+        "compile": frame(32, struct.pack("<QI", 1, 1) + b"".join(map(text, ("w1", "127.0.0.1:1", "t", "s")))),
+        "session": frame(34, struct.pack("<QQQ", 1, 1, 0)), "step": frame(36, step, data), "result": frame(20, result, data),
+        "value": frame(38, struct.pack("<QQI", 1, 0, 2) + sizes + tensor, data), "state": frame(41, struct.pack("<Q", 1) + text("k0") + tensor, data),
+        "number": frame(33, struct.pack("<Q", 1)),
+    }
+    for name, content in frames.items():
+        yield f"{name}.frames", content
+
+
 def changed(document, **members):
     """A copy; a member's name is its path with `__` between the keys."""
     copy = json.loads(json.dumps(document))
@@ -214,6 +247,7 @@ def archive_faults():
 def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     made = {"seeds/archive": archive_seeds, "seeds/plan": plan_seeds, "seeds/config": config_seeds, "seeds/tensors": tensor_seeds,
+            "seeds/wire": wire_seeds,
             "faults/archive": archive_faults, "faults/plan": plan_faults, "faults/config": config_faults}
     for target, files in made.items():
         (folder / target).mkdir(parents=True, exist_ok=True)

@@ -322,7 +322,8 @@ void StepJob::answered(std::size_t worker, genie::Expected<Frame> answer) {
     --pending_;
     last = pending_ == 0;
     std::optional<genie::Error> error;
-    if (!answer) {
+    const bool lost = !answer;
+    if (lost) {
       error = std::move(answer).error();
       wrote_ = wrote_ || writes_state_;  // nobody can tell how far it came
     } else if (answer->type() == Type::done) {
@@ -345,9 +346,15 @@ void StepJob::answered(std::size_t worker, genie::Expected<Frame> answer) {
             "worker " + program_.workers[worker]->name() + " answered a step with a malformed failure");
       }
     }
-    if (error && (!failed_ ||
-                  (failed_->code == GENIE_CANCELLED && error->code != GENIE_CANCELLED && !call_.cancelled())))
+    // The cause before what followed from it: a lost worker before what others say of it, anything before a cancellation.
+    const auto rank = [](const genie::Error& e, bool gone) {
+      return gone ? 2 : e.code == GENIE_CANCELLED ? 0 : 1;
+    };
+    const bool final = failed_ && (call_.cancelled() || failed_->code == GENIE_DEADLINE_EXCEEDED);
+    if (error && !final && (!failed_ || rank(*error, lost) > rank(*failed_, lost_))) {
       failed_ = std::move(error);
+      lost_ = lost;
+    }
     stop = failed_.has_value() && !last;
   }
   if (stop) cancel();

@@ -102,6 +102,7 @@ class StepJob : public std::enable_shared_from_this<StepJob> {
   std::vector<Part> parts_;  // per worker of the program
   std::size_t pending_ = 0;
   std::optional<genie::Error> failed_;  // the first
+  bool lost_ = false;                   ///< failed_ is the loss of a worker
   bool wrote_ = false;
   bool stopping_ = false;
   bool signalled_ = false;

@@ -83,6 +83,8 @@ void WorkerClient::frame(Frame frame) {
       return;
     case Type::blob:
       return take_blob(std::move(frame));
+    case Type::stats:
+      return stats(frame);
     case Type::cancel: {
       const std::lock_guard hold(cancels_lock_);
       if (const auto at = running_.find(frame.id()); at != running_.end())
@@ -102,7 +104,6 @@ void WorkerClient::frame(Frame frame) {
     case Type::release_value:
     case Type::read_state:
     case Type::write_state:
-    case Type::stats:
       if (frame.type() == Type::step) ++busy_;
       worker_.executor.post([self = shared_from_this(), frame = std::make_shared<Frame>(std::move(frame))] {
         if (!self->gone_) self->on_executor(std::move(*frame));
@@ -133,8 +134,6 @@ void WorkerClient::on_executor(Frame frame) {
       return read_state(frame);
     case Type::write_state:
       return write_state(frame);
-    case Type::stats:
-      return stats(frame);
     default:
       break;
   }

@@ -1,6 +1,7 @@
 // One client of a worker: its programs, sessions, steps and kept values, for as long as its connection lives.
 //
-// Threads: frames come on the io thread. Blobs are taken there, so that a long upload does not stop computing; everything else
+// Threads: frames come on the io thread. Blobs are taken there, so that a long upload does not stop computing, and questions about
+// memory answered, so that a long stage does not delay them; everything else
 // is handed to the executor, in order. When the connection is over, all that the client had is given back there.
 #pragma once
 
