@@ -48,7 +48,7 @@ void take_constant_views(Dataflow& flow) {
     });
     if (!plain) continue;
     std::ranges::sort(readers);
-    readers.erase(std::ranges::unique(readers).begin(), readers.end());
+    readers.erase(std::unique(readers.begin(), readers.end()), readers.end());
     for (const std::uint32_t reader : readers) {
       Instruction with = flow.at(reader);
       std::erase_if(with.operands, [&](const Operand& operand) {

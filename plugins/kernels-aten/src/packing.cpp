@@ -26,7 +26,8 @@ std::uint64_t most_bytes(const at::Tensor& matrix) {
   const auto padded = [](std::int64_t size) {
     return (static_cast<std::uint64_t>(size) + kBlock - 1) / kBlock * kBlock;
   };
-  return padded(matrix.size(0)) * padded(matrix.size(1)) * matrix.element_size() + kPage;
+  return padded(matrix.size(0)) * padded(matrix.size(1)) * static_cast<std::uint64_t>(matrix.element_size()) +
+         kPage;
 }
 
 std::optional<c10::IValue> call(std::string_view name, std::vector<c10::IValue> stack) {
@@ -54,6 +55,7 @@ std::shared_ptr<const PackedWeight> PackedWeights::matrix(const std::string& ide
                                                           std::uint64_t& spare_bytes) {
   if (!at::globalContext().userEnabledMkldnn()) return nullptr;
   const std::lock_guard hold(lock_);
+  std::erase_if(known_, [](const auto& one) { return one.second.expired(); });
   std::weak_ptr<const PackedWeight>& known = known_[identity + geometry(matrix)];
   if (auto packed = known.lock()) return packed;
   const std::uint64_t most = most_bytes(matrix);
