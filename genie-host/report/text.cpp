@@ -234,6 +234,17 @@ class Screen {
         {"load", time.load_plugins_ns}, {"capture", time.capture_ns}, {"check", time.validate_ns},
         {"schedule", time.schedule_ns}, {"prepare", time.prepare_ns}, {"run", wall}};
     add({labelled(style_, "wall clock", phases_text(phases))}, 7, false);
+    const std::uint64_t fused = count_of("fused_nodes"), packed = count_of("packed_weights");
+    if (fused + packed > 0)
+      add({labelled(style_, "kernels",
+                    fmt::format("close results: {} fused, {} packed into {}", counted(fused, "node"),
+                                counted(packed, "weight"), bytes_text(count_of("packed_bytes"))))},
+          7, false);
+  }
+
+  [[nodiscard]] std::uint64_t count_of(std::string_view name) const {
+    const auto found = report_.stats.counters.find(name);
+    return found == report_.stats.counters.end() ? 0 : found->second;
   }
 
   /// The phases in order; the shortest are left out when there is no room for all.

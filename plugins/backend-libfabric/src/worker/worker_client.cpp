@@ -48,7 +48,8 @@ std::map<std::string, std::uint64_t> WorkerClient::kernels_counters() const {
     for (const std::string& text : device->kernels_stats(worker_.host))
       if (const auto document = plan::json::Document::parse(text);
           document && document->root().is(plan::json::Kind::object))
-        for (const std::string_view name : {"state_bytes_copied", "kernel_calls"})
+        for (const std::string_view name :
+             {"state_bytes_copied", "kernel_calls", "fused_nodes", "packed_bytes", "packed_weights"})
           if (const auto value = document->root().find(name);
               value && value->is(plan::json::Kind::integer) && value->integer() > 0)
             counts[std::string(name)] += static_cast<std::uint64_t>(value->integer());
