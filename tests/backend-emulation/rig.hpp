@@ -111,6 +111,10 @@ class Rig {
       throw std::runtime_error(failed->message + " " + failed->diagnostics);
     return program;
   }
+  void release(genie_program* program) {
+    std::erase(programs_, program);
+    table->release_program(backend, program);
+  }
   genie_session* open(genie_program* program) {
     TestCall call;
     genie_session* session = nullptr;

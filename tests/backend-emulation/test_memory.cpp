@@ -207,6 +207,21 @@ TEST_CASE("copies of weights that are in the way of a larger step are named") {
   }
 }
 
+TEST_CASE("what kernels keep for a program is given back with it") {
+  plan::Topology topology = cluster();
+  const plan::Plan placed_plan = placed(kModel, topology, kSplit);
+  const auto& peaks = placed_plan.schedule->methods.at("forward").predicted->peak_bytes;
+  for (plan::Device& d : topology.devices)
+    d.memory_bytes = peaks.at(d.id) + 40;
+  Rig rig(topology);
+  rig.host.kernels_copy_weights = true;
+  rig.release(rig.prepare(placed_plan));
+  genie_session* session = rig.open(rig.prepare(placed_plan));
+  const std::string spare = R"({"spare_bytes": 40})";
+  CHECK(rig.host.options_of_stages == std::vector<std::string>(4, spare));
+  CHECK_FALSE(rig.submit(session, 0, {{"x", rows(4)}}, {{"y"}})->wait());
+}
+
 TEST_CASE("kernels that keep no copies are given no options") {
   const plan::Topology topology = cluster();
   Rig rig(topology);
