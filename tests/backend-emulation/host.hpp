@@ -1,6 +1,8 @@
 // The least host that a backend needs: statuses, completions that count their signals, one blob, one kernels plug-in.
 #pragma once
 
+#include <time.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <cstdlib>
@@ -15,6 +17,9 @@
 #include <vector>
 
 #include "genie/cpp/core.hpp"
+#include "genie/plan/codec.hpp"
+#include "genie/plan/topology.hpp"
+#include "genie/plan/validate.hpp"
 
 struct genie_status {
   std::string message, domain, node, diagnostics;
@@ -29,6 +34,13 @@ struct genie_completion {
 };
 
 namespace emulation_test {
+
+/// CLOCK_MONOTONIC, the clock of deadlines.
+inline std::uint64_t now_ns() {
+  timespec t{};
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(t.tv_nsec);
+}
 
 /// Where a kernel stops and waits, and which one fails: set by a test, obeyed by the kernels.
 class Puppeteer {
@@ -136,6 +148,19 @@ class TestHost {
       ++of(h).mapped_;
       *out = {at->second.data(), at->second.size() * sizeof(float)};
       return nullptr;
+    };
+    table_.plan_check = [](const genie_host* h, const genie_call*, genie_str text, genie_str topology,
+                           std::uint32_t level, genie_sink) noexcept -> genie_status* {
+      const auto plan = genie::plan::decode(genie::view(text));
+      const auto devices = genie::plan::decode_topology(genie::view(topology));
+      if (!plan || !devices)
+        return of(h).wrapper().status(genie::invalid_argument("no plan, or no topology"));
+      genie::plan::ValidateContext context;
+      context.up_to = static_cast<genie::plan::Level>(level);
+      context.topology = &devices.value();
+      const auto verdict = genie::plan::validate(*plan, context);
+      if (verdict.ok()) return nullptr;
+      return of(h).wrapper().status(genie::invalid_argument(genie::plan::to_json(verdict.diagnostics)));
     };
     table_.blob_unmap = [](const genie_host* h, genie_str) noexcept {
       const std::lock_guard hold(of(h).lock_);

@@ -10,9 +10,9 @@ inline constexpr std::string_view kModel = R"({
   "schema": "genie.plan", "version": {"major": 0, "minor": 1}, "stage": "captured",
   "producer": {"plugin": "org.example.test", "version": "1.0.0"}, "requires": ["state"], "opsets": {"aten": 1},
   "symbols": {"s0": {"name": "batch", "min": 1, "max": 64, "from": {"input": "x", "dim": 0}}},
-  "blobs": {"sha256:1111111111111111111111111111111111111111111111111111111111111111": {"size_bytes": 64}},
+  "blobs": {"sha256:c75091e4b7bf847b99fcf74a972e1ec043c009eaf1a43c2c15cde1291b055134": {"size_bytes": 64}},
   "weights": {"bias": {"kind": "parameter", "dtype": "f32", "shape": [8], "offset_bytes": 32,
-              "blob": "sha256:1111111111111111111111111111111111111111111111111111111111111111"}},
+              "blob": "sha256:c75091e4b7bf847b99fcf74a972e1ec043c009eaf1a43c2c15cde1291b055134"}},
   "states": {"k0": {"dtype": "f32", "shape": [8]}, "k1": {"dtype": "f32", "shape": [8], "init": {"weight": "bias"}}},
   "methods": {"forward": {
     "inputs": [{"name": "x", "value": "v0"}],
@@ -22,9 +22,9 @@ inline constexpr std::string_view kModel = R"({
                "v4": {"dtype": "f32", "shape": [8]}},
     "nodes": [
       {"id": "n0", "op": "aten.relu.default", "args": [{"value": "v0"}], "results": ["v1"], "scope": "act"},
-      {"id": "n1", "op": "aten.add.Tensor", "args": [{"value": "v1"}, {"weight": "bias"}], "results": ["v2"], "scope": "lin"},
-      {"id": "n2", "op": "aten.add.Tensor", "args": [{"state": "k0"}, {"weight": "bias"}], "results": ["v3"], "scope": "lin"},
-      {"id": "n3", "op": "aten.add.Tensor", "args": [{"state": "k1"}, {"value": "v3"}], "results": ["v4"], "scope": "lin"}],
+      {"id": "n1", "op": "aten.add.Tensor", "args": [{"value": "v1"}, {"weight": "bias"}], "kwargs": {"alpha": {"int": 1}}, "results": ["v2"], "scope": "lin"},
+      {"id": "n2", "op": "aten.add.Tensor", "args": [{"state": "k0"}, {"weight": "bias"}], "kwargs": {"alpha": {"int": 1}}, "results": ["v3"], "scope": "lin"},
+      {"id": "n3", "op": "aten.add.Tensor", "args": [{"state": "k1"}, {"value": "v3"}], "kwargs": {"alpha": {"int": 1}}, "results": ["v4"], "scope": "lin"}],
     "writes": [{"state": "k0", "value": "v3"}, {"state": "k1", "value": "v4"}]}}
 })";
 

@@ -3,8 +3,8 @@
 
 #include <list>
 #include <span>
+#include <under_test.hpp>
 
-#include "backend.hpp"
 #include "genie/plan/schedule.hpp"
 #include "kernels.hpp"
 
@@ -13,7 +13,7 @@ namespace emulation_test {
 namespace plan = genie::plan;
 
 inline constexpr const char* kKernels = "org.example.test-kernels";
-inline const std::string kDigest = "sha256:" + std::string(64, '1');
+inline const std::string kDigest = "sha256:c75091e4b7bf847b99fcf74a972e1ec043c009eaf1a43c2c15cde1291b055134";
 
 /// A completion and everything that must outlive it.
 class Pending {
@@ -63,18 +63,19 @@ struct Out {
 class Rig {
  public:
   Rig(const plan::Topology& topology, const std::string& options = {}) {
-    table = genie::backend_table<genie::emulation::EmulationBackend>();
     host.kernels_id = kKernels;
     host.kernels.table = genie::kernels_table<TestKernels>();
     must(host.kernels.table->create(host.get(), genie::str("{}"), &host.kernels.instance));
     host.blobs[kDigest] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8};
-    const std::string text = R"({"topology":)" + plan::encode_topology(topology) + options + "}";
-    must(table->create(host.get(), genie::str(text), &backend));
+    under_test_ = std::make_unique<BackendUnderTest>(host, topology, options);
+    table = under_test_->table();
+    must(table->create(host.get(), genie::str(under_test_->options()), &backend));
   }
   Rig(const Rig&) = delete;
   Rig& operator=(const Rig&) = delete;
   ~Rig() {
     destroy();
+    under_test_.reset();
     host.kernels.table->destroy(host.kernels.instance);
   }
   void destroy() {
@@ -96,7 +97,7 @@ class Rig {
   }
 
   std::optional<genie::Error> try_prepare(const plan::Plan& scheduled, genie_program** out) {
-    const std::string bytes = plan::encode(scheduled);
+    const std::string bytes = plan::encode(under_test_->fitted(scheduled, backend));
     Pending pending(1, GENIE_NO_DEADLINE);
     if (auto refused =
             error(table->prepare(&pending.call.raw, backend, genie::str(bytes), out, &pending.completion)))
@@ -202,6 +203,7 @@ class Rig {
   genie_backend* backend = nullptr;
 
  private:
+  std::unique_ptr<BackendUnderTest> under_test_;
   std::vector<genie_session*> sessions_;
   std::vector<genie_program*> programs_;
 };

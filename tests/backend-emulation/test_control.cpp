@@ -4,10 +4,8 @@
 #include <thread>
 
 #include "plans.hpp"
-#include "worker.hpp"
 
 using namespace emulation_test;
-using genie::emulation::now_ns;
 
 namespace {
 

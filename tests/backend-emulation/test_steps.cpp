@@ -2,10 +2,8 @@
 #include <doctest/doctest.h>
 
 #include "plans.hpp"
-#include "worker.hpp"
 
 using namespace emulation_test;
-using genie::emulation::now_ns;
 
 namespace {
 

@@ -214,6 +214,29 @@ void RemoteBackend::look_after() {
   }
   for (const auto& job : running)
     job->look_after();
+  end_waiting([](const StepJob& job) -> std::optional<genie::Error> {
+    auto state = job.check();
+    return state ? std::nullopt : std::optional(std::move(state).error());
+  });
+}
+
+void RemoteBackend::end_waiting(const std::function<std::optional<genie::Error>(const StepJob&)>& why) {
+  std::vector<std::pair<std::shared_ptr<StepJob>, genie::Error>> ended;
+  {
+    const std::lock_guard hold(lock_);
+    for (const auto& [number, weak] : sessions_) {
+      const auto session = weak.lock();
+      if (!session) continue;
+      const std::lock_guard inner(session->lock);
+      std::erase_if(session->waiting, [&](const std::shared_ptr<StepJob>& job) {
+        auto error = why(*job);
+        if (error) ended.emplace_back(job, *std::move(error));
+        return error.has_value();
+      });
+    }
+  }
+  for (auto& [job, error] : ended)
+    job->end(std::move(error));
 }
 
 void RemoteBackend::value_came(Frame frame) {
@@ -430,7 +453,7 @@ JobLinks RemoteBackend::job_links() {
     const std::shared_ptr<ClientSession> session = job.session();
     {
       const std::lock_guard hold(session->lock);
-      session->running.reset();
+      if (session->running.get() == &job) session->running.reset();
     }
     begin_next(*session);
   };
@@ -475,9 +498,11 @@ void RemoteBackend::cancel(std::uint64_t job) noexcept {
         if (session->running && session->running->job() == job) meant.push_back(session->running);
       }
   }
-  // One that waits sees its call's own wish when its turn comes.
   for (const auto& running : meant)
     running->cancel();
+  end_waiting([&](const StepJob& waiting) {
+    return waiting.job() == job ? std::optional(genie::cancelled()) : std::nullopt;
+  });
 }
 
 genie_value* RemoteBackend::keep(KeptValue value) {
@@ -615,15 +640,17 @@ genie::Expected<std::string> RemoteBackend::stats(const genie::Call& call) {
 
 genie::Outcome RemoteBackend::drain(const genie::Call& call) {
   for (;;) {
+    std::uint64_t open = 0;
     {
       const std::lock_guard hold(lock_);
       draining_ = true;
-      if (open_jobs_ == 0) return genie::Done{};
+      open = open_jobs_;
     }
+    if (open == 0) return genie::Done{};
     if (call.cancelled()) return genie::cancelled();
     if (call.deadline_ns() != GENIE_NO_DEADLINE && monotonic_ns() >= call.deadline_ns())
       return exec::problem(GENIE_DEADLINE_EXCEEDED, "GE0620",
-                           "steps were still under way at the deadline of drain",
+                           std::to_string(open) + " jobs were still under way at the deadline of drain",
                            "cancel them, or drain with a later deadline");
     std::this_thread::sleep_for(kDrainPoll);
   }

@@ -59,6 +59,8 @@ class RemoteBackend final : public genie::Backend {
   void look_after();
   void value_came(Frame frame);
   void begin_next(ClientSession& session);
+  /// Ends the waiting steps of all sessions of which `why` says so.
+  void end_waiting(const std::function<std::optional<genie::Error>(const StepJob&)>& why);
   [[nodiscard]] JobLinks job_links();
   void record(const StepJob& job, const StepResult& result, const ClientProgram& program,
               const exec::CompiledMethod& method);

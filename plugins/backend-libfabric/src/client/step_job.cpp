@@ -63,7 +63,7 @@ void StepJob::begin() {
   began_ns_ = monotonic_ns();
   std::vector<std::optional<Outgoing>> messages;
   const auto make = [&]() -> genie::Outcome {
-    if (call_.cancelled()) return genie::cancelled();
+    if (auto go = check(); !go) return go;
     if (auto ready = prepare(); !ready) return ready;
     for (std::size_t w = 0; w < program_.workers.size(); ++w) {
       auto message = message_for(w);
@@ -225,9 +225,7 @@ genie::Expected<std::optional<Outgoing>> StepJob::message_for(std::size_t worker
   message.sizes = sizes_;
   if (call_.deadline_ns() != GENIE_NO_DEADLINE) {
     const std::uint64_t now = monotonic_ns();
-    if (now >= call_.deadline_ns())
-      return exec::problem(GENIE_DEADLINE_EXCEEDED, "GE0620", "the deadline passed",
-                           "allow the step more time (run.deadline_ms)");
+    if (now >= call_.deadline_ns()) return check().error();
     message.deadline_ns = call_.deadline_ns() - now;
   }
   bool takes_part = std::ranges::any_of(method_->stages, [&](const exec::CompiledStage& stage) {
@@ -289,14 +287,20 @@ void StepJob::cancel() {
     program_.workers[worker]->tell({Type::cancel, request, {}, {}});
 }
 
+genie::Outcome StepJob::check() const {
+  if (call_.cancelled()) return genie::cancelled();
+  if (call_.deadline_ns() != GENIE_NO_DEADLINE && monotonic_ns() >= call_.deadline_ns())
+    return exec::problem(GENIE_DEADLINE_EXCEEDED, "GE0620", "the deadline passed",
+                         "allow the step more time (run.deadline_ms)");
+  return genie::Done{};
+}
+
 void StepJob::look_after() {
-  if (call_.cancelled()) return cancel();
-  if (call_.deadline_ns() == GENIE_NO_DEADLINE || monotonic_ns() < call_.deadline_ns()) return;
+  auto state = check();
+  if (state) return;
   {
     const std::lock_guard hold(lock_);
-    if (!failed_)
-      failed_ = exec::problem(GENIE_DEADLINE_EXCEEDED, "GE0620", "the deadline passed",
-                              "allow the step more time (run.deadline_ms)");
+    if (!failed_) failed_ = std::move(state).error();
   }
   cancel();
 }

@@ -41,6 +41,10 @@ class StepJob : public std::enable_shared_from_this<StepJob> {
   void begin();
   /// [any-thread] Asks the workers to stop.
   void cancel();
+  /// CANCELLED or DEADLINE_EXCEEDED, once either is so.
+  [[nodiscard]] genie::Outcome check() const;
+  /// Ends one that did not begin.
+  void end(genie::Error why) { signal(std::move(why)); }
   /// On the io thread, now and then: the caller's wish and the deadline.
   void look_after();
   /// A value that goes from one worker to another by way of the client. On the io thread.

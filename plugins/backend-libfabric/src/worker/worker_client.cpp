@@ -89,9 +89,10 @@ void WorkerClient::frame(Frame frame) {
     case Type::cancel: {
       const std::lock_guard hold(cancels_lock_);
       if (const auto at = running_.find(frame.id()); at != running_.end())
-        if (const auto step = at->second.lock()) {
+        if (auto step = at->second.lock()) {
           step->cancel();
-          worker_.executor.post([step] { step->wake(); });
+          // Moved: what the step holds (a session, a program) may only go on the executor.
+          worker_.executor.post([step = std::move(step)] { step->wake(); });
         }
       return;
     }
