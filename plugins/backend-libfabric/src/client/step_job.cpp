@@ -369,7 +369,10 @@ void StepJob::finish() {
   genie::Outcome outcome = genie::Done{};
   {
     const std::lock_guard hold(lock_);
-    if (failed_) outcome = *failed_;
+    // A wish to stop that came too late changes nothing: every worker had done its part.
+    const bool done =
+        std::ranges::all_of(parts_, [](const Part& part) { return part.result || part.request == 0; });
+    if (failed_ && !(done && pending_ == 0 && !parts_.empty())) outcome = *failed_;
   }
   if (outcome) {
     for (const Part& part : parts_)

@@ -88,12 +88,14 @@ void WorkerClient::frame(Frame frame) {
       return stats(frame);
     case Type::cancel: {
       const std::lock_guard hold(cancels_lock_);
-      if (const auto at = running_.find(frame.id()); at != running_.end())
-        if (auto step = at->second.lock()) {
+      if (const auto at = running_.find(frame.id()); at != running_.end()) {
+        at->second.cancelled = true;
+        if (auto step = at->second.step.lock()) {
           step->cancel();
           // Moved: what the step holds (a session, a program) may only go on the executor.
           worker_.executor.post([step = std::move(step)] { step->wake(); });
         }
+      }
       return;
     }
     case Type::prepare:
@@ -106,7 +108,11 @@ void WorkerClient::frame(Frame frame) {
     case Type::release_value:
     case Type::read_state:
     case Type::write_state:
-      if (frame.type() == Type::step) ++busy_;
+      if (frame.type() == Type::step) {
+        ++busy_;
+        const std::lock_guard hold(cancels_lock_);
+        running_.try_emplace(frame.id());
+      }
       worker_.executor.post([self = shared_from_this(), frame = std::make_shared<Frame>(std::move(frame))] {
         if (!self->gone_) self->on_executor(std::move(*frame));
       });
@@ -446,6 +452,10 @@ void WorkerClient::step(Frame frame) {
   const std::uint64_t request = frame.id();
   const auto refuse = [&](genie::Error error) {
     --busy_;
+    {
+      const std::lock_guard hold(cancels_lock_);
+      running_.erase(request);
+    }
     failed(request, std::move(error));
   };
   if (worker_.draining)
@@ -494,7 +504,9 @@ void WorkerClient::step(Frame frame) {
                                               *std::move(message), monotonic_ns());
   {
     const std::lock_guard hold(cancels_lock_);
-    running_[request] = session.step;
+    Running& entry = running_[request];
+    entry.step = session.step;
+    if (entry.cancelled) session.step->cancel();
   }
   const std::shared_ptr<RemoteStep> running = session.step;
   auto early = std::move(session.early);

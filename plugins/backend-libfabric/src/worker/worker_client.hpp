@@ -91,8 +91,13 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
   std::map<std::string, std::uint64_t, std::less<>> expected_;  // digest → size of blobs that were asked for
   std::map<std::string, std::shared_ptr<Upload>, std::less<>> uploads_;  // the io thread's
 
-  std::mutex cancels_lock_;                                     // guards running_
-  std::map<std::uint64_t, std::weak_ptr<RemoteStep>> running_;  // by request
+  /// A step from its frame on: it may be cancelled before the executor has come to it.
+  struct Running {
+    std::weak_ptr<RemoteStep> step;
+    bool cancelled = false;
+  };
+  std::mutex cancels_lock_;                   // guards running_
+  std::map<std::uint64_t, Running> running_;  // by request
 
   // The executor's.
   std::map<std::uint64_t, ProgramState> programs_;
