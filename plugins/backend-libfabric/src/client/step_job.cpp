@@ -78,7 +78,7 @@ void StepJob::begin() {
     parts_.resize(messages.size());
     for (std::size_t w = 0; w < messages.size(); ++w)
       if (messages[w]) {
-        parts_[w].pending = true;
+        parts_[w].asked = parts_[w].pending = true;
         ++pending_;
       }
   }
@@ -371,7 +371,7 @@ void StepJob::finish() {
     const std::lock_guard hold(lock_);
     // A wish to stop that came too late changes nothing: every worker had done its part.
     const bool done =
-        std::ranges::all_of(parts_, [](const Part& part) { return part.result || part.request == 0; });
+        std::ranges::all_of(parts_, [](const Part& part) { return part.result || !part.asked; });
     if (failed_ && !(done && pending_ == 0 && !parts_.empty())) outcome = *failed_;
   }
   if (outcome) {

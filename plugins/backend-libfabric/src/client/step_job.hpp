@@ -99,6 +99,7 @@ class StepJob : public std::enable_shared_from_this<StepJob> {
   std::mutex lock_;  // guards the members below
   struct Part {
     std::uint64_t request = 0;
+    bool asked = false;
     bool pending = false;
     std::optional<StepResult> result;
     std::shared_ptr<Buffer> payload;
