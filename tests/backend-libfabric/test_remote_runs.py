@@ -128,3 +128,49 @@ def test_a_client_that_comes_back_sends_no_weights_again(host, cluster, tmp_path
         host.run({**config, "backend": cluster.backend()}, tmp_path, check=OK)
         sent.append(json.loads((tmp_path / "report.json").read_text())["counters"]["weight_bytes_sent"])
     assert sent[0] > 0 and sent[1] == 0
+
+
+class Wide(torch.nn.Module):
+    """Inputs, values between workers and outputs of megabytes."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = torch.nn.Linear(256, 256), torch.nn.Linear(256, 256)
+
+    def forward(self, x):
+        return self.second(torch.relu(self.first(x)))
+
+
+@pytest.mark.parametrize("options, path", [({}, "arena"), ({"provider": "arena"}, "arena"), ({"provider": "net"}, "net"), ({"provider": "tcp"}, "tcp;ofi_rxm"),
+                                           ({"provider": "shm"}, "shm"), ({"payload": "tls"}, "control")])
+def test_megabytes_give_the_emulators_bits_over_every_data_path(host, cluster, tmp_path, options, path):
+    torch.manual_seed(0)
+    x = torch.randn(4096, 256)
+    genie.export.save(genie.export.export(Wide().eval(), (x,)), tmp_path / "wide.pt2")
+    save_file({"x": x}, tmp_path / "in.safetensors")
+    config = {"source": {"uri": "wide.pt2"}, "kernels": [{"plugin": "org.genie.kernels-aten", "options": {"threads": 1}}],
+              "run": {"steps": [{"inputs": {"x": {"file": "in.safetensors"}}} for _ in range(3)]},
+              "hints": [{"kind": "pin", "select": part, "device": device, "strength": "hard"} for part, device in (("first", "w0"), ("second", "w1"))],
+              "report": {"json": "report.json"}}
+    topology(tmp_path, [1 << 30] * 2)
+    host.run(emulated(config, 2), tmp_path, check=OK)
+    expected = outputs(tmp_path)
+    cluster.start("w0", "w1")
+    host.run({**config, "backend": cluster.backend(**options), "outputs": {"file": "outputs.safetensors"}}, tmp_path, check=OK)
+    assert outputs(tmp_path) == expected
+    assert json.loads((tmp_path / "report.json").read_text())["counters"][f"workers_on_{path}"] == 2
+
+
+def test_a_worker_may_insist_on_a_data_path_and_a_client_on_another(host, cluster, tmp_path):
+    torch.manual_seed(0)
+    x = torch.randn(4, 256)
+    genie.export.save(genie.export.export(Wide().eval(), (x,)), tmp_path / "wide.pt2")
+    save_file({"x": x}, tmp_path / "in.safetensors")
+    config = {"source": {"uri": "wide.pt2"}, "kernels": [{"plugin": "org.genie.kernels-aten", "options": {"threads": 1}}],
+              "run": {"steps": [{"inputs": {"x": {"file": "in.safetensors"}}}]}, "report": {"json": "report.json"}}
+    cluster.start("w0", options={"provider": "net"})
+    host.run({**config, "backend": cluster.backend()}, tmp_path, check=OK)
+    assert json.loads((tmp_path / "report.json").read_text())["counters"]["workers_on_net"] == 1
+    run = host.run({**config, "backend": cluster.backend(provider="verbs")}, tmp_path)
+    assert run.code != OK
+    assert "GE0850" in run.err and "verbs" in run.err

@@ -26,8 +26,8 @@ inline std::vector<std::string> providers() {
       names.push_back(name);
     return names;
   }
-  for (const auto& finding : fabric::survey(local_address()))
-    if (finding.usable) names.push_back(finding.path);
+  for (const std::string& name : fabric::known_providers())
+    if (fabric::look_at(name, local_address()).usable) names.push_back(name);
   return names;
 }
 

@@ -73,8 +73,9 @@ TEST_CASE("a path that does not exist is named, with those that do") {
 }
 
 TEST_CASE("the offer of this machine names every known path with a reason, and what it offers works") {
-  const Offer mine = datapath::offer(local_address());
+  const Offer mine = datapath::offer(local_address(), datapath::known_paths());
   CHECK(mine.findings.size() == 5);
+  CHECK(datapath::offer(local_address(), {"arena"}).findings.size() == 1);
   for (const auto& each : mine.findings) {
     CAPTURE(each.path);
     CHECK_FALSE(each.why.empty());

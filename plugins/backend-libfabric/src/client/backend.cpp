@@ -80,8 +80,8 @@ RemoteBackend::RemoteBackend(genie::Host host, std::string_view options) : host_
   if (!read) throw std::move(read).error();
   options_ = *std::move(read);
   for (const Endpoint& at : options_.workers)
-    workers_.push_back(
-        std::make_shared<WorkerLink>(io_, at, [this](Frame frame) { value_came(std::move(frame)); }));
+    workers_.push_back(std::make_shared<WorkerLink>(io_, at, options_.provider,
+                                                    [this](Frame frame) { value_came(std::move(frame)); }));
   io_.every_tick([this] { look_after(); });
 }
 
@@ -600,6 +600,7 @@ genie::Expected<std::string> RemoteBackend::stats(const genie::Call& call) {
     counts["wire_bytes"] += use.bytes;
     counts["wire_messages"] += use.messages;
     if (!worker->alive()) continue;
+    ++counts["workers_on_" + worker->data_path()];
     const auto answer = worker->ask(call, {Type::stats, 0, {}, {}});
     if (!answer) continue;
     const auto document = plan::json::Document::parse(answer->message);

@@ -13,9 +13,10 @@ genie::Expected<ClientOptions> read_client_options(std::string_view json) {
   ClientOptions options;
   std::vector<std::string> workers;
   reader.texts("workers", workers);
-  std::string provider = "auto", payload = "tls", checksums = "weights";
-  reader.word("provider", provider, {"auto"});
-  reader.word("payload", payload, {"tls"});
+  std::string payload = "auto", checksums = "weights";
+  reader.word("provider", options.provider, kProviders);
+  reader.word("payload", payload, {"auto", "tls"});
+  if (payload == "tls") options.provider = "none";
   reader.word("checksums", checksums, {"weights"});
   reader.text("token_file", options.token_file);
   reader.keys(options.keys);

@@ -17,6 +17,7 @@ struct ClientOptions {
   std::string token_file;
   Keys keys;
   std::uint64_t connect_ms = 5000;
+  std::string provider = "auto";  ///< the data path; "none": the control channel carries all
   /// What plans are scheduled with: nothing is measured.
   double bandwidth_bytes_per_s = 1e9;
   std::uint64_t latency_ns = 50'000;

@@ -48,11 +48,15 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
  public:
   using Answer = std::function<void(genie::Expected<Frame>)>;
 
-  WorkerLink(Io& io, Endpoint at, std::function<void(Frame)> on_value)
-      : io_(io), at_(std::move(at)), on_value_(std::move(on_value)) {}
+  /// provider: the data path to take; "auto" for the best, "none" for the control channel.
+  WorkerLink(Io& io, Endpoint at, std::string provider, std::function<void(Frame)> on_value)
+      : io_(io), at_(std::move(at)), provider_(std::move(provider)), on_value_(std::move(on_value)) {}
 
   /// Connects and greets; waits. Fails as the last attempt did.
   [[nodiscard]] genie::Outcome connect(const genie::Call& call, Dial how);
+  /// The way that the data takes, and why: after connect.
+  [[nodiscard]] const std::string& data_path() const { return data_path_; }
+  [[nodiscard]] const std::vector<datapath::Finding>& findings() const { return findings_; }
   [[nodiscard]] bool alive() const { return alive_.load(); }
   /// Ever connected.
   [[nodiscard]] bool known() const { return known_.load(); }
@@ -81,12 +85,21 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
   [[nodiscard]] std::string name() const;
 
  private:
+  [[nodiscard]] genie::Outcome find_data_path(const genie::Call& call);
+  [[nodiscard]] genie::Outcome try_data_paths(const genie::Call& call,
+                                              const std::vector<std::string>& candidates);
+  [[nodiscard]] genie::Outcome meet_on(const genie::Call& call, const std::string& path);
   void heard(const std::shared_ptr<Connection>& from, Frame frame);
   void lost(const std::shared_ptr<Connection>& which, genie::Error why);
   void count(const Connection& connection);
 
   Io& io_;
   const Endpoint at_;
+  const std::string provider_;
+  bool encrypted_ = false;
+  std::string local_address_;  // as the worker sees this end
+  std::string data_path_ = "control";
+  std::vector<datapath::Finding> findings_;
   const std::function<void(Frame)> on_value_;
   std::atomic<bool> alive_{false};
   std::atomic<bool> known_{false};

@@ -53,16 +53,30 @@ Finding judge(const Finding& mine, const Offer& my_offer, const Offer& their_off
 
 }  // namespace
 
-Offer offer(const std::string& local_address) {
+std::vector<std::string> known_paths() {
+  std::vector<std::string> paths{std::string(kArena)};
+  for (std::string& provider : fabric::known_providers())
+    paths.push_back(std::move(provider));
+  return paths;
+}
+
+Offer offer(const std::string& local_address, const std::vector<std::string>& paths) {
   Offer made;
   made.host = host_name();
-  made.findings.push_back({std::string(kArena), !made.host.empty(), std::string(kArena), "memory file",
-                           made.host.empty()
-                               ? "this system does not tell which host it is (is /proc mounted?)"
-                               : "memory that both ends map; only on one host"});
-  for (fabric::Finding& each : fabric::survey(local_address))
-    made.findings.push_back({std::move(each.path), each.usable, std::move(each.provider),
-                             std::move(each.version), std::move(each.why)});
+  for (const std::string& path : known_paths()) {
+    if (std::ranges::find(paths, path) == paths.end()) continue;
+    if (path == kArena) {
+      made.findings.push_back({path, !made.host.empty(), path, "memory file",
+                               made.host.empty()
+                                   ? "this system does not tell which host it is (is /proc mounted?)"
+                                   : "memory that both ends map; only on one host"});
+      if (made.host.empty()) made.findings.back().provider.clear();
+    } else {
+      fabric::Finding found = fabric::look_at(path, local_address);
+      made.findings.push_back(
+          {path, found.usable, std::move(found.provider), std::move(found.version), std::move(found.why)});
+    }
+  }
   return made;
 }
 

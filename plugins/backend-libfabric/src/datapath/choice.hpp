@@ -25,8 +25,12 @@ struct Offer {
   std::vector<Finding> findings;
 };
 
-/// What this process can do towards a peer that it reaches from this numeric address; empty: any address. Takes some milliseconds.
-[[nodiscard]] Offer offer(const std::string& local_address);
+/// The paths that there are, best first.
+[[nodiscard]] std::vector<std::string> known_paths();
+
+/// What this process can do towards a peer that it reaches from this numeric address; empty: any address. Looks at these paths only: the
+/// arena costs nothing, the first of the others loads libfabric, which takes a tenth of a second.
+[[nodiscard]] Offer offer(const std::string& local_address, const std::vector<std::string>& paths);
 
 struct Choice {
   std::vector<std::string> paths;  ///< to try, the best first; the names are those of providers. Never empty

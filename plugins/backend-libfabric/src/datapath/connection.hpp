@@ -137,7 +137,7 @@ class End {
 
 /// How waits behave: spin first, for what is about to happen, then sleep.
 struct WaitOptions {
-  std::chrono::nanoseconds spin = std::chrono::microseconds(50);
+  std::chrono::nanoseconds spin = std::chrono::microseconds(20);
 };
 
 }  // namespace genie::datapath

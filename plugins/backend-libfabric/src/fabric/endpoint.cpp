@@ -50,7 +50,7 @@ Expected<std::unique_ptr<Endpoint>> Endpoint::open(Provider provider) {
                           result, std::move(help));
   };
   fid_fabric* fabric = nullptr;
-  if (const int result = ::fi_fabric(info->fabric_attr, &fabric, nullptr); result != 0)
+  if (const int result = (*library()).fabric(info->fabric_attr, &fabric, nullptr); result != 0)
     return refused("the fabric", result);
   made->fabric_.reset(fabric);
   fid_domain* domain = nullptr;

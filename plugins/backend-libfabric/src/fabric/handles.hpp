@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "../datapath/problem.hpp"
+#include "library.hpp"
 
 namespace genie::fabric {
 
@@ -28,9 +29,14 @@ template <class T>
 using Handle = std::unique_ptr<T, CloseFid>;
 
 struct FreeInfo {
-  void operator()(fi_info* info) const { ::fi_freeinfo(info); }
+  void operator()(fi_info* info) const { (*library()).freeinfo(info); }
 };
 using Info = std::unique_ptr<fi_info, FreeInfo>;
+
+/// libfabric's words for a number of its own. Whoever has such a number has the library.
+[[nodiscard]] inline const char* strerror_of(int number) {
+  return (*library()).strerror(number);
+}
 
 /// What libfabric refused: `what` names the provider, the operation and the peer; `result` is its negative error number.
 [[nodiscard]] inline genie::Error fabric_problem(std::uint32_t status, std::string_view code,
@@ -39,7 +45,7 @@ using Info = std::unique_ptr<fi_info, FreeInfo>;
   const int number = static_cast<int>(result < 0 ? -result : result);
   genie::Error error = datapath::problem(
       status, code,
-      std::string(what) + ": " + ::fi_strerror(number) + " (libfabric error " + std::to_string(number) + ")",
+      std::string(what) + ": " + strerror_of(number) + " (libfabric error " + std::to_string(number) + ")",
       std::move(help));
   error.domain = "libfabric";
   error.native_code = number;

@@ -20,7 +20,7 @@ struct Wish {
 constexpr Wish kWishes[] = {{true, true}, {true, false}, {false, true}};
 
 Info hints_for(const std::string& name, Wish wish) {
-  Info hints(::fi_allocinfo());
+  Info hints((*library()).dupinfo(nullptr));
   if (!hints) throw std::bad_alloc();
   hints->caps = FI_MSG | FI_RMA;
   hints->mode = FI_CONTEXT | FI_CONTEXT2;
@@ -45,14 +45,14 @@ Info first_of(fi_info* list, const std::string& name) {
   const Info all(list);
   for (fi_info* each = list; each != nullptr; each = each->next)
     if (each->fabric_attr->prov_name != nullptr && name == each->fabric_attr->prov_name)
-      return Info(::fi_dupinfo(each));
+      return Info((*library()).dupinfo(each));
   return nullptr;
 }
 
 std::string version_text(const fi_info& info) {
-  const std::uint32_t library = ::fi_version();
+  const std::uint32_t loaded = (*library()).version();
   const std::uint32_t provider = info.fabric_attr->prov_version;
-  return "libfabric " + std::to_string(FI_MAJOR(library)) + "." + std::to_string(FI_MINOR(library)) + ", " +
+  return "libfabric " + std::to_string(FI_MAJOR(loaded)) + "." + std::to_string(FI_MINOR(loaded)) + ", " +
          info.fabric_attr->prov_name + " " + std::to_string(FI_MAJOR(provider)) + "." +
          std::to_string(FI_MINOR(provider));
 }
@@ -66,12 +66,12 @@ std::vector<std::string> names_of(std::string_view name) {
 
 /// Why nothing was found: whether the library knows the provider at all, and on which devices.
 std::string reason(const std::string& name, const std::string& local_address, int result) {
-  Info hints(::fi_allocinfo());
+  Info hints((*library()).dupinfo(nullptr));
   if (!hints) throw std::bad_alloc();
   const std::string core = name.substr(0, name.find(';'));
   hints->fabric_attr->prov_name = ::strdup(core.c_str());
   fi_info* found = nullptr;
-  const bool known = ::fi_getinfo(kApiVersion, nullptr, nullptr, 0, hints.get(), &found) == 0;
+  const bool known = (*library()).getinfo(kApiVersion, nullptr, nullptr, 0, hints.get(), &found) == 0;
   const Info all(found);
   if (!known) {
     if (core == "verbs")
@@ -86,12 +86,14 @@ std::string reason(const std::string& name, const std::string& local_address, in
   }
   std::string text = "it has no reliable datagrams with remote memory access";
   if (!local_address.empty()) text += " on " + local_address;
-  return text + " (its devices: " + devices + "): " + ::fi_strerror(-result);
+  return text + " (its devices: " + devices + "): " + strerror_of(-result);
 }
 
 }  // namespace
 
 Expected<Provider> find_provider(std::string_view name, const std::string& local_address) {
+  if (!library())
+    return problem(GENIE_UNAVAILABLE, kPathRefused, std::string(name) + ": " + library().error().message);
   int result = -FI_ENODATA;
   // Providers inside one host have no network address.
   const bool by_address = !local_address.empty() && name != "shm";
@@ -99,7 +101,8 @@ Expected<Provider> find_provider(std::string_view name, const std::string& local
     for (const Wish wish : kWishes) {
       const Info hints = hints_for(full, wish);
       fi_info* found = nullptr;
-      result = ::fi_getinfo(kApiVersion, by_address ? local_address.c_str() : nullptr, nullptr,
+      result = (*library())
+                   .getinfo(kApiVersion, by_address ? local_address.c_str() : nullptr, nullptr,
                             by_address ? FI_SOURCE | FI_NUMERICHOST : 0, hints.get(), &found);
       if (result != 0) continue;
       Info info = first_of(found, full);
@@ -122,21 +125,14 @@ std::vector<std::string> known_providers() {
   return {"verbs;ofi_rxm", "net", "tcp", "shm"};
 }
 
-std::vector<Finding> survey(const std::string& local_address) {
-  std::vector<Finding> findings;
-  for (const std::string& name : known_providers()) {
-    auto found = find_provider(name, local_address);
-    if (!found) {
-      findings.push_back({name, false, {}, {}, found.error().message});
-      continue;
-    }
-    const fi_info& info = *found->info;
-    std::string how = found->name + " on " + info.domain_attr->name + ", messages up to " +
-                      std::to_string(info.ep_attr->max_msg_size) + " bytes, keys of " +
-                      std::to_string(info.domain_attr->mr_key_size);
-    findings.push_back({name, true, found->name, found->version, std::move(how)});
-  }
-  return findings;
+Finding look_at(const std::string& provider, const std::string& local_address) {
+  auto found = find_provider(provider, local_address);
+  if (!found) return {provider, false, {}, {}, found.error().message};
+  const fi_info& info = *found->info;
+  std::string how = found->name + " on " + info.domain_attr->name + ", messages up to " +
+                    std::to_string(info.ep_attr->max_msg_size) + " bytes, keys of " +
+                    std::to_string(info.domain_attr->mr_key_size);
+  return {provider, true, found->name, found->version, std::move(how)};
 }
 
 }  // namespace genie::fabric

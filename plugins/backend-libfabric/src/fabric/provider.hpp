@@ -38,7 +38,7 @@ struct Finding {
 /// The providers that are chosen among, best first.
 [[nodiscard]] std::vector<std::string> known_providers();
 
-/// Looks at each of the known providers.
-[[nodiscard]] std::vector<Finding> survey(const std::string& local_address);
+/// Looks whether one can be used.
+[[nodiscard]] Finding look_at(const std::string& provider, const std::string& local_address);
 
 }  // namespace genie::fabric

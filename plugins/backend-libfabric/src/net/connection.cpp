@@ -53,10 +53,16 @@ class Over final : public Connection {
     socket_of(stream_).close(ignored);
   }
   boost::asio::any_io_executor executor() override { return socket_of(stream_).get_executor(); }
+  Tcp::socket& socket() override { return socket_of(stream_); }
 
  private:
   Stream stream_;
 };
+
+/// The lease is about the process and the control channel, and a goodbye is their end.
+bool by_link(Type type) {
+  return type != Type::ping && type != Type::pong && type != Type::goodbye && type != Type::refused;
+}
 
 genie::Error lost(const std::string& what) {
   return exec::problem(GENIE_UNAVAILABLE, "GE0810", "the connection is over: " + what);
@@ -149,9 +155,60 @@ void Connection::finish_frame() {
 void Connection::send(Outgoing frame) {
   boost::asio::dispatch(executor(), [this, self = shared_from_this(), frame = std::move(frame)]() mutable {
     if (ended_ || end_when_sent_) return;
+    if (link_ && by_link(frame.type)) {
+      traffic_.sent_bytes += kHeaderBytes + frame.message.size() + frame.payload_bytes();
+      traffic_.sent_frames += 1;
+      return link_->send(std::move(frame));
+    }
     out_.push_back(std::move(frame));
     if (!writing_) write_next();
   });
+}
+
+Connection::~Connection() {
+  if (link_) link_->stop();
+}
+
+void Connection::use(std::unique_ptr<datapath::Connection> path) {
+  boost::asio::dispatch(executor(),
+                        [self = shared_from_this(), link = std::make_shared<DataLink>(std::move(path))] {
+                          if (!self->ended_) self->begin(link);
+                        });
+}
+
+void Connection::begin(std::shared_ptr<DataLink> link) {
+  link_ = std::move(link);
+  const std::weak_ptr<Connection> weak = weak_from_this();
+  link_->start(
+      [weak](Frame frame) {
+        const auto self = weak.lock();
+        if (!self) return;
+        boost::asio::post(self->executor(), [self, frame = std::make_shared<Frame>(std::move(frame))] {
+          self->came_by_link(std::move(*frame));
+        });
+      },
+      [weak](genie::Error why) {
+        if (const auto self = weak.lock()) self->close(std::move(why));
+      });
+}
+
+void Connection::came_by_link(Frame frame) {
+  if (ended_) return;
+  heard_ns_.store(monotonic_ns(), std::memory_order_relaxed);
+  traffic_.received_bytes += frame.bytes();
+  traffic_.received_frames += 1;
+  const OnFrame handler = on_frame_;
+  if (handler) handler(std::move(frame));
+}
+
+std::string Connection::data_path() const {
+  return link_ ? link_->facts().path : std::string();
+}
+
+std::string Connection::local_address() {
+  boost::system::error_code error;
+  const auto at = socket().local_endpoint(error);
+  return error ? std::string() : at.address().to_string();
 }
 
 void Connection::write_next() {
@@ -198,6 +255,7 @@ void Connection::end(genie::Error why) {
   ended_ = true;
   const auto self = shared_from_this();
   shut();
+  if (link_) link_->stop();
   if (!writing_) out_.clear();  // else the write under way still looks at them
   const OnClosed handler = std::move(on_closed_);
   on_frame_ = nullptr;

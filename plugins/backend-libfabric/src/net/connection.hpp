@@ -14,6 +14,7 @@
 #include <string>
 
 #include "genie/cpp/core.hpp"
+#include "net/data_link.hpp"
 #include "protocol/frame.hpp"
 
 namespace genie::remote {
@@ -38,7 +39,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] static std::shared_ptr<Connection> over(Tcp::socket socket);
   /// The TLS handshake is done.
   [[nodiscard]] static std::shared_ptr<Connection> over(std::unique_ptr<TlsStream> stream);
-  virtual ~Connection() = default;
+  virtual ~Connection();
 
   /// Begins to read. On the io thread.
   void start(OnFrame on_frame, OnClosed on_closed);
@@ -47,6 +48,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void replace_handlers(OnFrame on_frame, OnClosed on_closed);
   /// In the order of the calls of one thread. What is sent after the end goes nowhere. [any-thread]
   void send(Outgoing frame);
+  /// From now on all frames but those of the lease go over the link, which ends with the connection.
+  /// [any-thread]
+  void use(std::unique_ptr<datapath::Connection> path);
+  /// What carries frames beside the socket; empty: nothing. On the io thread.
+  [[nodiscard]] std::string data_path() const;
+  [[nodiscard]] std::string local_address();
   /// Ends it now. [any-thread]
   void close(genie::Error why);
   /// Ends it once what was sent so far is gone. [any-thread]
@@ -62,6 +69,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   virtual void write_all(const std::vector<boost::asio::const_buffer>& from, Done done) = 0;
   virtual void shut() = 0;
   virtual boost::asio::any_io_executor executor() = 0;
+  virtual Tcp::socket& socket() = 0;
 
  private:
   void read(std::byte* into, std::size_t bytes, std::function<void()> then);
@@ -69,6 +77,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void read_message();
   void read_payload();
   void finish_frame();
+  void begin(std::shared_ptr<DataLink> link);
+  void came_by_link(Frame frame);
   void write_next();
   void end(genie::Error why);
 
@@ -79,6 +89,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Frame in_;
   std::array<std::byte, kHeaderBytes> header_out_{};
   std::deque<Outgoing> out_;
+  std::shared_ptr<DataLink> link_;
   bool writing_ = false;
   bool ended_ = false;
   std::optional<genie::Error> end_when_sent_;

@@ -64,8 +64,7 @@ void OptionsReader::texts(std::string_view key, std::vector<std::string>& into) 
   }
 }
 
-void OptionsReader::word(std::string_view key, std::string& into,
-                         std::initializer_list<std::string_view> words) {
+void OptionsReader::word(std::string_view key, std::string& into, std::span<const std::string_view> words) {
   std::string given = into;
   text(key, given);
   if (std::ranges::find(words, given) == words.end()) {

@@ -1,9 +1,11 @@
 // Reads the JSON objects that options are: both ends of the transport refuse the same mistakes with the same words.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +16,9 @@
 
 namespace genie::remote {
 
+/// What `provider` may be: data paths by name, as datapath::choose takes them.
+inline constexpr std::array<std::string_view, 6> kProviders = {"auto", "arena", "verbs", "net", "tcp", "shm"};
+
 class OptionsReader {
  public:
   OptionsReader(plan::json::View root, std::initializer_list<std::string_view> known);
@@ -22,7 +27,10 @@ class OptionsReader {
   void integer(std::string_view key, std::uint64_t& into, std::uint64_t min, std::uint64_t max);
   void texts(std::string_view key, std::vector<std::string>& into);
   /// One of these words, or the one that is there already.
-  void word(std::string_view key, std::string& into, std::initializer_list<std::string_view> words);
+  void word(std::string_view key, std::string& into, std::span<const std::string_view> words);
+  void word(std::string_view key, std::string& into, std::initializer_list<std::string_view> words) {
+    word(key, into, std::span(words.begin(), words.size()));
+  }
   void keys(Keys& into);
   void reject(std::string_view key, std::string message, std::string help);
   [[nodiscard]] bool has(std::string_view key) const { return root_.find(key).has_value(); }

@@ -37,6 +37,12 @@ constexpr Named kTypes[] = {
     {Type::write_state, "write_state"},
     {Type::stats, "stats"},
     {Type::goodbye, "goodbye"},
+    {Type::data_paths, "data_paths"},
+    {Type::data_open, "data_open"},
+    {Type::data_use, "data_use"},
+    {Type::data_paths, "data_paths"},
+    {Type::data_open, "data_open"},
+    {Type::data_use, "data_use"},
 };
 
 }  // namespace
@@ -103,7 +109,7 @@ Buffer::Buffer(std::size_t bytes) : size(bytes) {
 }
 
 Buffer::~Buffer() {
-  std::free(data);
+  if (!owner) std::free(data);
 }
 
 }  // namespace genie::remote

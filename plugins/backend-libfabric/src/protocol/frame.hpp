@@ -40,6 +40,9 @@ enum class Type : std::uint16_t {
   write_state = 41,
   stats = 42,
   goodbye = 43,
+  data_paths = 50,
+  data_open = 51,
+  data_use = 52,
 };
 [[nodiscard]] bool known(std::uint16_t type);
 [[nodiscard]] std::string_view name(Type type);
@@ -71,10 +74,14 @@ inline constexpr Limits kTrusted{1u << 30, std::uint64_t{16} << 30};
 /// Memory that payloads arrived in, 64-byte aligned.
 struct Buffer {
   explicit Buffer(std::size_t bytes);
+  /// Memory of somebody else, who is held.
+  Buffer(std::byte* at, std::size_t bytes, std::shared_ptr<const void> its_owner)
+      : data(at), size(bytes), owner(std::move(its_owner)) {}
   Buffer(const Buffer&) = delete;
   ~Buffer();
   std::byte* data = nullptr;
   std::size_t size = 0;
+  std::shared_ptr<const void> owner;  ///< null: the memory is its own
 };
 
 /// A frame that arrived.

@@ -244,6 +244,82 @@ std::optional<Compile> decode<Compile>(std::string_view bytes, std::uint64_t) {
 
 // --- sessions ---
 
+namespace {
+
+void put(Encoder& out, const std::vector<datapath::Finding>& findings) {
+  out.number(static_cast<std::uint32_t>(findings.size()));
+  for (const datapath::Finding& each : findings)
+    out.text(each.path)
+        .number(static_cast<std::uint8_t>(each.usable))
+        .text(each.provider)
+        .text(each.version)
+        .text(each.why);
+}
+
+std::vector<datapath::Finding> findings(Decoder& in) {
+  std::vector<datapath::Finding> found;
+  for (auto n = in.count(4 * kLeastText + 1); n > 0 && in.ok(); --n) {
+    datapath::Finding& each = found.emplace_back();
+    each.path = in.text();
+    each.usable = in.below(std::uint8_t{2}) != 0;
+    each.provider = in.text();
+    each.version = in.text();
+    each.why = in.text();
+  }
+  return found;
+}
+
+}  // namespace
+
+std::string encode(const DataPaths& m) {
+  Encoder out;
+  out.text(m.requested).text(m.offer.host);
+  put(out, m.offer.findings);
+  return out.take();
+}
+
+template <>
+std::optional<DataPaths> decode<DataPaths>(std::string_view bytes, std::uint64_t) {
+  Decoder in(bytes);
+  DataPaths m;
+  m.requested = in.text();
+  m.offer.host = in.text();
+  m.offer.findings = findings(in);
+  return whole(in, std::move(m));
+}
+
+std::string encode(const DataChoice& m) {
+  Encoder out;
+  out.number(static_cast<std::uint32_t>(m.paths.size()));
+  for (const std::string& path : m.paths)
+    out.text(path);
+  put(out, m.findings);
+  return out.take();
+}
+
+template <>
+std::optional<DataChoice> decode<DataChoice>(std::string_view bytes, std::uint64_t) {
+  Decoder in(bytes);
+  DataChoice m;
+  for (auto n = in.count(kLeastText); n > 0 && in.ok(); --n)
+    m.paths.emplace_back(in.text());
+  m.findings = findings(in);
+  return whole(in, std::move(m));
+}
+
+std::string encode(const DataOpen& m) {
+  return Encoder().text(m.path).text(m.address).take();
+}
+
+template <>
+std::optional<DataOpen> decode<DataOpen>(std::string_view bytes, std::uint64_t) {
+  Decoder in(bytes);
+  DataOpen m;
+  m.path = in.text();
+  m.address = in.text();
+  return whole(in, std::move(m));
+}
+
 std::string encode(const OpenSession& m) {
   return Encoder().number(m.session).number(m.program).number(m.seed).take();
 }

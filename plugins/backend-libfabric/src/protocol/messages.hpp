@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "datapath/choice.hpp"
 #include "genie/cpp/core.hpp"
 #include "genie/plan/expr.hpp"
 
@@ -90,6 +91,23 @@ struct Compile {
   std::vector<Peer> peers;
 };
 
+// --- data paths ---
+
+/// What one end can do, and what the client asks for. Answered by DataChoice.
+struct DataPaths {
+  std::string requested;
+  datapath::Offer offer;
+};
+struct DataChoice {
+  std::vector<std::string> paths;  ///< to try, the best first; none: the control channel carries all
+  std::vector<datapath::Finding> findings;
+};
+/// Opens an end of a path; answered by the worker's own address.
+struct DataOpen {
+  std::string path;
+  std::string address;
+};
+
 // --- sessions ---
 
 struct OpenSession {
@@ -166,6 +184,9 @@ struct Failed {
 [[nodiscard]] std::string encode(const Needs& m);
 [[nodiscard]] std::string encode(const BlobChunk& m);
 [[nodiscard]] std::string encode(const Compile& m);
+[[nodiscard]] std::string encode(const DataPaths& m);
+[[nodiscard]] std::string encode(const DataChoice& m);
+[[nodiscard]] std::string encode(const DataOpen& m);
 [[nodiscard]] std::string encode(const OpenSession& m);
 [[nodiscard]] std::string encode(const Step& m);
 [[nodiscard]] std::string encode(const StepResult& m);

@@ -13,9 +13,10 @@ genie::Expected<ServiceOptions> read_service_options(std::string_view json) {
   ServiceOptions options;
   std::string listen;
   reader.text("listen", listen);
-  std::string provider = "auto", payload = "tls";
-  reader.word("provider", provider, {"auto"});
-  reader.word("payload", payload, {"tls"});
+  std::string payload = "auto";
+  reader.word("provider", options.provider, kProviders);
+  reader.word("payload", payload, {"auto", "tls"});
+  if (payload == "tls") options.provider = "none";
   reader.integer("lease_ms", options.lease_ms, 100, 3'600'000);
   reader.text("token_file", options.token_file);
   reader.keys(options.keys);

@@ -15,6 +15,7 @@ namespace genie::remote {
 struct ServiceOptions {
   Endpoint listen{"127.0.0.1", "0"};
   std::uint64_t lease_ms = 3000;
+  std::string provider = "auto";  ///< the data path that clients may use; "none": the control channel only
   std::string token_file;
   Keys keys;
   /// Weights kept in memory for clients that come back; nothing: as much as the devices have together.

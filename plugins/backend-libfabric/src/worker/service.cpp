@@ -76,6 +76,7 @@ genie::Outcome WorkerService::serve(const genie::Call& call, std::string_view de
     memory += device.memory_bytes;
   }
   Worker worker(host_, std::move(own), options_.blob_bytes.value_or(memory));
+  worker.provider = options_.provider;
   Server server(worker, options_, described->topology, described->versions);
   {
     const std::lock_guard hold(lock_);

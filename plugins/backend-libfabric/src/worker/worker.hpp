@@ -20,7 +20,8 @@ struct Worker {
       : host(its_host), devices(std::move(its_devices)), blobs(blob_quota) {}
 
   genie::Host host;
-  const exec::Devices devices;  ///< of this process
+  const exec::Devices devices;    ///< of this process
+  std::string provider = "auto";  ///< of data paths to clients: "auto", a name, or "none"
   std::atomic<bool> draining{false};
   Blobs blobs;
   /// Invitations that programs gave out: ticket → whose peers they let in, and with which secret.

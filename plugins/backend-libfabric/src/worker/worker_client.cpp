@@ -39,6 +39,7 @@ WorkerClient::WorkerClient(Worker& worker, std::string identity, std::shared_ptr
       identity_(std::move(identity)),
       connection_(std::move(connection)),
       reach_(std::move(reach)),
+      data_meeting_(std::make_shared<DataMeeting>(connection_, worker_.provider)),
       kernels_before_(kernels_counters()) {}
 
 /// What the kernels of all devices count since they were opened.
@@ -98,6 +99,10 @@ void WorkerClient::frame(Frame frame) {
       }
       return;
     }
+    case Type::data_paths:
+    case Type::data_open:
+    case Type::data_use:
+      return data_meeting_->frame(std::move(frame));
     case Type::prepare:
     case Type::compile:
     case Type::release_program:
@@ -192,7 +197,8 @@ void WorkerClient::take_blob(Frame frame) {
   if (chunk->offset != upload->have) return broken("the pieces of a blob are out of order");
   if (frame.payload) {
     std::memcpy(upload->bytes->data + upload->have, frame.payload->data, frame.payload->size);
-    upload->digest.update(frame.payload->data, frame.payload->size);
+    // Of the copy: where the payload lies, the client may still write.
+    upload->digest.update(upload->bytes->data + upload->have, frame.payload->size);
     upload->have += frame.payload->size;
   }
   if (upload->have != chunk->size) return;

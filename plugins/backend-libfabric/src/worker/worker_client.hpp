@@ -14,6 +14,7 @@
 #include "net/connection.hpp"
 #include "protocol/messages.hpp"
 #include "protocol/secret.hpp"
+#include "worker/data_meeting.hpp"
 #include "worker/remote_program.hpp"
 #include "worker/remote_step.hpp"
 #include "worker/worker.hpp"
@@ -81,6 +82,7 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
   const std::string identity_;
   const std::shared_ptr<Connection> connection_;
   const ReachPeer reach_;
+  const std::shared_ptr<DataMeeting> data_meeting_;
   exec::Counters counters_;
   /// When the client came: what is counted on is its own, unless others compute meanwhile.
   const std::map<std::string, std::uint64_t> kernels_before_;

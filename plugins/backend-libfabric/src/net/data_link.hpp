@@ -1,0 +1,111 @@
+// Frames over a data path: what a connection's frames take once both ends have met on one, in place of its socket.
+//
+// A frame that fits into one message of the path goes inside it. Of a larger one, message and payload are written into memory that the
+// receiver exposed, and the receiver uses the payload where it lies, until whoever holds it lets go. The sender keeps the account of
+// the receiver's memory, and asks for more where it does not suffice.
+//
+//   u8 1 | header | message | payload                      a frame
+//   u8 2 | header | u32 region | u64 offset                a frame; message, padding to 64 bytes, payload lie there
+//   u8 3 | u32 region | u64 offset                         the receiver no longer uses what lies there
+//   u8 4 | u64 bytes                                       the sender needs a region of so many bytes
+//   u8 5 | u32 region | descriptor                         …which is this one
+//
+// Threads: one receives, one sends; send, stop and the destructor may be called from any. The handlers are called on the receiving
+// thread.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "datapath/connection.hpp"
+#include "protocol/frame.hpp"
+
+namespace genie::remote {
+
+/// Which parts of a region are free. Parts are whole multiples of the payload's alignment.
+class FreeParts {
+ public:
+  explicit FreeParts(std::uint64_t size) { free_.emplace(0, size); }
+  [[nodiscard]] std::optional<std::uint64_t> take(std::uint64_t size);
+  /// False for what was never taken.
+  [[nodiscard]] bool give_back(std::uint64_t offset);
+
+ private:
+  std::map<std::uint64_t, std::uint64_t> free_;   // offset → size
+  std::map<std::uint64_t, std::uint64_t> taken_;  // likewise
+};
+
+class DataLink : public std::enable_shared_from_this<DataLink> {
+ public:
+  using OnFrame = std::function<void(Frame)>;
+  using OnLost = std::function<void(genie::Error)>;
+
+  explicit DataLink(std::unique_ptr<datapath::Connection> connection);
+  ~DataLink();
+  DataLink(const DataLink&) = delete;
+  DataLink& operator=(const DataLink&) = delete;
+
+  /// Begins to receive. Once.
+  void start(OnFrame on_frame, OnLost on_lost);
+  /// In the order of the calls. Does not block.
+  void send(Outgoing frame);
+  /// Nothing is sent or received any more; frames that arrived stay good.
+  void stop();
+
+  [[nodiscard]] const datapath::Facts& facts() const { return connection_->facts(); }
+
+ private:
+  /// What the peer exposed, for us to write into.
+  struct Target {
+    std::shared_ptr<datapath::RemoteRegion> region;
+    FreeParts parts;
+  };
+  /// What we exposed.
+  struct Inbound {
+    std::shared_ptr<arena::Arena> arena;
+    std::shared_ptr<datapath::Region> region;
+  };
+  struct Place {
+    std::uint32_t region = 0;
+    std::uint64_t offset = 0;
+  };
+  using Bytes = std::vector<std::byte>;
+
+  void receive();
+  void transmit();
+  [[nodiscard]] genie::Outcome handle(std::span<const std::byte> message);
+  [[nodiscard]] genie::Outcome take_inline(std::span<const std::byte> rest);
+  [[nodiscard]] genie::Outcome take_placed(std::span<const std::byte> rest);
+  [[nodiscard]] genie::Outcome expose(std::uint64_t bytes);
+  [[nodiscard]] genie::Outcome transmit_one(const Outgoing& frame);
+  [[nodiscard]] genie::Expected<Place> place_for(std::uint64_t bytes);
+  void let_go(std::uint32_t region, std::uint64_t offset, std::uint64_t bytes);
+  void lost(genie::Error why);
+
+  const std::unique_ptr<datapath::Connection> connection_;
+  OnFrame on_frame_;
+  OnLost on_lost_;
+  std::vector<Inbound> inbound_;     // the receiving thread's
+  std::uint64_t inbound_bytes_ = 0;  // likewise
+
+  std::mutex lock_;  // guards the members below
+  std::condition_variable changed_;
+  std::deque<Outgoing> out_;
+  std::deque<Bytes> words_;  // messages of the receiving side, which go before the next frame
+  std::vector<Target> targets_;
+  std::uint64_t used_bytes_ = 0;  // of ours, by payloads that somebody holds
+  bool asked_ = false;            // for a region that has not come yet
+  bool stopped_ = false;
+  std::optional<genie::Error> failed_;
+  std::thread receiver_;
+  std::thread transmitter_;
+};
+
+}  // namespace genie::remote

@@ -1,0 +1,126 @@
+#include "worker/data_meeting.hpp"
+
+#include <thread>
+
+#include "genie/exec/budget.hpp"
+
+namespace genie::remote {
+
+namespace {
+
+genie::Error out_of_order(std::string_view what) {
+  return exec::problem(GENIE_INVALID_ARGUMENT, "GE0811", "the peer broke the protocol: " + std::string(what));
+}
+
+std::string text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+void DataMeeting::frame(Frame frame) {
+  const std::uint64_t id = frame.id();
+  const auto malformed = [&] { failed(id, out_of_order(std::string(name(frame.type())) + " is malformed")); };
+  const auto aside = [&](auto work) {
+    {
+      const std::lock_guard hold(lock_);
+      if (busy_) return failed(id, out_of_order("a data path is being looked for already"));
+      busy_ = true;
+    }
+    std::thread([self = shared_from_this(), work = std::move(work)] { work(*self); }).detach();
+  };
+  switch (frame.type()) {
+    case Type::data_paths: {
+      auto theirs = decode<DataPaths>(frame.message);
+      if (!theirs) return malformed();
+      return aside([id, theirs = *std::move(theirs)](DataMeeting& self) { self.choose(id, theirs); });
+    }
+    case Type::data_open: {
+      auto wanted = decode<DataOpen>(frame.message);
+      if (!wanted) return malformed();
+      return aside([id, wanted = *std::move(wanted), local = control_->local_address()](DataMeeting& self) {
+        self.open(id, wanted, local);
+      });
+    }
+    default:
+      return begin_to_use(id);
+  }
+}
+
+void DataMeeting::failed(std::uint64_t id, genie::Error error) const {
+  control_->send({Type::failed, id, encode(Failed{std::move(error), false}), {}});
+}
+
+void DataMeeting::choose(std::uint64_t id, const DataPaths& theirs) {
+  DataChoice choice;
+  std::optional<genie::Error> refused;
+  if (provider_ != "none") {
+    // What both allow: a name that either forces is what both must have.
+    const std::string& wanted = theirs.requested == "auto" ? provider_ : theirs.requested;
+    std::vector<std::string> paths;
+    for (const datapath::Finding& each : theirs.offer.findings)
+      if (each.usable) paths.push_back(each.path);
+    // A path that nobody offers is refused by its name all the same.
+    if (paths.empty()) paths = datapath::known_paths();
+    auto chosen = datapath::choose(wanted, datapath::offer({}, paths), theirs.offer);
+    // A client that would take any may look at the arena alone first; what this worker insists on comes then.
+    const bool only_a_look = theirs.requested == "auto" && paths == std::vector<std::string>{"arena"};
+    if (chosen)
+      choice = {std::move(chosen->paths), std::move(chosen->findings)};
+    else if (wanted != "auto" && !only_a_look)
+      refused = std::move(chosen).error();
+  }
+  {
+    const std::lock_guard hold(lock_);
+    busy_ = false;
+  }
+  if (refused) return failed(id, *std::move(refused));
+  control_->send({Type::done, id, encode(choice), {}});
+}
+
+void DataMeeting::open(std::uint64_t id, const DataOpen& wanted, const std::string& local_address) {
+  {
+    const std::lock_guard hold(lock_);
+    met_.reset();
+  }
+  auto end = datapath::open_end(wanted.path, datapath::Side::waits, local_address, {});
+  std::optional<Path> met;
+  if (end) {
+    control_->send({Type::done, id, text_of((*end)->address()), {}});
+    met = (*end)->connect(std::as_bytes(std::span(wanted.address)), datapath::deadline_in(kMeetingLimit));
+  }
+  {
+    const std::lock_guard hold(lock_);
+    busy_ = false;
+    met_ = std::move(met);
+  }
+  if (!end) return failed(id, std::move(end).error());
+  settle();
+}
+
+void DataMeeting::begin_to_use(std::uint64_t id) {
+  {
+    const std::lock_guard hold(lock_);
+    asked_ = id;
+  }
+  settle();
+}
+
+/// The client's wish to use the path, and the end of the meeting: whichever comes last.
+void DataMeeting::settle() {
+  std::optional<Path> met;
+  std::uint64_t id = 0;
+  {
+    const std::lock_guard hold(lock_);
+    if (!asked_ || busy_) return;
+    id = *std::exchange(asked_, std::nullopt);
+    met = std::exchange(met_, std::nullopt);
+  }
+  if (!met) return failed(id, out_of_order("no data path was opened"));
+  if (!*met) return failed(id, std::move(*met).error());
+  // The answer is the last that goes over the socket.
+  control_->send({Type::done, id, {}, {}});
+  control_->use(std::move(**met));
+}
+
+}  // namespace genie::remote

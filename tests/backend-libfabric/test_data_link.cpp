@@ -1,0 +1,223 @@
+// Frames over a data path: in order, whole, in memory that is used again; and peers that keep no rule.
+#include <doctest/doctest.h>
+
+#include <condition_variable>
+#include <cstring>
+#include <future>
+#include <random>
+
+#include "arena/connection.hpp"
+#include "net/data_link.hpp"
+
+using namespace genie;
+using namespace genie::remote;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Pair {
+  std::unique_ptr<datapath::Connection> first, second;
+};
+
+Pair arena_pair() {
+  auto waits = arena::open_end(arena::Role::waits, {});
+  auto goes = arena::open_end(arena::Role::goes, {});
+  REQUIRE(waits.ok());
+  REQUIRE(goes.ok());
+  auto other = std::async(std::launch::async,
+                          [&] { return (*goes)->connect((*waits)->address(), datapath::deadline_in(20s)); });
+  auto mine = (*waits)->connect((*goes)->address(), datapath::deadline_in(20s));
+  auto theirs = other.get();
+  REQUIRE(mine.ok());
+  REQUIRE(theirs.ok());
+  return {*std::move(mine), *std::move(theirs)};
+}
+
+/// What arrives at one link, and its end.
+struct Inbox {
+  std::mutex lock;
+  std::condition_variable changed;
+  std::vector<Frame> frames;
+  std::optional<Error> lost;
+
+  DataLink::OnFrame on_frame() {
+    return [this](Frame frame) {
+      const std::lock_guard hold(lock);
+      frames.push_back(std::move(frame));
+      changed.notify_all();
+    };
+  }
+  DataLink::OnLost on_lost() {
+    return [this](Error why) {
+      const std::lock_guard hold(lock);
+      lost = std::move(why);
+      changed.notify_all();
+    };
+  }
+  bool wait_for(std::size_t count) {
+    std::unique_lock hold(lock);
+    return changed.wait_for(hold, 30s, [&] { return frames.size() >= count; });
+  }
+  std::optional<Error> wait_for_end() {
+    std::unique_lock hold(lock);
+    changed.wait_for(hold, 30s, [&] { return lost.has_value(); });
+    return lost;
+  }
+};
+
+std::shared_ptr<std::vector<std::byte>> bytes(std::size_t size, std::uint64_t seed) {
+  auto made = std::make_shared<std::vector<std::byte>>(size);
+  for (std::size_t i = 0; i < size; ++i)
+    (*made)[i] = static_cast<std::byte>((i * 167 + seed * 31 + i / 253) & 0xff);
+  return made;
+}
+
+Outgoing frame_of(std::uint64_t id, std::size_t message, std::size_t gap, std::size_t payload) {
+  Outgoing frame{Type::step, id, std::string(message, static_cast<char>('a' + id % 26)), {}};
+  const auto held = bytes(payload, id);
+  if (payload > 0) frame.payload.push_back({held->data(), held->size(), gap, held});
+  return frame;
+}
+
+bool holds(const Frame& frame, std::uint64_t id, std::size_t message, std::size_t gap, std::size_t payload) {
+  if (frame.id() != id || frame.message != std::string(message, static_cast<char>('a' + id % 26)))
+    return false;
+  if (payload == 0) return !frame.payload;
+  const auto wanted = bytes(payload, id);
+  return frame.payload && frame.payload->size == gap + payload &&
+         reinterpret_cast<std::uintptr_t>(frame.payload->data) % kPayloadAlign == 0 &&
+         std::memcmp(frame.payload->data + gap, wanted->data(), payload) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("free parts are given once, joined when they come back, and never given back twice") {
+  FreeParts parts(1024);
+  const auto a = parts.take(512), b = parts.take(256), c = parts.take(256);
+  REQUIRE(a);
+  REQUIRE(b);
+  REQUIRE(c);
+  CHECK_FALSE(parts.take(64));
+  CHECK(parts.give_back(*b));
+  CHECK_FALSE(parts.give_back(*b));
+  CHECK_FALSE(parts.give_back(7));
+  CHECK_FALSE(parts.take(512));
+  CHECK(parts.give_back(*a));
+  CHECK(parts.take(768) == 0);
+  CHECK(parts.give_back(0));
+  CHECK(parts.give_back(*c));
+  CHECK(parts.take(1024) == 0);
+}
+
+TEST_CASE("frames of all sizes arrive in order and whole, both ways at once, while some are held") {
+  Pair pair = arena_pair();
+  const auto first = std::make_shared<DataLink>(std::move(pair.first)),
+             second = std::make_shared<DataLink>(std::move(pair.second));
+  Inbox at_first, at_second;
+  first->start(at_first.on_frame(), at_first.on_lost());
+  second->start(at_second.on_frame(), at_second.on_lost());
+  struct Shape {
+    std::size_t message, gap, payload;
+  };
+  std::mt19937_64 random(7);
+  std::vector<Shape> shapes(150);
+  for (Shape& shape : shapes) {
+    const auto below = [&](std::size_t limit) { return static_cast<std::size_t>(random() % limit); };
+    shape = {below(4) == 0 ? below(300'000) : below(200), below(64),
+             below(3) == 0 ? below(2'000'000) : below(2000)};
+  }
+  shapes[70].payload = 20'000'000;  // more than the first regions hold
+  for (std::size_t i = 0; i < shapes.size(); ++i)
+    for (const auto& link : {first, second})
+      link->send(frame_of(i, shapes[i].message, shapes[i].gap, shapes[i].payload));
+  // All are held until all have come: what is held long is copied, so that the memory suffices.
+  for (Inbox* inbox : {&at_first, &at_second}) {
+    REQUIRE(inbox->wait_for(shapes.size()));
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+      CAPTURE(i);
+      REQUIRE(holds(inbox->frames[i], i, shapes[i].message, shapes[i].gap, shapes[i].payload));
+    }
+    inbox->frames.clear();
+  }
+  // And again, with what was given back.
+  first->send(frame_of(1000, 10, 0, 3'000'000));
+  REQUIRE(at_second.wait_for(1));
+  CHECK(holds(at_second.frames[0], 1000, 10, 0, 3'000'000));
+  first->stop();
+  // A frame outlives its link.
+  second->stop();
+  CHECK(holds(at_second.frames[0], 1000, 10, 0, 3'000'000));
+}
+
+TEST_CASE("the end of one link is the end of the other, with a reason") {
+  Pair pair = arena_pair();
+  const auto first = std::make_shared<DataLink>(std::move(pair.first));
+  Inbox inbox;
+  first->start(inbox.on_frame(), inbox.on_lost());
+  pair.second = nullptr;
+  const auto lost = inbox.wait_for_end();
+  REQUIRE(lost);
+  CHECK(lost->code == GENIE_UNAVAILABLE);
+  first->stop();
+}
+
+TEST_CASE("a peer whose words are nonsense ends the link with one typed error") {
+  const auto header = encode(Header{Type::step, 1, 10, 1 << 20});
+  std::vector<std::byte> word;
+  const auto put = [&](auto value) {
+    const auto* from = reinterpret_cast<const std::byte*>(&value);
+    word.insert(word.end(), from, from + sizeof value);
+  };
+  const auto begin = [&](std::uint8_t what, bool with_header) {
+    put(what);
+    if (with_header) word.insert(word.end(), header.begin(), header.end());
+  };
+  SUBCASE("nothing") {}
+  SUBCASE("a word that does not exist") {
+    begin(77, false);
+  }
+  SUBCASE("a frame without its bytes") {
+    begin(1, true);
+  }
+  SUBCASE("a header cut short") {
+    put(std::uint16_t{1});
+  }
+  SUBCASE("a frame in no region") {
+    begin(2, true);
+    put(std::uint32_t{3});
+    put(std::uint64_t{0});
+  }
+  SUBCASE("a frame that lies beyond every end") {
+    begin(2, true);
+    put(std::uint32_t{0});
+    put(~std::uint64_t{0} / 64 * 64);
+  }
+  SUBCASE("giving back what was never given") {
+    begin(3, false);
+    put(std::uint32_t{0});
+    put(std::uint64_t{0});
+  }
+  SUBCASE("a need of no bytes") {
+    begin(4, false);
+    put(std::uint64_t{0});
+  }
+  SUBCASE("a need of all bytes") {
+    begin(4, false);
+    put(~std::uint64_t{0});
+  }
+  SUBCASE("a region in no known form") {
+    begin(5, false);
+    put(std::uint32_t{0});
+    put(std::uint64_t{1});
+  }
+  Pair pair = arena_pair();
+  const auto link = std::make_shared<DataLink>(std::move(pair.first));
+  Inbox inbox;
+  link->start(inbox.on_frame(), inbox.on_lost());
+  REQUIRE(pair.second->send(word, datapath::deadline_in(5s)).ok());
+  const auto lost = inbox.wait_for_end();
+  REQUIRE(lost);
+  CHECK(lost->diagnostics.find("GE0853") != std::string::npos);
+  CHECK(inbox.frames.empty());
+  link->stop();
+}
