@@ -22,8 +22,7 @@ std::string range(unsigned from, unsigned to) {
 class Dialling : public std::enable_shared_from_this<Dialling> {
  public:
   Dialling(boost::asio::io_context& io, Dial what, std::function<void(genie::Expected<Greeted>)> answer)
-      : io_(io),
-        what_(std::move(what)),
+      : what_(std::move(what)),
         answer_(std::move(answer)),
         resolver_(io),
         socket_(io),
@@ -144,7 +143,6 @@ class Dialling : public std::enable_shared_from_this<Dialling> {
     answer(std::move(error));
   }
 
-  boost::asio::io_context& io_;
   Dial what_;
   std::function<void(genie::Expected<Greeted>)> answer_;
   Tcp::resolver resolver_;
