@@ -1,0 +1,134 @@
+// Preparing a program on the workers: each judges the plan, gets the weights it lacks, and compiles.
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+
+#include "client/backend.hpp"
+
+namespace genie::remote {
+
+genie::Expected<std::shared_ptr<ClientProgram>> RemoteBackend::prepare_program(const genie::Call& call,
+                                                                               std::string_view plan) {
+  auto program = std::make_shared<ClientProgram>();
+  program->number = next_number_++;
+  exec::Devices devices;
+  for (const plan::Device& device : topology_.devices)
+    devices.push_back(std::make_shared<exec::Device>(device, false));
+  exec::Counters nothing;
+  auto made =
+      exec::Program::make(host_, call, {topology_, devices, exec::blobs_of(host_), false}, nothing, plan);
+  if (!made) return std::move(made).error();
+  program->program = *std::move(made);
+  for (const auto& device : devices) {
+    const auto at = std::ranges::find_if(workers_, [&](const auto& worker) {
+      return worker->alive() && worker->topology().device(device->spec().id) != nullptr;
+    });
+    if (at == workers_.end())
+      return exec::problem(GENIE_UNAVAILABLE, "GE0810",
+                           "the worker of device " + device->spec().id + " is gone",
+                           "schedule the plan anew");
+    const auto known = std::ranges::find(program->workers, *at);
+    program->worker_of.push_back(static_cast<std::size_t>(known - program->workers.begin()));
+    if (known == program->workers.end()) program->workers.push_back(*at);
+  }
+  const auto release = [&] {
+    for (const auto& worker : program->workers)
+      worker->tell({Type::release_program, 0, encode_number(program->number), {}});
+  };
+  const auto all = [&]() -> genie::Outcome {
+    const Prepare message{program->number, std::string(plan), plan::encode_topology(topology_)};
+    std::vector<std::vector<std::string>> missing;
+    std::vector<Needs> invitations;
+    for (const auto& worker : program->workers) {
+      auto answer = worker->ask(call, {Type::prepare, 0, encode(message), {}});
+      if (!answer) return std::move(answer).error();
+      auto needs = decode<Needs>(answer->message);
+      if (!needs)
+        return exec::problem(GENIE_INTERNAL, "GE0811",
+                             "worker " + worker->name() + " answered prepare with nonsense");
+      missing.push_back(needs->digests);
+      invitations.push_back(*std::move(needs));
+    }
+    if (auto sent = upload(call, *program, missing); !sent) return sent;
+    for (std::size_t w = 0; w < program->workers.size(); ++w) {
+      Compile compile{program->number, {}};
+      for (std::size_t d = 0; d < devices.size(); ++d)
+        if (const std::size_t other = program->worker_of[d]; other != w)
+          compile.peers.push_back({devices[d]->spec().id, program->workers[other]->at().text(),
+                                   invitations[other].ticket, invitations[other].secret});
+      call.progress(w, program->workers.size(), "compiling on " + program->workers[w]->name());
+      auto answer = program->workers[w]->ask(call, {Type::compile, 0, encode(compile), {}});
+      if (!answer) return std::move(answer).error();
+    }
+    return genie::Done{};
+  };
+  if (auto done = all(); !done) {
+    release();
+    return std::move(done).error();
+  }
+  return program;
+}
+
+genie::Outcome RemoteBackend::upload(const genie::Call& call, const ClientProgram& program,
+                                     const std::vector<std::vector<std::string>>& missing) {
+  constexpr std::uint64_t kChunk = std::uint64_t{4} << 20;
+  std::uint64_t total = 0;
+  const auto& blobs = program.program->plan().blobs;
+  for (const auto& digests : missing)
+    for (const std::string& digest : digests)
+      if (const auto at = blobs.find(digest); at != blobs.end()) total += at->second.size_bytes;
+  // Shared with answers that may come when nobody waits any more.
+  struct Under {
+    std::mutex lock;
+    std::condition_variable changed;
+    std::size_t open = 0;
+    std::uint64_t done = 0;
+    std::optional<genie::Error> failed;
+  };
+  const auto under = std::make_shared<Under>();
+  for (std::size_t w = 0; w < missing.size(); ++w)
+    for (const std::string& digest : missing[w]) {
+      if (!blobs.contains(digest))
+        return exec::problem(GENIE_INTERNAL, "GE0811",
+                             "a worker asks for blob " + digest + ", which the plan lacks");
+      auto mapped = host_.map_blob(call, digest);
+      if (!mapped) return std::move(mapped).error();
+      const auto hold = std::make_shared<genie::MappedBlob>(*std::move(mapped));
+      const std::uint64_t size = hold->bytes().size;
+      {
+        const std::lock_guard guard(under->lock);
+        ++under->open;
+      }
+      counters_.add("weight_bytes_sent", size);
+      const auto answer = [under, size](genie::Expected<Frame> got) {
+        auto outcome = successful(std::move(got));
+        const std::lock_guard guard(under->lock);
+        --under->open;
+        under->done += size;
+        if (!outcome && !under->failed) under->failed = std::move(outcome).error();
+        under->changed.notify_all();
+      };
+      std::uint64_t id = 0;
+      for (std::uint64_t at = 0; at == 0 || at < size; at += kChunk) {
+        const std::uint64_t bytes = std::min(kChunk, size - at);
+        Outgoing frame{Type::blob, id, encode(BlobChunk{digest, size, at}), {}};
+        if (bytes != 0)
+          frame.payload.push_back({static_cast<const std::byte*>(hold->bytes().data) + at,
+                                   static_cast<std::size_t>(bytes), 0, hold});
+        if (at == 0)
+          id = program.workers[w]->request(std::move(frame), answer);
+        else
+          program.workers[w]->tell(std::move(frame));
+      }
+    }
+  std::unique_lock guard(under->lock);
+  while (under->open != 0 && !under->failed) {
+    if (call.cancelled()) return genie::cancelled();
+    call.progress(under->done, total, "sending weights");
+    under->changed.wait_for(guard, std::chrono::milliseconds(20));
+  }
+  if (under->failed) return *under->failed;
+  return genie::Done{};
+}
+
+}  // namespace genie::remote
