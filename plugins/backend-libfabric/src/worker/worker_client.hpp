@@ -40,7 +40,13 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
   [[nodiscard]] std::uint64_t busy() const { return busy_.load(); }
 
  private:
-  struct Preparing;
+  /// A program between `prepare` and `compile`: admitted, its weights still on their way.
+  struct Preparing {
+    std::string plan;
+    plan::Topology topology;
+    exec::Devices devices;
+    std::vector<std::string> missing;
+  };
   struct Upload;
   struct OpenSessionState {
     std::shared_ptr<exec::Session> session;
