@@ -171,7 +171,7 @@ TEST_CASE("a claim grows and shrinks in its place, and what does not fit leaves 
 TEST_CASE("kernels that keep copies of weights get the room that the plan leaves, and it is claimed") {
   const plan::Topology roomy = cluster();
   const auto peaks = placed(kModel, roomy, kSplit).schedule->methods.at("forward").predicted->peak_bytes;
-  for (const std::uint64_t beyond : {0, 39, 40, 100}) {
+  for (const std::uint64_t beyond : {0u, 39u, 40u, 100u}) {
     plan::Topology topology = cluster();
     for (plan::Device& d : topology.devices)
       d.memory_bytes = peaks.at(d.id) + (d.id == "w1" ? beyond : 0);
