@@ -15,12 +15,16 @@ void put(Encoder& out, const plan::Bindings& sizes) {
     out.text(symbol).number(size);
 }
 
+/// In ascending order, each symbol once.
 plan::Bindings get_sizes(Decoder& in) {
   plan::Bindings sizes;
+  std::string_view before;
   for (auto n = in.count(kLeastText + 8); n > 0 && in.ok(); --n) {
-    std::string symbol(in.text());
+    const std::string_view symbol = in.text();
     const auto size = in.number<std::int64_t>();
-    if (in.ok() && !sizes.emplace(std::move(symbol), size).second) in.reject();
+    if (in.ok() && !sizes.empty() && symbol <= before) in.reject();
+    if (in.ok()) sizes.emplace(std::string(symbol), size);
+    before = symbol;
   }
   return sizes;
 }
