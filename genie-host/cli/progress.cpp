@@ -39,11 +39,13 @@ void Progress::update(std::uint64_t done, std::uint64_t total, std::string_view 
   if (!active_) return;
   const std::lock_guard lock(mutex_);
   const Clock::time_point now = Clock::now();
-  if (what != what_) {
+  // What follows a comma (bytes, a rate) changes while one and the same thing goes on.
+  const auto thing = [](std::string_view text) { return text.substr(0, text.find(", ")); };
+  if (thing(what) != thing(what_)) {
     clear_locked();
-    what_ = what;
     began_ = now;
   }
+  what_ = what;
   if (total > 0 && done >= total) return clear_locked();
   if (now - began_ < kShownAfter || now - drawn_ < kRedrawnAfter) return;
   drawn_ = now;

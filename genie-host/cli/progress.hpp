@@ -19,7 +19,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// `total` 0: unknown. Quick work is never shown.
+  /// `total` 0: unknown. What follows ", " in `what` may change while the same thing goes on. Quick work is never shown.
   void update(std::uint64_t done, std::uint64_t total, std::string_view what);
   /// Removes the line.
   void clear();

@@ -153,15 +153,16 @@ def test_a_dead_clients_memory_is_free_again(host, cluster, slow, tmp_path):
 
 
 def test_what_does_not_fit_is_refused_by_name_before_anything_is_sent(host, cluster, slow, tmp_path):
-    """Another client has filled the worker."""
+    """Another client, with weights of its own, has filled the worker."""
     (worker,) = cluster.start("w0", memory_bytes=110 << 20)
     config = {**slow, "hints": [], "backend": cluster.backend()}
     run = start_run(host, config, tmp_path)
     wait_for_computing(worker)
     second = tmp_path / "second"
     second.mkdir()
-    for name in ("slow.pt2", "inputs.safetensors"):
-        (second / name).symlink_to(tmp_path / name)
+    torch.manual_seed(1)
+    genie.export.save(genie.export.export(Slow().eval(), (torch.randn(256, 1536),)), second / "slow.pt2")
+    (second / "inputs.safetensors").symlink_to(tmp_path / "inputs.safetensors")
     refused = host.run(config, second)
     assert refused.code == EXECUTION_FAILED and "GE0610" in refused.err and "w0" in refused.err, refused.out + refused.err
     assert run.poll() is None, "the first client goes on"

@@ -100,6 +100,11 @@ genie::Expected<std::shared_ptr<ResidentWeight>> Device::weight(const BlobSource
   return resident;
 }
 
+bool Device::holds(std::string_view digest) const {
+  const auto known = weights_.find(digest);
+  return known != weights_.end() && !known->second.expired();
+}
+
 genie::Outcome Device::claim_copies() {
   std::uint64_t bytes = 0;
   for (const auto& [id, kernels] : opened_)

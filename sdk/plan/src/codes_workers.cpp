@@ -51,6 +51,13 @@ std::span<const CodeInfo> worker_codes() {
        "Plans name devices by id, so each id may exist once among the workers of a run.\n"
        "\n"
        "What to do: give the devices of each worker config ids of their own.\n"},
+      {"GE0808", "A cache folder that cannot be used",
+       "A worker may keep weights on disk. The folder holds them and the list of who may use them, so it "
+       "must "
+       "be the worker's\n"
+       "own: open to nobody else, and used by no other worker at the same time.\n"
+       "\n"
+       "What to do: name a folder that does not exist yet, and one for each worker.\n"},
       {"GE0810", "A worker cannot be reached",
        "The worker is not there, or the connection to it ended: its process is gone, or the network between. "
        "What ran on it is\n"

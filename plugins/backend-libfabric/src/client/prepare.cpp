@@ -1,9 +1,8 @@
 // Preparing a program on the workers: each judges the plan, gets the weights it lacks, and compiles.
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
 
 #include "client/backend.hpp"
+#include "client/upload.hpp"
 
 namespace genie::remote {
 
@@ -71,21 +70,8 @@ genie::Expected<std::shared_ptr<ClientProgram>> RemoteBackend::prepare_program(c
 
 genie::Outcome RemoteBackend::upload(const genie::Call& call, const ClientProgram& program,
                                      const std::vector<std::vector<std::string>>& missing) {
-  constexpr std::uint64_t kChunk = std::uint64_t{4} << 20;
-  std::uint64_t total = 0;
   const auto& blobs = program.program->plan().blobs;
-  for (const auto& digests : missing)
-    for (const std::string& digest : digests)
-      if (const auto at = blobs.find(digest); at != blobs.end()) total += at->second.size_bytes;
-  // Shared with answers that may come when nobody waits any more.
-  struct Under {
-    std::mutex lock;
-    std::condition_variable changed;
-    std::size_t open = 0;
-    std::uint64_t done = 0;
-    std::optional<genie::Error> failed;
-  };
-  const auto under = std::make_shared<Under>();
+  const auto upload = std::make_shared<Upload>(counters_);
   for (std::size_t w = 0; w < missing.size(); ++w)
     for (const std::string& digest : missing[w]) {
       if (!blobs.contains(digest))
@@ -93,42 +79,9 @@ genie::Outcome RemoteBackend::upload(const genie::Call& call, const ClientProgra
                              "a worker asks for blob " + digest + ", which the plan lacks");
       auto mapped = host_.map_blob(call, digest);
       if (!mapped) return std::move(mapped).error();
-      const auto hold = std::make_shared<genie::MappedBlob>(*std::move(mapped));
-      const std::uint64_t size = hold->bytes().size;
-      {
-        const std::lock_guard guard(under->lock);
-        ++under->open;
-      }
-      counters_.add("weight_bytes_sent", size);
-      const auto answer = [under, size](genie::Expected<Frame> got) {
-        auto outcome = successful(std::move(got));
-        const std::lock_guard guard(under->lock);
-        --under->open;
-        under->done += size;
-        if (!outcome && !under->failed) under->failed = std::move(outcome).error();
-        under->changed.notify_all();
-      };
-      std::uint64_t id = 0;
-      for (std::uint64_t at = 0; at == 0 || at < size; at += kChunk) {
-        const std::uint64_t bytes = std::min(kChunk, size - at);
-        Outgoing frame{Type::blob, id, encode(BlobChunk{digest, size, at}), {}};
-        if (bytes != 0)
-          frame.payload.push_back({static_cast<const std::byte*>(hold->bytes().data) + at,
-                                   static_cast<std::size_t>(bytes), 0, hold});
-        if (at == 0)
-          id = program.workers[w]->request(std::move(frame), answer);
-        else
-          program.workers[w]->tell(std::move(frame));
-      }
+      upload->add(program.workers[w], digest, *std::move(mapped));
     }
-  std::unique_lock guard(under->lock);
-  while (under->open != 0 && !under->failed) {
-    if (call.cancelled()) return genie::cancelled();
-    call.progress(under->done, total, "sending weights");
-    under->changed.wait_for(guard, std::chrono::milliseconds(20));
-  }
-  if (under->failed) return *under->failed;
-  return genie::Done{};
+  return upload->run(call, io_);
 }
 
 }  // namespace genie::remote

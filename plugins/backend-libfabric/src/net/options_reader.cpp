@@ -76,16 +76,23 @@ void OptionsReader::word(std::string_view key, std::string& into, std::span<cons
   into = given;
 }
 
-void OptionsReader::keys(Keys& into) {
-  const auto value = of_kind("keys", Kind::object, "an object of files");
+void OptionsReader::object(std::string_view key, std::initializer_list<std::string_view> known,
+                           const std::function<void(OptionsReader&)>& read) {
+  const auto value = of_kind(key, Kind::object, "an object");
   if (!value) return;
-  OptionsReader reader(*value, {"ca", "cert", "key"});
-  reader.text("ca", into.ca);
-  reader.text("cert", into.certificate);
-  reader.text("key", into.key);
-  if (!reader.error_ && (into.ca.empty() || into.certificate.empty() || into.key.empty()))
-    reader.reject("keys", "it names not all three files", R"(write {"ca": "…", "cert": "…", "key": "…"})");
+  OptionsReader reader(*value, known);
+  if (!reader.error_) read(reader);
   if (reader.error_ && !error_) error_ = reader.error_;
+}
+
+void OptionsReader::keys(Keys& into) {
+  object("keys", {"ca", "cert", "key"}, [&](OptionsReader& reader) {
+    reader.text("ca", into.ca);
+    reader.text("cert", into.certificate);
+    reader.text("key", into.key);
+    if (into.ca.empty() || into.certificate.empty() || into.key.empty())
+      reader.reject("keys", "it names not all three files", R"(write {"ca": "…", "cert": "…", "key": "…"})");
+  });
 }
 
 }  // namespace genie::remote

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -31,6 +32,9 @@ class OptionsReader {
   void word(std::string_view key, std::string& into, std::initializer_list<std::string_view> words) {
     word(key, into, std::span(words.begin(), words.size()));
   }
+  /// An object with these keys, read by `read` when it is there.
+  void object(std::string_view key, std::initializer_list<std::string_view> known,
+              const std::function<void(OptionsReader&)>& read);
   void keys(Keys& into);
   void reject(std::string_view key, std::string message, std::string help);
   [[nodiscard]] bool has(std::string_view key) const { return root_.find(key).has_value(); }

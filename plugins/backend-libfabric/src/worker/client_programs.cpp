@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "genie/plan/codec.hpp"
+#include "protocol/bytes.hpp"
 #include "worker/worker_client.hpp"
 
 namespace genie::remote {
@@ -52,12 +53,13 @@ genie::Outcome WorkerClient::admit(const Prepare& message, Preparing& into) {
   // By device: what weights it must hold. All is known before a byte moves.
   std::map<exec::Device*, std::uint64_t> bytes;
   std::set<std::pair<exec::Device*, std::string>> counted;
-  std::map<std::string, std::uint64_t> needed;
   const auto need = [&](exec::Device* device, const std::string& digest) {
     const auto blob = decoded->blobs.find(digest);
     if (blob == decoded->blobs.end()) return;
-    needed.emplace(digest, blob->second.size_bytes);
-    if (device != nullptr && counted.emplace(device, digest).second) bytes[device] += blob->second.size_bytes;
+    into.needed.emplace(digest, blob->second.size_bytes);
+    // What a prepared program has there already is shared.
+    if (device != nullptr && !device->holds(digest) && counted.emplace(device, digest).second)
+      bytes[device] += blob->second.size_bytes;
   };
   for (const auto& [name, devices] : decoded->schedule->residence.weights)
     for (const std::string& id : devices)
@@ -85,13 +87,8 @@ genie::Outcome WorkerClient::admit(const Prepare& message, Preparing& into) {
     const std::uint64_t room = budget.limit() - std::min(budget.limit(), budget.used());
     if (wanted > room) return budget.over("the weights of the plan", wanted, room);
   }
-  for (const auto& [digest, size] : needed)
-    if (!worker_.blobs.visible(digest, identity_)) {
-      into.missing.push_back(digest);
-      const std::lock_guard hold(uploads_lock_);
-      expected_[digest] = size;
-    }
   into.plan = message.plan;
+  into.topology_text = message.topology;
   into.topology = *std::move(topology);
   return genie::Done{};
 }
@@ -109,53 +106,126 @@ void WorkerClient::prepare(const Frame& frame) {
     return failed(frame.id(), std::move(admitted).error());
   ProgramState state;
   state.ticket = to_hex(random_bytes(16));
-  const std::string secret = to_hex(random_bytes(32));
+  state.secret = to_hex(random_bytes(32));
   {
     const std::lock_guard hold(worker_.invitations_lock);
-    worker_.invitations.emplace(state.ticket, Worker::Invitation{weak_from_this(), secret});
+    worker_.invitations.emplace(state.ticket, Worker::Invitation{weak_from_this(), state.secret});
   }
-  Needs needs{preparing->missing, state.ticket, secret};
-  state.preparing = std::move(preparing);
+  state.preparing = preparing;
   programs_.emplace(message->program, std::move(state));
-  done(frame.id(), encode(needs));
+  std::vector<std::string> on_disk;
+  if (worker_.cache)
+    for (const auto& [digest, size] : preparing->needed) {
+      if (worker_.blobs.visible(digest, identity_))
+        worker_.disk.post([cache = worker_.cache.get(), name = digest] { cache->touch(name); });
+      else if (worker_.blobs.allows(worker_.cache->seen_by(digest), identity_))
+        on_disk.push_back(digest);
+    }
+  if (on_disk.empty()) return ask_for_missing(frame.id(), message->program);
+  load_from_cache(frame.id(), message->program, std::move(on_disk));
 }
 
-void WorkerClient::compile(const Frame& frame) {
-  const auto message = decode<Compile>(frame.message);
-  if (!message) return broken("compile is malformed");
-  const auto at = programs_.find(message->program);
+/// The answer to prepare: what is here is held from now on, the rest is to come.
+void WorkerClient::ask_for_missing(std::uint64_t request, std::uint64_t number) {
+  const auto at = programs_.find(number);
   if (at == programs_.end() || !at->second.preparing)
-    return failed(frame.id(), no_such("program to compile with number", message->program));
-  const std::shared_ptr<Preparing> preparing = std::move(at->second.preparing);
-  auto made = std::make_shared<RemoteProgram>();
-  {
-    const OwnCall call;
-    auto program = exec::Program::make(
-        worker_.host, call.call(),
-        {preparing->topology, preparing->devices, worker_.blobs.seen_by(identity_), false}, counters_,
-        preparing->plan);
-    if (!program) {
-      forget_program(message->program);
-      return failed(frame.id(), std::move(program).error());
+    return failed(request, no_such("program", number));  // given back meanwhile
+  Preparing& preparing = *at->second.preparing;
+  for (const auto& [digest, size] : preparing.needed) {
+    if (auto blob = worker_.blobs.get(digest, identity_)) {
+      preparing.pins.insert_or_assign(digest, *std::move(blob));
+      continue;
     }
-    made->program = *std::move(program);
+    preparing.missing.push_back(digest);
+    const std::lock_guard hold(uploads_lock_);
+    expected_[digest] = size;
   }
+  preparing.asked = true;
+  done(request, encode(Needs{preparing.missing, at->second.ticket, at->second.secret}));
+}
+
+/// All weights of the program, each one that this client brought or may see: what lies on the worker for others, and is resident
+/// for their programs, is none of its business.
+genie::Outcome WorkerClient::pin(Preparing& preparing) {
+  for (const std::string& digest : preparing.missing) {
+    {
+      const std::lock_guard hold(uploads_lock_);
+      if (auto node = arrived_.extract(digest)) preparing.pins.insert(std::move(node));
+    }
+    if (preparing.pins.contains(digest)) continue;
+    auto blob = worker_.blobs.get(digest, identity_);
+    if (!blob) return std::move(blob).error();
+    preparing.pins.emplace(digest, *std::move(blob));
+  }
+  for (const auto& [digest, size] : preparing.needed)
+    if (const std::uint64_t has = preparing.pins.find(digest)->second.bytes.size; has != size)
+      return exec::problem(GENIE_INVALID_ARGUMENT, "GE0812",
+                           "the plan gives blob " + digest + " " + std::to_string(size) + " bytes; it has " +
+                               std::to_string(has),
+                           "this is a defect of the client; report it");
+  return genie::Done{};
+}
+
+/// The program that another client has prepared from the same bytes, or a new one.
+genie::Expected<std::shared_ptr<const RemoteProgram>> WorkerClient::program_for(const Preparing& preparing) {
+  Digest hash;
+  const std::string bytes = Encoder().text(preparing.plan).text(preparing.topology_text).take();
+  hash.update(bytes.data(), bytes.size());
+  std::weak_ptr<const RemoteProgram>& known = worker_.programs[hash.finish()];
+  if (auto program = known.lock()) {
+    counters_.add("programs_shared", 1);
+    return program;
+  }
+  auto made = std::make_shared<RemoteProgram>();
+  const OwnCall call;
+  // Held as long as the program: the first states of later sessions are made of them, too.
+  const exec::BlobSource pinned =
+      [pins = preparing.pins](const genie::Call&, std::string_view digest) -> genie::Expected<exec::Blob> {
+    const auto at = pins.find(digest);
+    if (at != pins.end()) return at->second;
+    return exec::problem(GENIE_NOT_FOUND, "GE0671", "the plan did not name blob " + std::string(digest));
+  };
+  auto program =
+      exec::Program::make(worker_.host, call.call(), {preparing.topology, preparing.devices, pinned, false},
+                          counters_, preparing.plan);
+  if (!program) return std::move(program).error();
+  made->program = *std::move(program);
   for (const auto& [name, schedule] : made->program->plan().schedule->methods) {
     const auto method = made->program->method(name);
     if (!method) continue;
     for (const exec::CompiledStage& stage : (*method)->stages)
       for (const std::string& state : stage.states)
         if (made->program->device(stage.device).here() &&
-            !made->program->device(made->program->state_device(state)).here()) {
-          forget_program(message->program);
-          return failed(frame.id(), exec::problem(GENIE_INVALID_ARGUMENT, "GE0601",
-                                                  "stage " + stage.stage->id + " uses state " + state +
-                                                      ", which lives on another worker",
-                                                  "keep a state with the nodes that use it"));
-        }
+            !made->program->device(made->program->state_device(state)).here())
+          return exec::problem(
+              GENIE_INVALID_ARGUMENT, "GE0601",
+              "stage " + stage.stage->id + " uses state " + state + ", which lives on another worker",
+              "keep a state with the nodes that use it");
     made->routes.emplace(name, Routes(**method, *made->program));
   }
-  at->second.ready = std::move(made);
+  // States of a program are its sessions' own business: such a program is for one client.
+  const bool private_states = std::ranges::any_of(
+      made->program->plan().states, [](const auto& entry) { return entry.second.scope == "program"; });
+  std::shared_ptr<const RemoteProgram> ready = std::move(made);
+  if (!private_states) known = ready;
+  std::erase_if(worker_.programs, [](const auto& entry) { return entry.second.expired(); });
+  return ready;
+}
+
+void WorkerClient::compile(const Frame& frame) {
+  const auto message = decode<Compile>(frame.message);
+  if (!message) return broken("compile is malformed");
+  const auto at = programs_.find(message->program);
+  if (at == programs_.end() || !at->second.preparing || !at->second.preparing->asked)
+    return failed(frame.id(), no_such("program to compile with number", message->program));
+  const std::shared_ptr<Preparing> preparing = std::move(at->second.preparing);
+  genie::Outcome pinned = pin(*preparing);
+  auto made = pinned ? program_for(*preparing) : std::move(pinned).error();
+  if (!made) {
+    forget_program(message->program);
+    return failed(frame.id(), std::move(made).error());
+  }
+  at->second.ready = *std::move(made);
   // Answered once the ways to the other workers are known, so that no value takes a longer one.
   const auto open = std::make_shared<std::size_t>(message->peers.size());
   if (*open == 0) return done(frame.id());
@@ -198,6 +268,11 @@ void WorkerClient::forget_program(std::uint64_t number) {
   const auto at = programs_.find(number);
   if (at == programs_.end()) return;
   std::erase_if(sessions_, [&](const auto& entry) { return entry.second.program_number == number; });
+  if (at->second.preparing) {
+    const std::lock_guard hold(uploads_lock_);
+    for (const std::string& digest : at->second.preparing->missing)
+      arrived_.erase(digest);
+  }
   {
     const std::lock_guard hold(worker_.invitations_lock);
     worker_.invitations.erase(at->second.ticket);

@@ -8,8 +8,8 @@ namespace genie::remote {
 genie::Expected<ServiceOptions> read_service_options(std::string_view json) {
   auto document = plan::json::Document::parse(json);
   if (!document) return exec::problem(GENIE_INVALID_ARGUMENT, "GE0800", "the options are no JSON");
-  OptionsReader reader(document->root(),
-                       {"listen", "provider", "payload", "lease_ms", "token_file", "keys", "blob_bytes"});
+  OptionsReader reader(document->root(), {"listen", "provider", "payload", "lease_ms", "token_file", "keys",
+                                          "blob_bytes", "cache", "share_blobs"});
   ServiceOptions options;
   std::string listen;
   reader.text("listen", listen);
@@ -22,6 +22,16 @@ genie::Expected<ServiceOptions> read_service_options(std::string_view json) {
   reader.keys(options.keys);
   if (reader.has("blob_bytes"))
     reader.integer("blob_bytes", options.blob_bytes.emplace(), 0, std::uint64_t{1} << 50);
+  reader.object("cache", {"folder", "bytes"}, [&](OptionsReader& cache) {
+    cache.text("folder", options.cache_folder);
+    cache.integer("bytes", options.cache_bytes, 1, std::uint64_t{1} << 50);
+    if (options.cache_folder.empty())
+      cache.reject("folder", "no folder is named", R"(write {"folder": "…", "bytes": 17179869184})");
+  });
+  reader.texts("share_blobs", options.share_blobs);
+  if (!options.share_blobs.empty() && !options.keys.given())
+    reader.reject("share_blobs", "it names certificates, and without `keys` nobody has one",
+                  "leave it out: who knows the token is one and the same");
   if (reader.error()) return *reader.error();
   if (!listen.empty()) {
     auto parsed = parse_endpoint(listen);

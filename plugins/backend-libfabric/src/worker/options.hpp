@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "genie/cpp/core.hpp"
 #include "net/endpoint.hpp"
@@ -20,6 +21,9 @@ struct ServiceOptions {
   Keys keys;
   /// Weights kept in memory for clients that come back; nothing: as much as the devices have together.
   std::optional<std::uint64_t> blob_bytes;
+  std::string cache_folder;  ///< weights on disk as well; empty: none
+  std::uint64_t cache_bytes = std::uint64_t{16} << 30;
+  std::vector<std::string> share_blobs;  ///< certificates whose weights everybody may use
 };
 
 /// Errors name the option, what is known, and the nearest known name (GE0800 and following).

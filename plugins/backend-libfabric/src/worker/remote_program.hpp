@@ -22,6 +22,10 @@ struct Routes {
   std::map<Index, std::vector<Index>> own;  ///< device here → its stages' places, in order
 };
 
+/// Blobs that stay in memory while somebody holds them.
+using Pins = std::map<std::string, exec::Blob, std::less<>>;
+
+/// Immutable: clients that prepare the same plan have one of them.
 struct RemoteProgram {
   std::shared_ptr<exec::Program> program;
   std::map<std::string, Routes, std::less<>> routes;  ///< by method

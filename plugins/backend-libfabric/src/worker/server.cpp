@@ -14,6 +14,8 @@ namespace {
 constexpr std::chrono::milliseconds kLook{50};
 /// Connections that have not proved who they are. More are closed at once.
 constexpr std::size_t kMostStrangers = 64;
+/// What identities are called that a certificate proves.
+const std::string kCertificate = "certificate ";
 
 }  // namespace
 
@@ -120,7 +122,7 @@ class Server::Visitor : public std::enable_shared_from_this<Server::Visitor> {
     Welcome welcome;
     welcome.lease_ms = server_.options_.lease_ms;
     if (!secret.empty()) welcome.mac = proof(secret, kWorkerProof, theirs_, encode(mine_));
-    const std::string identity = server_.tls_ ? "certificate " + name_ : "token";
+    const std::string identity = server_.tls_ ? kCertificate + name_ : "token";
     welcome.identity = identity;
     welcome.instance = server_.instance_;
     if (role_ == Role::client) {
@@ -134,7 +136,7 @@ class Server::Visitor : public std::enable_shared_from_this<Server::Visitor> {
       return;
     }
     client_ = std::make_shared<WorkerClient>(
-        server_.worker_, identity, connection_,
+        server_.worker_, identity_mark(server_.authority_, identity), connection_,
         [server = &server_](const Peer& peer, std::function<void(std::shared_ptr<Connection>)> answer,
                             std::function<void()> lost) {
           boost::asio::post(server->io_, [server, peer, answer = std::move(answer), lost = std::move(lost)] {
@@ -194,12 +196,20 @@ genie::Outcome Server::serve(const genie::Call& call, const Ready& ready) {
     auto own = fingerprint(options_.keys);
     if (!own) return std::move(own).error();
     print = *std::move(own);
+    auto authority = fingerprint({options_.keys.ca, options_.keys.ca, options_.keys.key});
+    if (!authority) return std::move(authority).error();
+    authority_ = *std::move(authority);
   }
   if (!options_.token_file.empty()) {
     auto token = read_or_make_token(options_.token_file);
     if (!token) return std::move(token).error();
     token_ = *std::move(token);
+    if (authority_.empty()) authority_ = token_;
   }
+  std::set<std::string> shared;
+  for (const std::string& name : options_.share_blobs)
+    shared.insert(identity_mark(authority_, kCertificate + name));
+  worker_.blobs.share(std::move(shared));
   boost::system::error_code error;
   const auto found =
       Tcp::resolver(io_).resolve(options_.listen.host, options_.listen.port, Tcp::resolver::passive, error);

@@ -42,6 +42,7 @@ class Server {
   const std::string versions_;
   const std::string instance_;
   std::string token_;
+  std::string authority_;  // whose word identities are: the CA's certificate, or the token
   std::shared_ptr<boost::asio::ssl::context> tls_;
   boost::asio::io_context io_{1};
   Tcp::acceptor acceptor_{io_};

@@ -1,6 +1,7 @@
 // What all clients of one worker process share.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <map>
 #include <memory>
@@ -8,8 +9,10 @@
 #include <string>
 
 #include "genie/exec/device.hpp"
+#include "worker/blob_cache.hpp"
 #include "worker/blobs.hpp"
 #include "worker/executor.hpp"
+#include "worker/remote_program.hpp"
 
 namespace genie::remote {
 
@@ -24,6 +27,7 @@ struct Worker {
   std::string provider = "auto";  ///< of data paths to clients: "auto", a name, or "none"
   std::atomic<bool> draining{false};
   Blobs blobs;
+  std::unique_ptr<BlobCache> cache;  ///< null: nothing is kept on disk
   /// Invitations that programs gave out: ticket → whose peers they let in, and with which secret.
   struct Invitation {
     std::weak_ptr<WorkerClient> client;
@@ -31,7 +35,13 @@ struct Worker {
   };
   std::mutex invitations_lock;  ///< guards invitations
   std::map<std::string, Invitation, std::less<>> invitations;
-  Executor executor;  ///< last: ends first
+  /// By what they were prepared from. The executor's.
+  std::map<std::string, std::weak_ptr<const RemoteProgram>> programs;
+  Executor executor;
+  // What takes long and is no computing, so that neither steps nor heartbeats wait for it. They end first.
+  Executor disk;                         ///< the cache's files
+  std::array<Executor, 4> hashers;       ///< a blob that arrives has one of them, its pieces in order
+  std::atomic<std::uint64_t> hashed{0};  ///< blobs that began to arrive
 };
 
 }  // namespace genie::remote

@@ -19,12 +19,6 @@ genie::Error no_such(std::string_view what, std::uint64_t number) {
 
 }  // namespace
 
-struct WorkerClient::Upload {
-  std::shared_ptr<Buffer> bytes;
-  std::uint64_t have = 0;
-  Digest digest;
-};
-
 WorkerClient::WorkerClient(Worker& worker, std::string identity, std::shared_ptr<Connection> connection,
                            ReachPeer reach)
     : worker_(worker),
@@ -161,54 +155,6 @@ void WorkerClient::gone() {
       self->forget_program(self->programs_.begin()->first);
     self->busy_ = 0;
   });
-}
-
-// --- blobs ---
-
-void WorkerClient::take_blob(Frame frame) {
-  const auto chunk = decode<BlobChunk>(frame.message, frame.header.payload_bytes);
-  if (!chunk) return broken("a piece of a blob is malformed");
-  {
-    const std::lock_guard hold(uploads_lock_);
-    const auto at = expected_.find(chunk->digest);
-    if (at == expected_.end() || at->second != chunk->size)
-      return failed(frame.id(), exec::problem(GENIE_INVALID_ARGUMENT, "GE0812",
-                                              "nobody asked for blob " + chunk->digest + " of " +
-                                                  std::to_string(chunk->size) + " bytes",
-                                              "prepare the plan that needs it first"));
-  }
-  auto& upload = uploads_[chunk->digest];
-  if (!upload) {
-    if (auto room = worker_.blobs.make_room(chunk->size); !room) {
-      uploads_.erase(chunk->digest);
-      return failed(frame.id(), std::move(room).error());
-    }
-    upload = std::make_shared<Upload>();
-    upload->bytes = std::make_shared<Buffer>(static_cast<std::size_t>(chunk->size));
-  }
-  if (chunk->offset != upload->have) return broken("the pieces of a blob are out of order");
-  if (frame.payload) {
-    std::memcpy(upload->bytes->data + upload->have, frame.payload->data, frame.payload->size);
-    // Of the copy: where the payload lies, the client may still write.
-    upload->digest.update(upload->bytes->data + upload->have, frame.payload->size);
-    upload->have += frame.payload->size;
-  }
-  if (upload->have != chunk->size) return;
-  const std::shared_ptr<Upload> whole = std::move(upload);
-  uploads_.erase(chunk->digest);
-  if (const std::string found = whole->digest.finish(); found != chunk->digest)
-    return failed(
-        frame.id(),
-        exec::problem(GENIE_DATA_LOSS, "GE0674",
-                      "blob " + chunk->digest + " arrived with other bytes: their digest is " + found,
-                      "capture the model again if the file changed; else look at the network"));
-  worker_.blobs.add(chunk->digest, whole->bytes, identity_);
-  counters_.add("weight_bytes_received", chunk->size);
-  {
-    const std::lock_guard hold(uploads_lock_);
-    expected_.erase(chunk->digest);
-  }
-  done(frame.id());
 }
 
 // --- sessions ---

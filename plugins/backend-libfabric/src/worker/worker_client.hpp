@@ -29,7 +29,6 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
 
   WorkerClient(Worker& worker, std::string identity, std::shared_ptr<Connection> connection, ReachPeer reach);
 
-  [[nodiscard]] const std::string& identity() const { return identity_; }
   /// On the io thread.
   void frame(Frame frame);
   /// A value that a peer brought over its own connection. On the io thread.
@@ -43,9 +42,13 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
   /// A program between `prepare` and `compile`: admitted, its weights still on their way.
   struct Preparing {
     std::string plan;
+    std::string topology_text;
     plan::Topology topology;
     exec::Devices devices;
+    std::map<std::string, std::uint64_t, std::less<>> needed;  ///< digest → size, of what these devices need
+    Pins pins;                                                 ///< what was here
     std::vector<std::string> missing;
+    bool asked = false;  ///< the client knows what is missing
   };
   struct Upload;
   struct OpenSessionState {
@@ -62,12 +65,19 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
     std::map<std::string, std::shared_ptr<Connection>, std::less<>>
         peers;  ///< device → direct way; io thread fills it
     std::string ticket;
+    std::string secret;
   };
 
   [[nodiscard]] std::map<std::string, std::uint64_t> kernels_counters() const;
   void on_executor(Frame frame);
   void take_blob(Frame frame);
+  void store_piece(std::uint64_t request, const std::shared_ptr<Upload>& upload, const Buffer* piece,
+                   std::uint64_t offset);
   void prepare(const Frame& frame);
+  void load_from_cache(std::uint64_t request, std::uint64_t number, std::vector<std::string> digests);
+  void ask_for_missing(std::uint64_t request, std::uint64_t number);
+  [[nodiscard]] genie::Outcome pin(Preparing& preparing);
+  [[nodiscard]] genie::Expected<std::shared_ptr<const RemoteProgram>> program_for(const Preparing& preparing);
   void compile(const Frame& frame);
   void open_session(const Frame& frame);
   void step(Frame frame);
@@ -95,9 +105,11 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
   std::atomic<std::uint64_t> busy_{0};
   std::atomic<bool> gone_{false};
 
-  std::mutex uploads_lock_;                                     // guards expected_
+  std::mutex uploads_lock_;                                     // guards expected_ and arrived_
   std::map<std::string, std::uint64_t, std::less<>> expected_;  // digest → size of blobs that were asked for
+  Pins arrived_;                                                // until the program that asked has them
   std::map<std::string, std::shared_ptr<Upload>, std::less<>> uploads_;  // the io thread's
+  std::atomic<std::uint64_t> pieces_{0};                                 // that wait to be hashed
 
   /// A step from its frame on: it may be cancelled before the executor has come to it.
   struct Running {

@@ -99,6 +99,8 @@ class Device {
                                                                         const genie::Call& call,
                                                                         const std::string& digest,
                                                                         const std::string& name);
+  /// Whether a blob is resident for somebody, so that another program takes no more memory for it. On the worker.
+  [[nodiscard]] bool holds(std::string_view digest) const;
   /// Claims what the kernels' copies of weights take now. After compiling, and after executables went. On the worker.
   [[nodiscard]] genie::Outcome claim_copies();
   /// What they take. On the worker.
@@ -112,8 +114,8 @@ class Device {
   Budget budget_;
   mutable std::mutex lock_;  // guards opened_
   std::vector<std::pair<std::string, std::unique_ptr<KernelsDevice>>> opened_;
-  std::map<std::string, std::weak_ptr<ResidentWeight>> weights_;  // the worker's
-  Claim copies_;                                                  // the worker's
+  std::map<std::string, std::weak_ptr<ResidentWeight>, std::less<>> weights_;  // the worker's
+  Claim copies_;                                                               // the worker's
 };
 
 using Devices = std::vector<std::shared_ptr<Device>>;
