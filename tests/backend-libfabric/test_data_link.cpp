@@ -161,6 +161,106 @@ TEST_CASE("the end of one link is the end of the other, with a reason") {
   first->stop();
 }
 
+/// Changes a byte of what is written into the peer's memory, or of what is said to it, once.
+class Damaging final : public datapath::Connection {
+ public:
+  Damaging(std::unique_ptr<datapath::Connection> inner, bool writes)
+      : inner_(std::move(inner)), writes_(writes) {}
+  const datapath::Facts& facts() const override { return inner_->facts(); }
+  datapath::Traffic traffic() const override { return inner_->traffic(); }
+  Expected<std::shared_ptr<datapath::Region>> expose(std::shared_ptr<arena::Arena> memory,
+                                                     datapath::Deadline deadline) override {
+    return inner_->expose(std::move(memory), deadline);
+  }
+  Expected<std::shared_ptr<datapath::RemoteRegion>> import(std::span<const std::byte> descriptor,
+                                                           datapath::Deadline deadline) override {
+    return inner_->import(descriptor, deadline);
+  }
+  Expected<datapath::Transfer> write(const datapath::Local& from, const datapath::Remote& to,
+                                     datapath::Deadline deadline) override {
+    if (!writes_ || from.memory.size < 1000) return inner_->write(from, to, deadline);
+    const auto bytes = from.memory.bytes();
+    const auto copy = std::make_shared<std::vector<std::byte>>(bytes.begin(), bytes.end());
+    (*copy)[copy->size() / 2] ^= std::byte{0x10};
+    datapath::Local changed = from;
+    changed.memory.address = reinterpret_cast<std::uint64_t>(copy->data());
+    changed.owner = copy;
+    return inner_->write(changed, to, deadline);
+  }
+  Expected<datapath::Transfer> read(const datapath::Remote& from, const datapath::Local& to,
+                                    datapath::Deadline deadline) override {
+    return inner_->read(from, to, deadline);
+  }
+  Outcome wait(const datapath::Transfer& transfer) override { return inner_->wait(transfer); }
+  Outcome send(std::span<const std::byte> message, datapath::Deadline deadline) override {
+    std::vector<std::byte> copy(message.begin(), message.end());
+    if (!writes_) copy.back() ^= std::byte{0x10};
+    return inner_->send(copy, deadline);
+  }
+  Expected<datapath::Message> receive(datapath::Deadline deadline) override {
+    return inner_->receive(deadline);
+  }
+  void fail(Error why) override { inner_->fail(std::move(why)); }
+  Outcome close(datapath::Deadline deadline) override { return inner_->close(deadline); }
+
+ private:
+  const std::unique_ptr<datapath::Connection> inner_;
+  const bool writes_;
+};
+
+TEST_CASE("a frame that is damaged on the path is handed out to nobody where it is checked") {
+  bool large = false;
+  SUBCASE("inside a message") {}
+  SUBCASE("in memory that the peer exposed") {
+    large = true;
+  }
+  for (const bool checked : {false, true}) {
+    CAPTURE(checked);
+    Pair pair = arena_pair();
+    const auto first = std::make_shared<DataLink>(std::make_unique<Damaging>(std::move(pair.first), large)),
+               second = std::make_shared<DataLink>(std::move(pair.second));
+    Inbox at_first, at_second;
+    first->start(at_first.on_frame(), at_first.on_lost());
+    second->start(at_second.on_frame(), at_second.on_lost());
+    const std::size_t payload = large ? 1'000'000 : 300;
+    Outgoing frame = frame_of(5, 40, 7, payload);
+    frame.checked = checked;
+    first->send(std::move(frame));
+    if (checked) {
+      const auto lost = at_second.wait_for_end();
+      REQUIRE(lost);
+      CHECK(lost->code == GENIE_DATA_LOSS);
+      CHECK(lost->diagnostics.find("GE0613") != std::string::npos);
+      CHECK(at_second.frames.empty());
+    } else {
+      REQUIRE(at_second.wait_for(1));
+      CHECK_FALSE(holds(at_second.frames[0], 5, 40, 7, payload));
+    }
+    first->stop();
+    second->stop();
+  }
+}
+
+TEST_CASE("frames that are checked arrive whole, whatever lay in the memory before") {
+  Pair pair = arena_pair();
+  const auto first = std::make_shared<DataLink>(std::move(pair.first)),
+             second = std::make_shared<DataLink>(std::move(pair.second));
+  Inbox at_first, at_second;
+  first->start(at_first.on_frame(), at_first.on_lost());
+  second->start(at_second.on_frame(), at_second.on_lost());
+  for (std::uint64_t id = 0; id < 40; ++id) {
+    const std::size_t gap = (id * 7) % 64, payload = id % 3 == 0 ? 100 : 300'000 + 1000 * id;
+    Outgoing frame = frame_of(id, 20, gap, payload);
+    frame.checked = true;
+    first->send(std::move(frame));
+    REQUIRE(at_second.wait_for(1));
+    CHECK(holds(at_second.frames[0], id, 20, gap, payload));
+    at_second.frames.clear();
+  }
+  first->stop();
+  second->stop();
+}
+
 TEST_CASE("a peer whose words are nonsense ends the link with one typed error") {
   const auto header = encode(Header{Type::step, 1, 10, 1 << 20});
   std::vector<std::byte> word;

@@ -118,7 +118,7 @@ def hostile_messages():
     yield "prepare", struct.pack("<Q", 1) + huge
     yield "prepare", struct.pack("<Q", 1) + text("{}") + text("{}") + b"more"
     yield "blob", text("sha256:" + "0" * 64) + struct.pack("<QQ", 1, 2)
-    yield "compile", struct.pack("<Q", 1) + huge
+    yield "compile", struct.pack("<Q", 1) + text("auto") + huge
     yield "open_session", struct.pack("<QQ", 1, 1)
     yield "step", struct.pack("<QQ", 1, 1) + huge
     yield "step", b"\xff" * 100
@@ -143,7 +143,7 @@ def test_unknown_numbers_are_errors_and_the_connection_goes_on(worker):
     peer = Peer(worker)
     assert peer.greet()[0] == "welcome"
     digest = "sha256:" + "0" * 64
-    sent = [("compile", struct.pack("<QI", 7, 0), b""), ("open_session", struct.pack("<QQQ", 1, 7, 0), b""),
+    sent = [("compile", struct.pack("<Q", 7) + text("auto") + struct.pack("<I", 0), b""), ("open_session", struct.pack("<QQQ", 1, 7, 0), b""),
             ("read_state", struct.pack("<Q", 7) + text("k") + b"\0", b""),
             ("step", struct.pack("<QQ", 7, 0) + text("forward") + struct.pack("<QIII", 0, 0, 0, 0), b""),
             ("blob", text(digest) + struct.pack("<QQ", 4, 0), b"abcd"), ("prepare", struct.pack("<Q", 3) + text("{}") + text("{}"), b"")]
@@ -181,16 +181,6 @@ def test_a_flood_of_strangers_leaves_room_for_a_client(worker):
 
 
 # --- keys ---
-
-@pytest.fixture
-def keys(host, tmp_path):
-    folder = tmp_path / "keys"
-    host.command("keys", "init", "--folder", folder, folder=tmp_path, check=OK)
-    for name in ("w0", "w1"):
-        host.command("keys", "issue", name, "--folder", folder, folder=tmp_path, check=OK)
-    host.command("keys", "issue", "laptop", "--client", "--folder", folder, folder=tmp_path, check=OK)
-    return lambda name: {"ca": str(folder / "ca.pem"), "cert": str(folder / f"{name}.pem"), "key": str(folder / f"{name}.key")}
-
 
 def test_keys_are_readable_by_their_owner_alone_and_never_overwritten(host, keys, tmp_path):
     for name in ("ca", "w0", "laptop"):

@@ -10,6 +10,7 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 KERNELS = "org.genie.kernels-aten"
@@ -185,3 +186,40 @@ class Peer:
 
     def close(self):
         self.socket.close()
+
+
+class DamagingProxy:
+    """Stands before a worker and changes one byte in the middle of the payload of each frame of a kind, in either direction."""
+
+    def __init__(self, worker, kind):
+        self.worker, self.kind, self.damaged = worker, TYPES[kind], 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        self.sockets = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self.listener.accept()
+                far = socket.create_connection((self.worker.ready["address"], self.worker.ready["port"]))
+                self.sockets += [near, far]
+                for source, target in ((near, far), (far, near)):
+                    threading.Thread(target=self.pass_on, args=(source, target), daemon=True).start()
+
+    def pass_on(self, source, target):
+        with contextlib.suppress(OSError), source.makefile("rb") as stream:
+            while len(head := stream.read(32)) == 32:
+                _, kind, _, _, message, _, payload = struct.unpack("<IHHQIIQ", head)
+                body = bytearray(stream.read(message + payload))
+                if kind == self.kind and payload > 0:
+                    body[message + payload // 2] ^= 0x10
+                    self.damaged += 1
+                target.sendall(head + body)
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def end(self):
+        for each in (self.listener, *self.sockets):
+            each.close()

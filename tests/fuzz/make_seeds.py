@@ -188,13 +188,17 @@ def wire_seeds():
     result = struct.pack("<BI", 1, 2) + struct.pack("<I", 0) + text("w0") + b"\0" + tensor + struct.pack("<I", 1) + text("w0") + b"\1" + kept
     result += sizes + struct.pack("<IIQQ", 1, 0, 10, 20)
     hello = struct.pack("<HHHHHB", 1, 1, 0, 1, 1, 0) + text("genie") + text("n" * 32) + text("")
+    findings = struct.pack("<I", 1) + text("net") + b"\1" + b"".join(map(text, ("net", "libfabric 1.17", "why")))
     frames = {
         "hello": frame(1, hello, identity=0), "auth": frame(2, text("m" * 32)),
         "welcome": frame(3, struct.pack("<HQ", 1, 3000) + b"".join(map(text, ("m", "token", "i", "{}", "{}")))),
         "failed": frame(21, struct.pack("<IBB", 8, 0, 1) + text("no room") + text("") + struct.pack("<q", 0) + text("s0") + text("[]")),
         "prepare": frame(30, struct.pack("<Q", 1) + text("{}") + text("{}")), "needs": frame(20, struct.pack("<I", 1) + text("sha256:0") + text("t") + text("s")),
         "blob": frame(31, text("sha256:0") + struct.pack("<QQ", 8, 4), b"1234"),
-        "compile": frame(32, struct.pack("<QI", 1, 1) + b"".join(map(text, ("w1", "127.0.0.1:1", "t", "s")))),
+        "compile": frame(32, struct.pack("<Q", 1) + text("auto") + struct.pack("<I", 1) + b"".join(map(text, ("w1", "127.0.0.1:1", "t", "s")))),
+        "compiled": frame(20, struct.pack("<I", 1) + text("w1") + text("net") + findings),
+        "paths": frame(50, text("auto") + text("host") + findings), "choice": frame(20, struct.pack("<I", 1) + text("net") + findings),
+        "open": frame(51, text("net") + text("\0address")),
         "session": frame(34, struct.pack("<QQQ", 1, 1, 0)), "step": frame(36, step, data), "result": frame(20, result, data),
         "value": frame(38, struct.pack("<QQI", 1, 0, 2) + sizes + tensor, data), "state": frame(41, struct.pack("<Q", 1) + text("k0") + tensor, data),
         "number": frame(33, struct.pack("<Q", 1)),

@@ -55,6 +55,10 @@ bool read_message(Type type, std::string_view bytes, std::uint64_t payload) {
       return round<BlobChunk>(bytes, payload);
     case Type::compile:
       return round<Compile>(bytes, payload);
+    case Type::data_paths:
+      return round<DataPaths>(bytes, payload);
+    case Type::data_open:
+      return round<DataOpen>(bytes, payload);
     case Type::open_session:
       return round<OpenSession>(bytes, payload);
     case Type::step:
@@ -68,7 +72,9 @@ bool read_message(Type type, std::string_view bytes, std::uint64_t payload) {
       const bool needs = round<Needs>(bytes, payload);
       const bool result = round<StepResult>(bytes, payload);
       const bool state = round<StateAccess>(bytes, payload);
-      return needs || result || state || bytes.empty();
+      const bool compiled = round<Compiled>(bytes, payload);
+      const bool choice = round<DataChoice>(bytes, payload);
+      return needs || result || state || compiled || choice || bytes.empty();
     }
     default:
       return decode_number(bytes).has_value() || bytes.empty();

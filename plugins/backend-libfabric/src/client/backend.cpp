@@ -80,7 +80,7 @@ RemoteBackend::RemoteBackend(genie::Host host, std::string_view options) : host_
   if (!read) throw std::move(read).error();
   options_ = *std::move(read);
   for (const Endpoint& at : options_.workers)
-    workers_.push_back(std::make_shared<WorkerLink>(io_, at, options_.provider,
+    workers_.push_back(std::make_shared<WorkerLink>(io_, at, options_.provider, options_.check_values,
                                                     [this](Frame frame) { value_came(std::move(frame)); }));
   io_.every_tick([this] { look_after(); });
 }
@@ -121,14 +121,20 @@ genie::Outcome RemoteBackend::reach_workers(const genie::Call& call) {
   if (!how) return std::move(how).error();
   std::vector<std::thread> dialling;
   std::vector<genie::Outcome> outcomes(workers_.size(), genie::Done{});
+  std::vector<bool> fresh(workers_.size());
   for (std::size_t w = 0; w < workers_.size(); ++w) {
     if (workers_[w]->alive()) continue;
+    fresh[w] = true;
     Dial mine = *how;
     if (workers_[w]->known()) mine.limit = std::min(mine.limit, kComeBack);
     dialling.emplace_back([&, w, mine = std::move(mine)] { outcomes[w] = workers_[w]->connect(call, mine); });
   }
   for (std::thread& thread : dialling)
     thread.join();
+  for (std::size_t w = 0; w < outcomes.size(); ++w)
+    if (workers_[w]->alive() && fresh[w])
+      log_way("the client", workers_[w]->name(), workers_[w]->data_path().path,
+              workers_[w]->data_path().findings);
   for (std::size_t w = 0; w < workers_.size(); ++w)
     if (!outcomes[w] && (!workers_[w]->known() || outcomes[w].error().code == GENIE_CANCELLED))
       return std::move(outcomes[w]).error();
@@ -156,6 +162,14 @@ void RemoteBackend::warn_of_mixture() {
               "the workers differ in " + name + " (" + all +
                   "): results may differ in their last bits by placement");
   }
+}
+
+void RemoteBackend::log_way(const std::string& from, const std::string& to, std::string_view path,
+                            const std::vector<datapath::Finding>& findings) const {
+  std::string text = "values from " + from + " to " + to + " take " + std::string(path);
+  for (const datapath::Finding& each : findings)
+    text += "; " + each.path + (each.usable ? ": " : " not: ") + each.why;
+  host_.log(GENIE_LOG_INFO, "libfabric", text);
 }
 
 genie::Expected<std::string> RemoteBackend::topology(const genie::Call& call) {
@@ -476,7 +490,7 @@ genie::Expected<std::string> RemoteBackend::stats(const genie::Call& call) {
     counts["wire_bytes"] += use.bytes;
     counts["wire_messages"] += use.messages;
     if (!worker->alive()) continue;
-    ++counts["workers_on_" + worker->data_path()];
+    ++counts["workers_on_" + worker->data_path().path];
     const auto answer = worker->ask(call, {Type::stats, 0, {}, {}});
     if (!answer) continue;
     const auto document = plan::json::Document::parse(answer->message);

@@ -56,6 +56,9 @@ class RemoteBackend final : public genie::Backend {
   [[nodiscard]] genie::Outcome upload(const genie::Call& call, const ClientProgram& program,
                                       const std::vector<std::vector<std::string>>& missing);
   void warn_of_mixture();
+  /// Which data path values take between two places, and why: for whoever asks for that much output.
+  void log_way(const std::string& from, const std::string& to, std::string_view path,
+               const std::vector<datapath::Finding>& findings) const;
   void look_after();
   void value_came(Frame frame);
   void begin_next(ClientSession& session);

@@ -17,7 +17,8 @@ genie::Expected<ClientOptions> read_client_options(std::string_view json) {
   reader.word("provider", options.provider, kProviders);
   reader.word("payload", payload, {"auto", "tls"});
   if (payload == "tls") options.provider = "none";
-  reader.word("checksums", checksums, {"weights"});
+  reader.word("checksums", checksums, {"weights", "all"});
+  options.check_values = checksums == "all";
   reader.text("token_file", options.token_file);
   reader.keys(options.keys);
   reader.integer("connect_ms", options.connect_ms, 1, 600'000);

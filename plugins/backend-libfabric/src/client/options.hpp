@@ -18,6 +18,7 @@ struct ClientOptions {
   Keys keys;
   std::uint64_t connect_ms = 5000;
   std::string provider = "auto";  ///< the data path; "none": the control channel carries all
+  bool check_values = false;      ///< not weights alone, which always are
   /// What plans are scheduled with: nothing is measured.
   double bandwidth_bytes_per_s = 1e9;
   std::uint64_t latency_ns = 50'000;

@@ -50,7 +50,7 @@ genie::Expected<std::shared_ptr<ClientProgram>> RemoteBackend::prepare_program(c
     }
     if (auto sent = upload(call, *program, missing); !sent) return sent;
     for (std::size_t w = 0; w < program->workers.size(); ++w) {
-      Compile compile{program->number, {}};
+      Compile compile{program->number, options_.provider, {}};
       for (std::size_t d = 0; d < devices.size(); ++d)
         if (const std::size_t other = program->worker_of[d]; other != w)
           compile.peers.push_back({devices[d]->spec().id, program->workers[other]->at().text(),
@@ -58,6 +58,12 @@ genie::Expected<std::shared_ptr<ClientProgram>> RemoteBackend::prepare_program(c
       call.progress(w, program->workers.size(), "compiling on " + program->workers[w]->name());
       auto answer = program->workers[w]->ask(call, {Type::compile, 0, encode(compile), {}});
       if (!answer) return std::move(answer).error();
+      const auto compiled = decode<Compiled>(answer->message);
+      if (!compiled)
+        return exec::problem(GENIE_INTERNAL, "GE0811",
+                             "worker " + program->workers[w]->name() + " answered compile with nonsense");
+      for (const Compiled::Way& way : compiled->ways)
+        log_way(program->workers[w]->name(), "device " + way.device, way.path, way.findings);
     }
     return genie::Done{};
   };

@@ -296,6 +296,7 @@ genie::Outcome StepJob::check() const {
 }
 
 void StepJob::look_after() {
+  look_for_losses();
   auto state = check();
   if (state) return;
   {
@@ -303,6 +304,40 @@ void StepJob::look_after() {
     if (!failed_) failed_ = std::move(state).error();
   }
   cancel();
+}
+
+/// A worker that has answered may still have values for others on their way, which wait for them in vain when it is gone.
+void StepJob::look_for_losses() {
+  bool found = false;
+  {
+    const std::lock_guard hold(lock_);
+    if (pending_ == 0 || lost_) return;
+    for (std::size_t w = 0; w < parts_.size() && !found; ++w) {
+      if (!parts_[w].asked || parts_[w].pending) continue;
+      auto why = program_.workers[w]->why_lost();
+      if (!why) continue;
+      failed_ = loss(w, *std::move(why));
+      lost_ = found = true;
+      wrote_ = wrote_ || writes_state_;
+    }
+  }
+  if (found) cancel();
+}
+
+genie::Error StepJob::loss(std::size_t worker, genie::Error why) const {
+  const exec::CompiledStage* first = nullptr;
+  for (const exec::CompiledStage& stage : method_->stages)
+    if (program_.worker_of[stage.device] == worker && (first == nullptr || stage.number < first->number))
+      first = &stage;
+  if (first == nullptr) return why;
+  auto diagnostics = plan::diagnostics_from_json(why.diagnostics);
+  for (plan::Diagnostic& diagnostic : diagnostics) {
+    diagnostic.node = first->stage->id;
+    diagnostic.scope = first->scope;
+  }
+  why.diagnostics = plan::to_json(diagnostics);
+  why.node = first->stage->id;
+  return why;
 }
 
 void StepJob::pass_on(Frame frame, const Value& value) {
@@ -328,7 +363,7 @@ void StepJob::answered(std::size_t worker, genie::Expected<Frame> answer) {
     std::optional<genie::Error> error;
     const bool lost = !answer;
     if (lost) {
-      error = std::move(answer).error();
+      error = loss(worker, std::move(answer).error());
       wrote_ = wrote_ || writes_state_;  // nobody can tell how far it came
     } else if (answer->type() == Type::done) {
       part.result = decode<StepResult>(answer->message, answer->header.payload_bytes);

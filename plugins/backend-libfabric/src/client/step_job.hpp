@@ -45,7 +45,7 @@ class StepJob : public std::enable_shared_from_this<StepJob> {
   [[nodiscard]] genie::Outcome check() const;
   /// Ends one that did not begin.
   void end(genie::Error why) { signal(std::move(why)); }
-  /// On the io thread, now and then: the caller's wish and the deadline.
+  /// On the io thread, now and then: the caller's wish, the deadline, and workers that are gone.
   void look_after();
   /// A value that goes from one worker to another by way of the client. On the io thread.
   void pass_on(Frame frame, const Value& value);
@@ -70,6 +70,9 @@ class StepJob : public std::enable_shared_from_this<StepJob> {
   genie::Outcome match_outputs();
   genie::Expected<std::optional<Outgoing>> message_for(std::size_t worker);
   void answered(std::size_t worker, genie::Expected<Frame> answer);
+  /// The loss of a worker, with what it had of this step.
+  [[nodiscard]] genie::Error loss(std::size_t worker, genie::Error why) const;
+  void look_for_losses();
   void finish();
   genie::Outcome deliver();
   genie::Outcome deliver_from_worker(std::size_t slot, std::size_t worker, const StepResult::Output& output,

@@ -11,10 +11,6 @@ namespace genie::remote {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{20};
-/// What carries the data when nothing better does.
-constexpr std::string_view kControl = "control";
-/// How long two ends of a data path may take to meet.
-constexpr std::chrono::seconds kMeetingLimit{5};
 /// How long a cancelled call may go unnoticed: genie_call can only be asked.
 constexpr std::chrono::milliseconds kPoll{10};
 
@@ -81,6 +77,7 @@ genie::Outcome WorkerLink::connect(const genie::Call& call, Dial how) {
     self->topology_ = *std::move(topology);
     self->local_address_ = met->connection->local_address();
     const std::shared_ptr<Connection> connection = std::move(met->connection);
+    if (self->checked_) connection->check_values();
     const std::weak_ptr<Connection> weak = connection;
     connection->replace_handlers(
         [self, weak](Frame frame) {
@@ -107,50 +104,6 @@ genie::Outcome WorkerLink::connect(const genie::Call& call, Dial how) {
 }
 
 genie::Outcome WorkerLink::find_data_path(const genie::Call& call) {
-  data_path_ = kControl;
-  findings_.clear();
-  if (provider_ == "none") return genie::Done{};
-  // On one host the arena is best, and nothing else need be looked at.
-  if (provider_ == "auto") {
-    if (auto found = try_data_paths(call, {"arena"}); !found || data_path_ != kControl) return found;
-  }
-  return try_data_paths(call, datapath::known_paths());
-}
-
-genie::Outcome WorkerLink::try_data_paths(const genie::Call& call,
-                                          const std::vector<std::string>& candidates) {
-  const DataPaths mine{provider_, datapath::offer({}, candidates)};
-  auto answer = ask(call, {Type::data_paths, 0, encode(mine), {}});
-  if (!answer) return std::move(answer).error();
-  auto choice = decode<DataChoice>(answer->message);
-  if (!choice)
-    return exec::problem(GENIE_INVALID_ARGUMENT, "GE0811", "the worker answered with malformed data paths");
-  findings_ = std::move(choice->findings);
-  for (const std::string& path : choice->paths) {
-    const auto refuse = [&](std::string why) {
-      const auto at = std::ranges::find(findings_, path, &datapath::Finding::provider);
-      if (at == findings_.end()) return;
-      at->usable = false;
-      at->why = std::move(why);
-    };
-    // Nobody who asked for encryption gets a path without by default; memory of one host crosses no network.
-    if (provider_ == "auto" && encrypted_ && path != "arena") {
-      refuse("it is not encrypted, as the control channel is: name it as `provider` to allow it");
-      continue;
-    }
-    auto met = meet_on(call, path);
-    if (met) {
-      data_path_ = path;
-      return genie::Done{};
-    }
-    // What was forced must be; else the next best will do.
-    if (provider_ != "auto" || !alive_) return met;
-    refuse(met.error().message);
-  }
-  return genie::Done{};
-}
-
-genie::Outcome WorkerLink::meet_on(const genie::Call& call, const std::string& path) {
   std::shared_ptr<Connection> connection;
   {
     const std::lock_guard hold(lock_);
@@ -158,16 +111,12 @@ genie::Outcome WorkerLink::meet_on(const genie::Call& call, const std::string& p
   }
   if (!connection)
     return exec::problem(GENIE_UNAVAILABLE, "GE0810", "worker " + at_.text() + " is not connected");
-  auto end = datapath::open_end(path, datapath::Side::goes, local_address_, {});
-  if (!end) return std::move(end).error();
-  const auto own = (*end)->address();
-  const DataOpen wanted{path, {reinterpret_cast<const char*>(own.data()), own.size()}};
-  auto theirs = ask(call, {Type::data_open, 0, encode(wanted), {}});
-  if (!theirs) return std::move(theirs).error();
-  auto met = (*end)->connect(std::as_bytes(std::span(theirs->message)), datapath::deadline_in(kMeetingLimit));
-  if (!met) return std::move(met).error();
-  if (auto used = ask(call, {Type::data_use, 0, {}, {}}); !used) return std::move(used).error();
-  connection->use(*std::move(met));
+  const PathWish wish{provider_, provider_ != "auto" || !encrypted_, local_address_};
+  auto found = remote::find_data_path(
+      *connection, wish, [&](Outgoing frame) { return ask(call, std::move(frame)); },
+      [&] { return alive(); });
+  if (!found) return std::move(found).error();
+  path_ = *std::move(found);
   return genie::Done{};
 }
 
@@ -259,7 +208,7 @@ void WorkerLink::lost(const std::shared_ptr<Connection>& which, genie::Error why
   alive_ = false;
   std::map<std::uint64_t, Answer> pending;
   genie::Error error =
-      exec::problem(GENIE_UNAVAILABLE, "GE0810", "worker " + name() + " was lost: " + why.message,
+      exec::problem(GENIE_UNAVAILABLE, code_of_loss(why), "worker " + name() + " was lost: " + why.message,
                     "see the worker's own output; `run.on_worker_loss: replan` goes on without it");
   {
     const std::lock_guard hold(lock_);
@@ -301,6 +250,11 @@ void WorkerLink::close() {
     connection->send({Type::goodbye, 0, {}, {}});
     connection->close_after_sending(genie::cancelled());
   }
+}
+
+std::optional<genie::Error> WorkerLink::why_lost() const {
+  const std::lock_guard hold(lock_);
+  return connection_ ? std::nullopt : why_lost_;
 }
 
 WorkerLink::Use WorkerLink::use() const {

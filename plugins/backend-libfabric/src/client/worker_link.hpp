@@ -19,6 +19,7 @@
 #include "client/options.hpp"
 #include "genie/plan/topology.hpp"
 #include "net/greeting.hpp"
+#include "net/path_search.hpp"
 
 namespace genie::remote {
 
@@ -49,15 +50,21 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
   using Answer = std::function<void(genie::Expected<Frame>)>;
 
   /// provider: the data path to take; "auto" for the best, "none" for the control channel.
-  WorkerLink(Io& io, Endpoint at, std::string provider, std::function<void(Frame)> on_value)
-      : io_(io), at_(std::move(at)), provider_(std::move(provider)), on_value_(std::move(on_value)) {}
+  /// checked: every value has a checksum.
+  WorkerLink(Io& io, Endpoint at, std::string provider, bool checked, std::function<void(Frame)> on_value)
+      : io_(io),
+        at_(std::move(at)),
+        provider_(std::move(provider)),
+        checked_(checked),
+        on_value_(std::move(on_value)) {}
 
   /// Connects and greets; waits. Fails as the last attempt did.
   [[nodiscard]] genie::Outcome connect(const genie::Call& call, Dial how);
   /// The way that the data takes, and why: after connect.
-  [[nodiscard]] const std::string& data_path() const { return data_path_; }
-  [[nodiscard]] const std::vector<datapath::Finding>& findings() const { return findings_; }
+  [[nodiscard]] const FoundPath& data_path() const { return path_; }
   [[nodiscard]] bool alive() const { return alive_.load(); }
+  /// Nothing while it is connected. [any-thread]
+  [[nodiscard]] std::optional<genie::Error> why_lost() const;
   /// Ever connected.
   [[nodiscard]] bool known() const { return known_.load(); }
   [[nodiscard]] const Endpoint& at() const { return at_; }
@@ -86,9 +93,6 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
 
  private:
   [[nodiscard]] genie::Outcome find_data_path(const genie::Call& call);
-  [[nodiscard]] genie::Outcome try_data_paths(const genie::Call& call,
-                                              const std::vector<std::string>& candidates);
-  [[nodiscard]] genie::Outcome meet_on(const genie::Call& call, const std::string& path);
   void heard(const std::shared_ptr<Connection>& from, Frame frame);
   void lost(const std::shared_ptr<Connection>& which, genie::Error why);
   void count(const Connection& connection);
@@ -96,10 +100,10 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
   Io& io_;
   const Endpoint at_;
   const std::string provider_;
+  const bool checked_;
   bool encrypted_ = false;
   std::string local_address_;  // as the worker sees this end
-  std::string data_path_ = "control";
-  std::vector<datapath::Finding> findings_;
+  FoundPath path_;
   const std::function<void(Frame)> on_value_;
   std::atomic<bool> alive_{false};
   std::atomic<bool> known_{false};

@@ -7,6 +7,7 @@
 #include <boost/asio/write.hpp>
 
 #include "genie/exec/budget.hpp"
+#include "protocol/messages.hpp"
 
 namespace genie::remote {
 
@@ -14,8 +15,6 @@ namespace {
 
 /// A message is read in pieces no larger than what came before: memory grows with what arrives, not with what was announced.
 constexpr std::size_t kFirstPiece = std::size_t{1} << 20;
-
-constexpr std::byte kNothing[kPayloadAlign] = {};
 
 template <class Stream>
 Tcp::socket& socket_of(Stream& stream) {
@@ -69,6 +68,12 @@ genie::Error lost(const std::string& what) {
 }
 
 }  // namespace
+
+std::string_view code_of_loss(const genie::Error& why) {
+  for (const std::string_view code : {"GE0813", "GE0613"})
+    if (why.diagnostics.find(code) != std::string::npos) return code;
+  return "GE0810";
+}
 
 std::uint64_t monotonic_ns() {
   timespec t{};
@@ -145,6 +150,8 @@ void Connection::read_payload() {
 
 void Connection::finish_frame() {
   traffic_.received_frames += 1;
+  if (!intact(in_)) return refuse(damaged(in_));
+  if (in_.header.checksum) checked_ = true;
   const auto self = shared_from_this();
   // A copy: the handler may replace itself.
   const OnFrame handler = on_frame_;
@@ -155,6 +162,7 @@ void Connection::finish_frame() {
 void Connection::send(Outgoing frame) {
   boost::asio::dispatch(executor(), [this, self = shared_from_this(), frame = std::move(frame)]() mutable {
     if (ended_ || end_when_sent_) return;
+    frame.checked = checked_;
     if (link_ && by_link(frame.type)) {
       traffic_.sent_bytes += kHeaderBytes + frame.message.size() + frame.payload_bytes();
       traffic_.sent_frames += 1;
@@ -188,12 +196,28 @@ void Connection::begin(std::shared_ptr<DataLink> link) {
         });
       },
       [weak](genie::Error why) {
-        if (const auto self = weak.lock()) self->close(std::move(why));
+        if (const auto self = weak.lock()) self->lost_link(std::move(why));
       });
+}
+
+/// Of damage only this side knows.
+void Connection::lost_link(genie::Error why) {
+  if (code_of_loss(why) == "GE0613") return refuse(std::move(why));
+  close(std::move(why));
+}
+
+void Connection::check_values() {
+  checked_ = true;
+}
+
+void Connection::refuse(genie::Error why) {
+  send({Type::refused, 0, encode(Failed{why, false}), {}});
+  close_after_sending(std::move(why));
 }
 
 void Connection::came_by_link(Frame frame) {
   if (ended_) return;
+  if (frame.header.checksum) checked_ = true;
   heard_ns_.store(monotonic_ns(), std::memory_order_relaxed);
   traffic_.received_bytes += frame.bytes();
   traffic_.received_frames += 1;
@@ -218,8 +242,7 @@ void Connection::write_next() {
   }
   writing_ = true;
   const Outgoing& frame = out_.front();
-  header_out_ = encode(
-      Header{frame.type, frame.id, static_cast<std::uint32_t>(frame.message.size()), frame.payload_bytes()});
+  header_out_ = encode(header_of(frame));
   std::vector<boost::asio::const_buffer> buffers{boost::asio::buffer(header_out_),
                                                  boost::asio::buffer(frame.message)};
   for (const Piece& piece : frame.payload) {

@@ -54,6 +54,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// What carries frames beside the socket; empty: nothing. On the io thread.
   [[nodiscard]] std::string data_path() const;
   [[nodiscard]] std::string local_address();
+  /// From now on every frame has a checksum. So has every frame after one that came with one: what one side wants, both do. [any-thread]
+  void check_values();
+  [[nodiscard]] bool checks_values() const { return checked_.load(std::memory_order_relaxed); }
+  /// Tells the other side why, and ends it. [any-thread]
+  void refuse(genie::Error why);
   /// Ends it now. [any-thread]
   void close(genie::Error why);
   /// Ends it once what was sent so far is gone. [any-thread]
@@ -79,6 +84,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void finish_frame();
   void begin(std::shared_ptr<DataLink> link);
   void came_by_link(Frame frame);
+  void lost_link(genie::Error why);
   void write_next();
   void end(genie::Error why);
 
@@ -92,10 +98,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::shared_ptr<DataLink> link_;
   bool writing_ = false;
   bool ended_ = false;
+  std::atomic<bool> checked_{false};
   std::optional<genie::Error> end_when_sent_;
   Traffic traffic_;
   std::atomic<std::uint64_t> heard_ns_{0};
 };
+
+/// The code of a loss that has this reason: that of a lease (GE0813) or of damage (GE0613), else GE0810.
+[[nodiscard]] std::string_view code_of_loss(const genie::Error& why);
 
 /// CLOCK_MONOTONIC
 [[nodiscard]] std::uint64_t monotonic_ns();

@@ -30,10 +30,6 @@ genie::Error broken(std::string_view how) {
                  "the peer broke the rules of the data path: " + std::string(how));
 }
 
-Header header_of(const Outgoing& frame) {
-  return {frame.type, frame.id, static_cast<std::uint32_t>(frame.message.size()), frame.payload_bytes()};
-}
-
 std::vector<std::byte> word(Word what) {
   return {static_cast<std::byte>(what)};
 }
@@ -59,6 +55,13 @@ class Steps {
 };
 
 }  // namespace
+
+genie::Error damaged(const Frame& frame) {
+  return problem(GENIE_DATA_LOSS, "GE0613",
+                 "a message (" + std::string(name(frame.type())) + ", " + exec::bytes_text(frame.bytes()) +
+                     ") arrived damaged, as its checksum shows",
+                 "look at the network and the memory of both machines; nothing of it was used");
+}
 
 std::optional<std::uint64_t> FreeParts::take(std::uint64_t size) {
   const auto fits = std::ranges::find_if(free_, [&](const auto& part) { return part.second >= size; });
@@ -204,6 +207,8 @@ genie::Outcome DataLink::transmit_one(const Outgoing& frame) {
   write(frame.message.data(), frame.message.size(), 0, nullptr);
   std::uint64_t at = payload_at;
   for (const Piece& piece : frame.payload) {
+    // What lay in the gap before is no part of a frame that is checked.
+    if (frame.checked) write(kNothing, piece.gap, at, nullptr);
     at += piece.gap;
     write(piece.data, piece.size, at, piece.hold);
     at += piece.size;
@@ -348,6 +353,7 @@ genie::Outcome DataLink::take_inline(std::span<const std::byte> rest) {
     frame.payload = std::make_shared<Buffer>(static_cast<std::size_t>(header->payload_bytes));
     std::memcpy(frame.payload->data, body.data() + header->message_bytes, frame.payload->size);
   }
+  if (!intact(frame)) return damaged(frame);
   on_frame_(std::move(frame));
   return genie::Done{};
 }
@@ -392,6 +398,7 @@ genie::Outcome DataLink::take_placed(std::span<const std::byte> rest) {
     }
     let_go(region, offset, 0);
   }
+  if (!intact(frame)) return damaged(frame);
   on_frame_(std::move(frame));
   return genie::Done{};
 }

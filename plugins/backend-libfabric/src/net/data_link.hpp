@@ -29,6 +29,9 @@
 
 namespace genie::remote {
 
+/// A frame that is not what its sender made it: its checksum says so (GE0613).
+[[nodiscard]] genie::Error damaged(const Frame& frame);
+
 /// Which parts of a region are free. Parts are whole multiples of the payload's alignment.
 class FreeParts {
  public:

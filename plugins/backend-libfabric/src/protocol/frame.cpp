@@ -1,5 +1,7 @@
 #include "protocol/frame.hpp"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <new>
@@ -40,10 +42,13 @@ constexpr Named kTypes[] = {
     {Type::data_paths, "data_paths"},
     {Type::data_open, "data_open"},
     {Type::data_use, "data_use"},
-    {Type::data_paths, "data_paths"},
-    {Type::data_open, "data_open"},
-    {Type::data_use, "data_use"},
 };
+
+constexpr std::uint16_t kChecked = 1;
+
+std::uint32_t checksum_of(std::uint32_t before, const void* bytes, std::size_t size) {
+  return static_cast<std::uint32_t>(::crc32_z(before, static_cast<const Bytef*>(bytes), size));
+}
 
 }  // namespace
 
@@ -61,10 +66,10 @@ std::array<std::byte, kHeaderBytes> encode(const Header& header) {
   Encoder out;
   out.number(kMagic)
       .number(static_cast<std::uint16_t>(header.type))
-      .number(std::uint16_t{0})
+      .number(header.checksum ? kChecked : std::uint16_t{0})
       .number(header.id)
       .number(header.message_bytes)
-      .number(std::uint32_t{0})
+      .number(header.checksum.value_or(0))
       .number(header.payload_bytes);
   const std::string bytes = out.take();
   std::array<std::byte, kHeaderBytes> raw{};
@@ -80,13 +85,13 @@ std::optional<Header> decode_header(const std::byte* bytes, const Limits& limits
   Header header;
   header.id = in.number<std::uint64_t>();
   header.message_bytes = in.number<std::uint32_t>();
-  const auto reserved = in.number<std::uint32_t>();
+  const auto checksum = in.number<std::uint32_t>();
   header.payload_bytes = in.number<std::uint64_t>();
   if (magic != kMagic)
     why = "the bytes are not of Genie's protocol";
   else if (!known(type))
     why = "message type " + std::to_string(type) + " is unknown";
-  else if (flags != 0 || reserved != 0)
+  else if ((flags & ~kChecked) != 0 || (flags == 0 && checksum != 0))
     why = "reserved bits are set";
   else if (header.message_bytes > limits.message_bytes)
     why = "a message of " + std::to_string(header.message_bytes) + " bytes; at most " +
@@ -96,9 +101,30 @@ std::optional<Header> decode_header(const std::byte* bytes, const Limits& limits
           std::to_string(limits.payload_bytes) + " are accepted";
   else {
     header.type = static_cast<Type>(type);
+    if (flags == kChecked) header.checksum = checksum;
     return header;
   }
   return std::nullopt;
+}
+
+bool intact(const Frame& frame) {
+  if (!frame.header.checksum) return true;
+  std::uint32_t sum = checksum_of(0, frame.message.data(), frame.message.size());
+  if (frame.payload) sum = checksum_of(sum, frame.payload->data, frame.payload->size);
+  return sum == *frame.header.checksum;
+}
+
+Header header_of(const Outgoing& frame) {
+  Header header{frame.type, frame.id, static_cast<std::uint32_t>(frame.message.size()), frame.payload_bytes(),
+                std::nullopt};
+  if (!frame.checked) return header;
+  std::uint32_t sum = checksum_of(0, frame.message.data(), frame.message.size());
+  for (const Piece& piece : frame.payload) {
+    sum = checksum_of(sum, kNothing, piece.gap);
+    sum = checksum_of(sum, piece.data, piece.size);
+  }
+  header.checksum = sum;
+  return header;
 }
 
 Buffer::Buffer(std::size_t bytes) : size(bytes) {

@@ -1,6 +1,8 @@
 // The unit of the control channel: a header of fixed size, the message's own bytes, and the payloads it carries.
 //
-//   u32 magic "GNW1" | u16 type | u16 flags (0) | u64 id | u32 message bytes | u32 reserved (0) | u64 payload bytes
+//   u32 magic "GNW1" | u16 type | u16 flags | u64 id | u32 message bytes | u32 checksum | u64 payload bytes
+//
+// Flag 1: the checksum is there; else it is 0.
 //
 // docs/protocol.md is the contract. Nothing is allocated for a length before the bytes arrive (net/connection.cpp).
 #pragma once
@@ -56,6 +58,8 @@ struct Header {
   std::uint64_t id = 0;  ///< of a request; its answer has the same one
   std::uint32_t message_bytes = 0;
   std::uint64_t payload_bytes = 0;
+  std::optional<std::uint32_t>
+      checksum;  ///< CRC-32 of message and payload, where the sender wants them checked
 };
 
 /// How large frames may be. Before a peer has proved who it is, hardly anything is accepted.
@@ -97,6 +101,9 @@ struct Frame {
   }
 };
 
+/// Whether message and payload are those that the checksum was made of; true where there is none.
+[[nodiscard]] bool intact(const Frame& frame);
+
 /// Bytes that go out as they lie, held until they are gone. `gap`: bytes of nothing before them.
 struct Piece {
   const void* data = nullptr;
@@ -111,6 +118,7 @@ struct Outgoing {
   std::uint64_t id = 0;
   std::string message;
   std::vector<Piece> payload;
+  bool checked = false;  ///< with a checksum
 
   [[nodiscard]] std::uint64_t payload_bytes() const {
     std::uint64_t total = 0;
@@ -119,5 +127,10 @@ struct Outgoing {
     return total;
   }
 };
+/// Reads all that the frame carries where it is checked.
+[[nodiscard]] Header header_of(const Outgoing& frame);
+
+/// What lies in the gaps.
+inline constexpr std::byte kNothing[kPayloadAlign] = {};
 
 }  // namespace genie::remote

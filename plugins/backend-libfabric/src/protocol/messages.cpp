@@ -74,6 +74,29 @@ WireTensor get_tensor(Decoder& in, std::uint64_t payload_bytes, bool described =
   return t;
 }
 
+void put(Encoder& out, const std::vector<datapath::Finding>& findings) {
+  out.number(static_cast<std::uint32_t>(findings.size()));
+  for (const datapath::Finding& each : findings)
+    out.text(each.path)
+        .number(static_cast<std::uint8_t>(each.usable))
+        .text(each.provider)
+        .text(each.version)
+        .text(each.why);
+}
+
+std::vector<datapath::Finding> findings(Decoder& in) {
+  std::vector<datapath::Finding> found;
+  for (auto n = in.count(4 * kLeastText + 1); n > 0 && in.ok(); --n) {
+    datapath::Finding& each = found.emplace_back();
+    each.path = in.text();
+    each.usable = in.below(std::uint8_t{2}) != 0;
+    each.provider = in.text();
+    each.version = in.text();
+    each.why = in.text();
+  }
+  return found;
+}
+
 template <class Message>
 std::optional<Message> whole(const Decoder& in, Message message) {
   if (!in.complete()) return std::nullopt;
@@ -224,7 +247,7 @@ std::optional<BlobChunk> decode<BlobChunk>(std::string_view bytes, std::uint64_t
 
 std::string encode(const Compile& m) {
   Encoder out;
-  out.number(m.program).number(static_cast<std::uint32_t>(m.peers.size()));
+  out.number(m.program).text(m.data_path).number(static_cast<std::uint32_t>(m.peers.size()));
   for (const Peer& peer : m.peers)
     out.text(peer.device).text(peer.address).text(peer.ticket).text(peer.secret);
   return out.take();
@@ -235,6 +258,7 @@ std::optional<Compile> decode<Compile>(std::string_view bytes, std::uint64_t) {
   Decoder in(bytes);
   Compile m;
   m.program = in.number<std::uint64_t>();
+  m.data_path = in.text();
   for (auto n = in.count(4 * kLeastText); n > 0 && in.ok(); --n) {
     Peer peer;
     peer.device = in.text();
@@ -246,34 +270,31 @@ std::optional<Compile> decode<Compile>(std::string_view bytes, std::uint64_t) {
   return whole(in, std::move(m));
 }
 
-// --- sessions ---
-
-namespace {
-
-void put(Encoder& out, const std::vector<datapath::Finding>& findings) {
-  out.number(static_cast<std::uint32_t>(findings.size()));
-  for (const datapath::Finding& each : findings)
-    out.text(each.path)
-        .number(static_cast<std::uint8_t>(each.usable))
-        .text(each.provider)
-        .text(each.version)
-        .text(each.why);
-}
-
-std::vector<datapath::Finding> findings(Decoder& in) {
-  std::vector<datapath::Finding> found;
-  for (auto n = in.count(4 * kLeastText + 1); n > 0 && in.ok(); --n) {
-    datapath::Finding& each = found.emplace_back();
-    each.path = in.text();
-    each.usable = in.below(std::uint8_t{2}) != 0;
-    each.provider = in.text();
-    each.version = in.text();
-    each.why = in.text();
+std::string encode(const Compiled& m) {
+  Encoder out;
+  out.number(static_cast<std::uint32_t>(m.ways.size()));
+  for (const Compiled::Way& way : m.ways) {
+    out.text(way.device).text(way.path);
+    put(out, way.findings);
   }
-  return found;
+  return out.take();
 }
 
-}  // namespace
+template <>
+std::optional<Compiled> decode<Compiled>(std::string_view bytes, std::uint64_t) {
+  Decoder in(bytes);
+  Compiled m;
+  for (auto n = in.count(3 * kLeastText); n > 0 && in.ok(); --n) {
+    Compiled::Way way;
+    way.device = in.text();
+    way.path = in.text();
+    way.findings = findings(in);
+    m.ways.push_back(std::move(way));
+  }
+  return whole(in, std::move(m));
+}
+
+// --- data paths ---
 
 std::string encode(const DataPaths& m) {
   Encoder out;
@@ -323,6 +344,8 @@ std::optional<DataOpen> decode<DataOpen>(std::string_view bytes, std::uint64_t) 
   m.address = in.text();
   return whole(in, std::move(m));
 }
+
+// --- sessions ---
 
 std::string encode(const OpenSession& m) {
   return Encoder().number(m.session).number(m.program).number(m.seed).take();

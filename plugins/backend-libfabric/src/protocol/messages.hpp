@@ -88,7 +88,18 @@ struct BlobChunk {
 };
 struct Compile {
   std::uint64_t program = 0;
+  std::string data_path;  ///< between workers: what the client asks for, as DataPaths::requested, or "none"
   std::vector<Peer> peers;
+};
+/// Answers Compile.
+struct Compiled {
+  struct Way {
+    std::string device;  ///< of another worker
+    std::string
+        path;  ///< that values take to it: a data path, "control" for a connection's socket, or "client"
+    std::vector<datapath::Finding> findings;
+  };
+  std::vector<Way> ways;
 };
 
 // --- data paths ---
@@ -184,6 +195,7 @@ struct Failed {
 [[nodiscard]] std::string encode(const Needs& m);
 [[nodiscard]] std::string encode(const BlobChunk& m);
 [[nodiscard]] std::string encode(const Compile& m);
+[[nodiscard]] std::string encode(const Compiled& m);
 [[nodiscard]] std::string encode(const DataPaths& m);
 [[nodiscard]] std::string encode(const DataChoice& m);
 [[nodiscard]] std::string encode(const DataOpen& m);

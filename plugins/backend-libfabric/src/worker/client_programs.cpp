@@ -109,7 +109,7 @@ void WorkerClient::prepare(const Frame& frame) {
   state.secret = to_hex(random_bytes(32));
   {
     const std::lock_guard hold(worker_.invitations_lock);
-    worker_.invitations.emplace(state.ticket, Worker::Invitation{weak_from_this(), state.secret});
+    worker_.invitations.emplace(state.ticket, Worker::Invitation{weak_from_this(), message->program, state.secret});
   }
   state.preparing = preparing;
   programs_.emplace(message->program, std::move(state));
@@ -226,42 +226,7 @@ void WorkerClient::compile(const Frame& frame) {
     return failed(frame.id(), std::move(made).error());
   }
   at->second.ready = *std::move(made);
-  // Answered once the ways to the other workers are known, so that no value takes a longer one.
-  const auto open = std::make_shared<std::size_t>(message->peers.size());
-  if (*open == 0) return done(frame.id());
-  for (const Peer& peer : message->peers) {
-    const auto post = [weak = weak_from_this()](std::function<void(WorkerClient&)> work) {
-      if (const auto self = weak.lock())
-        self->worker_.executor.post([self, work = std::move(work)] { work(*self); });
-    };
-    reach_(
-        peer,
-        [post, open, request = frame.id(), number = message->program,
-         device = peer.device](std::shared_ptr<Connection> way) {
-          post([open, request, number, device, way = std::move(way)](WorkerClient& self) {
-            const auto program = self.programs_.find(number);
-            if (program != self.programs_.end())
-              program->second.peers[device] = way;
-            else if (way)
-              way->close(genie::cancelled());
-            if (--*open == 0) self.done(request);
-          });
-        },
-        [post, number = message->program, device = peer.device] {
-          post([number, device](WorkerClient& self) { self.peer_lost(number, device); });
-        });
-  }
-}
-
-/// What was on its way over the connection may be gone: steps that sent something there cannot be trusted to end.
-void WorkerClient::peer_lost(std::uint64_t number, const std::string& device) {
-  const auto program = programs_.find(number);
-  if (program == programs_.end() || program->second.peers.erase(device) == 0) return;
-  for (auto& [id, session] : sessions_)
-    if (session.program_number == number && session.step)
-      session.step->interrupt(exec::problem(
-          GENIE_UNAVAILABLE, "GE0810",
-          "the connection between two workers, to device " + device + ", is over", "run the step again"));
+  meet_peers(frame.id(), *message);
 }
 
 void WorkerClient::forget_program(std::uint64_t number) {
@@ -280,7 +245,7 @@ void WorkerClient::forget_program(std::uint64_t number) {
   const auto peers = std::move(at->second.peers);
   programs_.erase(at);
   for (const auto& [device, way] : peers)
-    if (way) way->close(genie::cancelled());
+    if (way.connection) way.connection->close(genie::cancelled());
 }
 
 }  // namespace genie::remote

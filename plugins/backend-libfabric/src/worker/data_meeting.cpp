@@ -1,7 +1,5 @@
 #include "worker/data_meeting.hpp"
 
-#include <thread>
-
 #include "genie/exec/budget.hpp"
 
 namespace genie::remote {
@@ -27,7 +25,7 @@ void DataMeeting::frame(Frame frame) {
       if (busy_) return failed(id, out_of_order("a data path is being looked for already"));
       busy_ = true;
     }
-    std::thread([self = shared_from_this(), work = std::move(work)] { work(*self); }).detach();
+    asides_.run([self = shared_from_this(), work = std::move(work)] { work(*self); });
   };
   switch (frame.type()) {
     case Type::data_paths: {

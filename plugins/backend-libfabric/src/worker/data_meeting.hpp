@@ -1,6 +1,7 @@
-// The worker's half of finding a data path with a client: what both have, an end of the path that the client tries, the meeting.
+// The answering half of finding a data path, with a client or with another worker: what both have, an end of the path that is
+// tried, the meeting. The asking half is net/path_search.
 //
-// Opening an end and meeting take time, so they happen on a thread of their own, which ends within the meeting's limit.
+// Opening an end and meeting take time, so they happen beside the io thread.
 #pragma once
 
 #include <memory>
@@ -9,20 +10,19 @@
 #include <string>
 
 #include "net/connection.hpp"
+#include "net/path_search.hpp"
 #include "protocol/messages.hpp"
+#include "worker/asides.hpp"
 
 namespace genie::remote {
 
-/// How long two ends may take to meet.
-inline constexpr std::chrono::seconds kMeetingLimit{5};
-
 class DataMeeting : public std::enable_shared_from_this<DataMeeting> {
  public:
-  /// provider: what this worker allows; "auto", a name, or "none".
-  DataMeeting(std::shared_ptr<Connection> control, std::string provider)
-      : control_(std::move(control)), provider_(std::move(provider)) {}
+  /// provider: what this worker allows; "auto", a name, or "none". asides: outlives the connection.
+  DataMeeting(std::shared_ptr<Connection> control, std::string provider, Asides& asides)
+      : control_(std::move(control)), provider_(std::move(provider)), asides_(asides) {}
 
-  /// data_paths, data_open and data_use of the client. On the io thread.
+  /// data_paths, data_open and data_use of the other end. On the io thread.
   void frame(Frame frame);
 
  private:
@@ -36,6 +36,7 @@ class DataMeeting : public std::enable_shared_from_this<DataMeeting> {
 
   const std::shared_ptr<Connection> control_;
   const std::string provider_;
+  Asides& asides_;
 
   std::mutex lock_;  // guards the members below
   bool busy_ = false;

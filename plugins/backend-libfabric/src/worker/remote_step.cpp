@@ -402,6 +402,57 @@ void RemoteStep::fail(genie::Error error) {
   links_.answer(std::move(frame));
 }
 
+genie::Error RemoteStep::way_over(const exec::CompiledStage& stage, std::string_view what,
+                                  const genie::Error& why) const {
+  const std::string_view code = code_of_loss(why);
+  return exec::problem(code == "GE0613" ? GENIE_DATA_LOSS : GENIE_UNAVAILABLE, code,
+                       "stage " + stage.stage->id + " " + std::string(what) +
+                           ", and the connection between the two workers is over: " + why.message,
+                       "see both workers' own output, and run the step again", stage.stage->id, stage.scope);
+}
+
+bool RemoteStep::sends_to(const exec::CompiledStage& stage, const std::vector<std::string>& devices) const {
+  const auto goes_there = [&](Index m) {
+    const exec::Message& message = method_->messages[m];
+    return message.to != kNone &&
+           std::ranges::find(devices,
+                             program_->program->device(method_->slots[message.to].device).spec().id) !=
+               devices.end();
+  };
+  return std::ranges::any_of(stage.outputs, [&](const exec::StageOutput& out) {
+    return std::ranges::any_of(routes_->of_slot[out.slot], goes_there);
+  });
+}
+
+std::string RemoteStep::awaited_device(const exec::CompiledStage& stage) const {
+  for (const exec::StageInput& in : stage.inputs) {
+    if (arrived_[in.slot]) continue;
+    for (const exec::Message& message : method_->messages) {
+      if (message.to != in.slot) continue;
+      if (message.from == kNone) return "that keeps it";
+      const Index device = method_->slots[message.from].device;
+      if (!here(device)) return program_->program->device(device).spec().id;
+    }
+  }
+  return {};
+}
+
+void RemoteStep::lost_way_to(const std::vector<std::string>& devices, const genie::Error& why) {
+  if (over_) return;
+  for (const auto& [device, places] : routes_->own)
+    for (const Index place : places)
+      if (const exec::CompiledStage& stage = method_->stages[place]; sends_to(stage, devices))
+        return fail(way_over(stage, "sends values to device " + devices[0], why));
+}
+
+void RemoteStep::lost_way_from_peer(const genie::Error& why) {
+  if (over_) return;
+  for (const auto& [device, places] : routes_->own)
+    for (const Index place : places)
+      if (const std::string awaited = awaited_device(method_->stages[place]); !awaited.empty())
+        return fail(way_over(method_->stages[place], "waits for a value of device " + awaited, why));
+}
+
 void RemoteStep::abandon() {
   over_ = true;
   slots_.clear();

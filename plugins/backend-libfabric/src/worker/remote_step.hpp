@@ -39,8 +39,10 @@ class RemoteStep : public std::enable_shared_from_this<RemoteStep> {
   /// [any-thread] It ends at its next check; `wake` makes sure that one comes.
   void cancel() { call_.cancel(); }
   void wake() { advance(); }
-  /// It cannot end well any more.
-  void interrupt(genie::Error why) { fail(std::move(why)); }
+  /// The way to another worker's devices is over. What was sent there may be lost: a step that sends there cannot end well.
+  void lost_way_to(const std::vector<std::string>& devices, const genie::Error& why);
+  /// A way from another worker is over: neither can one that still waits for a value.
+  void lost_way_from_peer(const genie::Error& why);
   [[nodiscard]] bool over() const { return over_; }
   /// The client is gone: nobody hears of it any more.
   void abandon();
@@ -62,6 +64,12 @@ class RemoteStep : public std::enable_shared_from_this<RemoteStep> {
   void let_go(Index slot);
   void finish();
   genie::Outcome answer_output(const StepOutput& wanted, StepResult& result, Outgoing& frame);
+  /// The device of another worker that a stage waits for; empty: none.
+  [[nodiscard]] std::string awaited_device(const exec::CompiledStage& stage) const;
+  [[nodiscard]] bool sends_to(const exec::CompiledStage& stage,
+                              const std::vector<std::string>& devices) const;
+  [[nodiscard]] genie::Error way_over(const exec::CompiledStage& stage, std::string_view what,
+                                      const genie::Error& why) const;
   void fail(genie::Error error);
   [[nodiscard]] genie::Error wrong(std::string what) const;
   [[nodiscard]] bool here(Index device) const { return program_->program->device(device).here(); }

@@ -67,17 +67,34 @@ class Server::Visitor : public std::enable_shared_from_this<Server::Visitor> {
   void greet(std::shared_ptr<Connection> connection) {
     connection_ = std::move(connection);
     connection_->start([self = shared_from_this()](Frame frame) { self->heard(std::move(frame)); },
-                       [self = shared_from_this()](const genie::Error&) { self->leave(); });
+                       [self = shared_from_this()](const genie::Error& why) {
+                         if (self->peer_of_) self->peer_of_->peer_gone(self->peers_program_, why);
+                         self->leave();
+                       });
   }
 
   void heard(Frame frame) {
     if (client_) return client_->frame(std::move(frame));
-    if (peer_of_) return peer_of_->value_from_peer(std::move(frame));
+    if (peer_of_) return heard_from_peer(std::move(frame));
     if (refused_) return;
     if (frame.type() == Type::hello && theirs_.empty()) return hello(frame);
     if (frame.type() == Type::auth && !theirs_.empty()) return auth(frame);
     refuse(exec::problem(GENIE_INVALID_ARGUMENT, "GE0811",
                          "message " + std::string(name(frame.type())) + " came before the greeting"));
+  }
+
+  void heard_from_peer(Frame frame) {
+    switch (frame.type()) {
+      case Type::value:
+        return peer_of_->value_from_peer(std::move(frame));
+      case Type::data_paths:
+      case Type::data_open:
+      case Type::data_use:
+        return meeting_->frame(std::move(frame));
+      default:
+        return refuse(exec::problem(GENIE_INVALID_ARGUMENT, "GE0811",
+                                    "message " + std::string(name(frame.type())) + " is not one of a peer"));
+    }
   }
 
   void hello(const Frame& frame) {
@@ -105,6 +122,7 @@ class Server::Visitor : public std::enable_shared_from_this<Server::Visitor> {
           at != server_.worker_.invitations.end()) {
         host_of_peer = at->second.client.lock();
         secret = at->second.secret;
+        peers_program_ = at->second.program;
       }
     } else {
       secret = server_.token_;
@@ -133,23 +151,24 @@ class Server::Visitor : public std::enable_shared_from_this<Server::Visitor> {
     connection_->accept_up_to(kTrusted);
     if (role_ == Role::peer) {
       peer_of_ = std::move(host_of_peer);
+      meeting_ = std::make_shared<DataMeeting>(connection_, server_.worker_.provider, server_.worker_.asides);
       return;
     }
     client_ = std::make_shared<WorkerClient>(
         server_.worker_, identity_mark(server_.authority_, identity), connection_,
-        [server = &server_](const Peer& peer, std::function<void(std::shared_ptr<Connection>)> answer,
-                            std::function<void()> lost) {
-          boost::asio::post(server->io_, [server, peer, answer = std::move(answer), lost = std::move(lost)] {
-            server->reach(peer, answer, lost);
-          });
+        [server = &server_](const Peer& peer, PathWish wish,
+                            std::function<void(genie::Expected<PeerWay>)> answer,
+                            std::function<void(genie::Error)> lost) {
+          boost::asio::post(server->io_,
+                            [server, peer, wish = std::move(wish), answer = std::move(answer),
+                             lost = std::move(lost)] { server->reach(peer, wish, answer, lost); });
         });
   }
 
   void refuse(genie::Error error) {
     refused_ = true;
     server_.worker_.host.log(GENIE_LOG_WARNING, "worker", "a connection was refused: " + error.message);
-    connection_->send({Type::refused, 0, encode(Failed{error, false}), {}});
-    connection_->close_after_sending(std::move(error));
+    connection_->refuse(std::move(error));
   }
 
   void leave() {
@@ -157,6 +176,7 @@ class Server::Visitor : public std::enable_shared_from_this<Server::Visitor> {
     if (client_) client_->gone();
     client_.reset();
     peer_of_.reset();
+    meeting_.reset();
     connection_.reset();
     server_.visitors_.erase(self);
   }
@@ -174,6 +194,8 @@ class Server::Visitor : public std::enable_shared_from_this<Server::Visitor> {
   std::uint64_t heartbeat_ns_ = 0;
   std::shared_ptr<WorkerClient> client_;
   std::shared_ptr<WorkerClient> peer_of_;
+  std::uint64_t peers_program_ = 0;
+  std::shared_ptr<DataMeeting> meeting_;  ///< of a peer; a client has its own
 };
 
 Server::Server(Worker& worker, const ServiceOptions& options, std::string topology, std::string versions)
@@ -232,6 +254,7 @@ genie::Outcome Server::serve(const genie::Call& call, const Ready& ready) {
   look_after();
   ready(bound.address().to_string(), bound.port(), print);
   io_.run();
+  worker_.asides.finish();
   worker_.executor.finish();
   return genie::Done{};
 }
@@ -280,16 +303,22 @@ void Server::stop(std::uint64_t deadline_ns) {
 }
 
 /// Without keys, workers of one machine meet; the program's own invitation is the secret.
-void Server::reach(const Peer& peer, std::function<void(std::shared_ptr<Connection>)> answer,
-                   std::function<void()> lost) {
+void Server::reach(const Peer& peer, PathWish wish, std::function<void(genie::Expected<PeerWay>)> answer,
+                   std::function<void(genie::Error)> lost) {
+  const auto none = [](std::string why) {
+    PeerWay way;
+    way.found.findings.push_back({"control", false, {}, {}, std::move(why)});
+    return way;
+  };
   auto to = parse_endpoint(peer.address);
-  if (!to) return answer(nullptr);
+  if (!to) return answer(none(to.error().message));
   Dial call{*std::move(to), tls_, peer.secret, Role::peer, peer.ticket};
   dial(io_, std::move(call),
-       [answer = std::move(answer), lost = std::move(lost)](genie::Expected<Greeted> met) {
-         if (!met) return answer(nullptr);
-         met->connection->replace_handlers([](const Frame&) {}, [lost](const genie::Error&) { lost(); });
-         answer(met->connection);
+       [this, none, wish = std::move(wish), answer = std::move(answer),
+        lost = std::move(lost)](genie::Expected<Greeted> met) mutable {
+         if (!met) return answer(none(met.error().message));
+         find_way(std::move(met->connection), std::move(wish), worker_.asides, std::move(answer),
+                  std::move(lost));
        });
 }
 

@@ -77,6 +77,7 @@ genie::Outcome WorkerService::serve(const genie::Call& call, std::string_view de
   }
   Worker worker(host_, std::move(own), options_.blob_bytes.value_or(memory));
   worker.provider = options_.provider;
+  worker.encrypted = options_.keys.given();
   if (!options_.cache_folder.empty()) {
     auto cache = BlobCache::open(options_.cache_folder, options_.cache_bytes);
     if (!cache) return std::move(cache).error();

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "genie/exec/device.hpp"
+#include "worker/asides.hpp"
 #include "worker/blob_cache.hpp"
 #include "worker/blobs.hpp"
 #include "worker/executor.hpp"
@@ -24,13 +25,15 @@ struct Worker {
 
   genie::Host host;
   const exec::Devices devices;    ///< of this process
-  std::string provider = "auto";  ///< of data paths to clients: "auto", a name, or "none"
+  std::string provider = "auto";  ///< of data paths: "auto", a name, or "none"
+  bool encrypted = false;         ///< control channels are
   std::atomic<bool> draining{false};
   Blobs blobs;
   std::unique_ptr<BlobCache> cache;  ///< null: nothing is kept on disk
-  /// Invitations that programs gave out: ticket → whose peers they let in, and with which secret.
+  /// Invitations that programs gave out: ticket → whose peers they let in, for what, and with which secret.
   struct Invitation {
     std::weak_ptr<WorkerClient> client;
+    std::uint64_t program = 0;
     std::string secret;
   };
   std::mutex invitations_lock;  ///< guards invitations
@@ -42,6 +45,7 @@ struct Worker {
   Executor disk;                         ///< the cache's files
   std::array<Executor, 4> hashers;       ///< a blob that arrives has one of them, its pieces in order
   std::atomic<std::uint64_t> hashed{0};  ///< blobs that began to arrive
+  Asides asides;
 };
 
 }  // namespace genie::remote

@@ -25,7 +25,7 @@ WorkerClient::WorkerClient(Worker& worker, std::string identity, std::shared_ptr
       identity_(std::move(identity)),
       connection_(std::move(connection)),
       reach_(std::move(reach)),
-      data_meeting_(std::make_shared<DataMeeting>(connection_, worker_.provider)),
+      data_meeting_(std::make_shared<DataMeeting>(connection_, worker_.provider, worker_.asides)),
       kernels_before_(kernels_counters()) {}
 
 /// What the kernels of all devices count since they were opened.
@@ -57,8 +57,7 @@ void WorkerClient::broken(std::string_view what) {
   genie::Error error =
       exec::problem(GENIE_INVALID_ARGUMENT, "GE0811", "the worker refused to go on: " + std::string(what),
                     "client and worker do not agree on the protocol; this is a defect of one of them");
-  connection_->send({Type::refused, 0, encode(Failed{error, false}), {}});
-  connection_->close_after_sending(std::move(error));
+  connection_->refuse(std::move(error));
 }
 
 void WorkerClient::frame(Frame frame) {
@@ -69,6 +68,10 @@ void WorkerClient::frame(Frame frame) {
     case Type::goodbye:
       connection_->close(genie::Error{GENIE_CANCELLED, "the client said goodbye"});
       return;
+    case Type::refused: {
+      auto refused = decode<Failed>(frame.message);
+      return connection_->close(refused ? std::move(refused->error) : genie::cancelled());
+    }
     case Type::blob:
       return take_blob(std::move(frame));
     case Type::stats:
@@ -186,16 +189,6 @@ void WorkerClient::forget_session(std::uint64_t number) {
   sessions_.erase(at);
 }
 
-void WorkerClient::send_value(std::uint64_t program, std::string_view device, Outgoing frame) {
-  if (const auto at = programs_.find(program); at != programs_.end())
-    if (const auto peer = at->second.peers.find(device); peer != at->second.peers.end() && peer->second) {
-      counters_.add("values_sent_directly", 1);
-      return peer->second->send(std::move(frame));
-    }
-  counters_.add("values_sent_through_client", 1);
-  connection_->send(std::move(frame));
-}
-
 void WorkerClient::step(Frame frame) {
   auto message = decode<Step>(frame.message, frame.header.payload_bytes);
   if (!message) return broken("step is malformed");
@@ -264,6 +257,7 @@ void WorkerClient::step(Frame frame) {
   running->start(frame.payload);
   for (auto& [value, payload] : early)
     if (value.index == index) running->arrive(value, payload);
+  if (const auto lost = std::exchange(session.lost_between, std::nullopt)) running->lost_way_from_peer(*lost);
 }
 
 void WorkerClient::value(Frame frame) {

@@ -15,6 +15,7 @@
 #include "protocol/messages.hpp"
 #include "protocol/secret.hpp"
 #include "worker/data_meeting.hpp"
+#include "worker/peer_way.hpp"
 #include "worker/remote_program.hpp"
 #include "worker/remote_step.hpp"
 #include "worker/worker.hpp"
@@ -23,9 +24,11 @@ namespace genie::remote {
 
 class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
  public:
-  /// Opens a connection to another worker's device, over which frames can go; null when there is none. `lost`: it ended.
-  using ReachPeer = std::function<void(const Peer&, std::function<void(std::shared_ptr<Connection>)> answer,
-                                       std::function<void()> lost)>;
+  /// Makes a way to another worker. It has no connection where the worker cannot be reached; an error: the data path that is forced
+  /// leads not there. `lost`: it ended.
+  using ReachPeer =
+      std::function<void(const Peer&, PathWish wish, std::function<void(genie::Expected<PeerWay>)> answer,
+                         std::function<void(genie::Error)> lost)>;
 
   WorkerClient(Worker& worker, std::string identity, std::shared_ptr<Connection> connection, ReachPeer reach);
 
@@ -33,6 +36,8 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
   void frame(Frame frame);
   /// A value that a peer brought over its own connection. On the io thread.
   void value_from_peer(Frame frame);
+  /// The connection of a peer of this program is over. [any-thread]
+  void peer_gone(std::uint64_t program, const genie::Error& why);
   /// The connection is over. On the io thread.
   void gone();
   /// Steps under way. [any-thread]
@@ -58,12 +63,13 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
     std::shared_ptr<RemoteStep> step;
     std::uint64_t next_index = 0;                                  ///< steps below it are over
     std::vector<std::pair<Value, std::shared_ptr<Buffer>>> early;  ///< of steps that have not begun
+    /// A peer's connection ended when no step was under way: a value of the next one may have been on it.
+    std::optional<genie::Error> lost_between;
   };
   struct ProgramState {
     std::shared_ptr<Preparing> preparing;  ///< until it is compiled
     std::shared_ptr<const RemoteProgram> ready;
-    std::map<std::string, std::shared_ptr<Connection>, std::less<>>
-        peers;  ///< device → direct way; io thread fills it
+    std::map<std::string, PeerWay, std::less<>> peers;  ///< by device
     std::string ticket;
     std::string secret;
   };
@@ -91,7 +97,9 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
   void broken(std::string_view what);
   void forget_program(std::uint64_t number);
   void forget_session(std::uint64_t number);
-  void peer_lost(std::uint64_t program, const std::string& device);
+  [[nodiscard]] PathWish path_wish(const std::string& of_client) const;
+  void meet_peers(std::uint64_t request, const Compile& message);
+  void peer_lost(std::uint64_t program, const std::vector<std::string>& devices, const genie::Error& why);
   void send_value(std::uint64_t program, std::string_view device, Outgoing frame);
 
   Worker& worker_;

@@ -1,0 +1,129 @@
+// The ways from a client's program to the other workers that share it: how they are found, what goes over them, what their end means.
+#include <algorithm>
+
+#include "worker/worker_client.hpp"
+
+namespace genie::remote {
+
+namespace {
+
+/// What all devices of one worker share.
+bool same_worker(const Peer& a, const Peer& b) {
+  return a.address == b.address && a.ticket == b.ticket;
+}
+
+}  // namespace
+
+/// The best that both sides allow: what the client forces, else what this worker does.
+PathWish WorkerClient::path_wish(const std::string& of_client) const {
+  PathWish wish;
+  wish.provider = of_client == "auto" || worker_.provider == "none" ? worker_.provider : of_client;
+  // Only the client may give its encryption up.
+  wish.plain = of_client != "auto" || !worker_.encrypted;
+  return wish;
+}
+
+/// Answered once the ways to the other workers are known, so that no value takes a longer one.
+void WorkerClient::meet_peers(std::uint64_t request, const Compile& message) {
+  struct Meeting {
+    std::size_t open = 0;
+    Compiled ways;
+    std::optional<genie::Error> failed;
+  };
+  const auto meeting = std::make_shared<Meeting>();
+  std::vector<std::vector<Peer>> workers;
+  for (const Peer& peer : message.peers) {
+    const auto known = std::ranges::find_if(workers, [&](const auto& w) { return same_worker(w[0], peer); });
+    if (known == workers.end())
+      workers.push_back({peer});
+    else
+      known->push_back(peer);
+  }
+  meeting->open = workers.size();
+  if (workers.empty()) return done(request, encode(meeting->ways));
+  /// False when the client is gone.
+  const auto post = [weak = weak_from_this()](std::function<void(WorkerClient&)> work) {
+    const auto self = weak.lock();
+    if (self) self->worker_.executor.post([self, work = std::move(work)] { work(*self); });
+    return self != nullptr;
+  };
+  for (const std::vector<Peer>& worker : workers) {
+    std::vector<std::string> devices;
+    for (const Peer& peer : worker)
+      devices.push_back(peer.device);
+    const auto met = [meeting, request, number = message.program, devices](
+                         WorkerClient& self, const genie::Expected<PeerWay>& way) {
+      const auto program = self.programs_.find(number);
+      if (!way) {
+        if (!meeting->failed) {
+          meeting->failed = way.error();
+          meeting->failed->message = "the way to device " + devices[0] + ": " + meeting->failed->message;
+        }
+      } else if (program != self.programs_.end()) {
+        if (way->connection && self.connection_->checks_values()) way->connection->check_values();
+        for (const std::string& device : devices) {
+          program->second.peers[device] = *way;
+          const std::string_view path = way->connection ? std::string_view(way->found.path) : "client";
+          meeting->ways.ways.push_back({device, std::string(path), way->found.findings});
+        }
+      } else if (way->connection) {
+        way->connection->close(genie::cancelled());
+      }
+      if (--meeting->open != 0) return;
+      if (meeting->failed) {
+        self.forget_program(number);
+        return self.failed(request, *meeting->failed);
+      }
+      self.done(request, encode(meeting->ways));
+    };
+    reach_(
+        worker[0], path_wish(message.data_path),
+        [post, met](const genie::Expected<PeerWay>& way) {
+          if (!post([met, way](WorkerClient& self) { met(self, way); }) && way && way->connection)
+            way->connection->close(genie::cancelled());
+        },
+        [post, number = message.program, devices](const genie::Error& why) {
+          post([number, devices, why](WorkerClient& self) { self.peer_lost(number, devices, why); });
+        });
+  }
+}
+
+void WorkerClient::send_value(std::uint64_t program, std::string_view device, Outgoing frame) {
+  if (const auto at = programs_.find(program); at != programs_.end())
+    if (const auto peer = at->second.peers.find(device);
+        peer != at->second.peers.end() && peer->second.connection) {
+      counters_.add("values_sent_directly", 1);
+      counters_.add("values_sent_on_" + peer->second.found.path, 1);
+      return peer->second.connection->send(std::move(frame));
+    }
+  counters_.add("values_sent_through_client", 1);
+  connection_->send(std::move(frame));
+}
+
+/// What was on its way over the connection may be gone: steps that sent something there cannot be trusted to end.
+void WorkerClient::peer_lost(std::uint64_t number, const std::vector<std::string>& devices,
+                             const genie::Error& why) {
+  const auto program = programs_.find(number);
+  if (program == programs_.end()) return;
+  bool had = false;
+  for (const std::string& device : devices)
+    had = program->second.peers.erase(device) != 0 || had;
+  if (!had) return;
+  for (auto& [id, session] : sessions_)
+    if (session.program_number == number && session.step) session.step->lost_way_to(devices, why);
+}
+
+/// The same, of a connection over which another worker sent: what a step waits for may have been on it.
+void WorkerClient::peer_gone(std::uint64_t number, const genie::Error& why) {
+  worker_.executor.post([self = shared_from_this(), number, why] {
+    for (auto& [id, session] : self->sessions_) {
+      if (session.program_number != number) continue;
+      if (session.step && !session.step->over())
+        session.step->lost_way_from_peer(why);
+      else
+        session.lost_between = why;
+    }
+  });
+}
+
+}  // namespace genie::remote
