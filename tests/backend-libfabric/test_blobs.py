@@ -14,7 +14,6 @@ from harness import OK, topology
 from safetensors.torch import save_file
 from test_remote_runs import decoder_config, emulated, outputs
 from test_failures import start_run
-from test_trust import keys, refusal  # noqa: F401  (a fixture)
 from workers import BACKEND, PATIENCE, VERSION, Peer, hello, text, texts, wait_until
 
 

@@ -109,7 +109,8 @@ void WorkerClient::prepare(const Frame& frame) {
   state.secret = to_hex(random_bytes(32));
   {
     const std::lock_guard hold(worker_.invitations_lock);
-    worker_.invitations.emplace(state.ticket, Worker::Invitation{weak_from_this(), message->program, state.secret});
+    worker_.invitations.emplace(state.ticket,
+                                Worker::Invitation{weak_from_this(), message->program, state.secret});
   }
   state.preparing = preparing;
   programs_.emplace(message->program, std::move(state));
