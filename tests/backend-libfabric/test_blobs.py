@@ -14,6 +14,7 @@ from harness import OK, topology
 from safetensors.torch import save_file
 from test_remote_runs import decoder_config, emulated, outputs
 from test_failures import start_run
+from test_trust import refusal
 from workers import BACKEND, PATIENCE, VERSION, Peer, hello, text, texts, wait_until
 
 
@@ -296,7 +297,7 @@ def test_knowing_a_digest_opens_nothing(host, cluster, decoder, scheduled, ident
     plan = json.loads(scheduled[0])
     used = {plan["weights"][name]["blob"] for name in plan["schedule"]["residence"]["weights"]}
     assert used <= prepare(bob, 1, *scheduled)
-    bob.send("compile", struct.pack("<QI", 1, 0), identity=2)
+    bob.send("compile", struct.pack("<Q", 1) + text("auto") + struct.pack("<I", 0), identity=2)
     assert "GE0671" in refusal(bob.answer(2))
     bob.send("open_session", struct.pack("<QQQ", 1, 1, 0), identity=3)
     assert bob.answer(3)[0] == "failed"
@@ -317,7 +318,7 @@ def test_a_blob_has_the_size_that_it_has(host, cluster, decoder, scheduled, tmp_
     for number, blob in enumerate(plan["blobs"].values()):
         blob["size_bytes"] *= 1 + number % 2
     assert prepare(peer, 2, json.dumps(plan), scheduled[1]) == set()
-    peer.send("compile", struct.pack("<QI", 2, 0), identity=3)
+    peer.send("compile", struct.pack("<Q", 2) + text("auto") + struct.pack("<I", 0), identity=3)
     assert "GE0812" in refusal(peer.answer(3))
 
 

@@ -213,7 +213,7 @@ class DamagingProxy:
                 _, kind, _, _, message, _, payload = struct.unpack("<IHHQIIQ", head)
                 body = bytearray(stream.read(message + payload))
                 if kind == self.kind and payload > 0:
-                    body[message + payload // 2] ^= 0x10
+                    body[message + (payload // 2 | 3)] ^= 0x01  # in a float's exponent
                     self.damaged += 1
                 target.sendall(head + body)
         for end in (source, target):
