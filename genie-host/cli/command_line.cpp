@@ -11,7 +11,7 @@
 #include "cli/commands.hpp"
 #include "cli/console.hpp"
 #include "cli/engine_setup.hpp"
-#include "cli/worker_help.hpp"
+#include "cli/parsed.hpp"
 #include "genie/plan/json.hpp"
 #include "log/log.hpp"
 
@@ -200,40 +200,6 @@ class HelpFormatter : public CLI::Formatter {
   }
 };
 
-/// The parsed arguments and what to do with them.
-struct Parsed {
-  Common common;
-  RunArguments run;
-  DebugArguments debug;
-  ShowArguments show;
-  ValidateArguments validate;
-  DiffArguments diff;
-  ConvertArguments convert;
-  ScheduleArguments schedule;
-  WhyArguments why;
-  WhatIfArguments whatif;
-  DotArguments dot;
-  HtmlArguments html;
-  PluginsArguments plugins;
-  ExplainArguments explain;
-  ServeArguments serve;
-  KeysArguments keys;
-  bool version = false;
-  std::function<int()> action;
-};
-
-void add_common(CLI::App& app, Common& common) {
-  app.add_flag("--json", common.json, "Print JSON, for programs");
-  app.add_option("--plugin", common.plugins, "Folder or library of plug-ins, searched first; may be repeated")
-      ->type_name("PATH")
-      ->take_all()
-      ->allow_extra_args(false);
-  app.add_option("--log-level", common.log_level, "trace, debug, info, warning or error")
-      ->type_name("LEVEL")
-      ->default_str("warning");
-  app.add_option("--log-file", common.log_file, "Write the log there instead of stderr")->type_name("FILE");
-}
-
 void add_run(CLI::App& app, RunArguments& run) {
   app.add_option("--config", run.config, "The run config")->type_name("FILE");
   app.add_option("--set", run.set,
@@ -258,11 +224,6 @@ void add_run(CLI::App& app, RunArguments& run) {
   app.add_flag("--details", run.details, "Print all of the report, with the reasons and how to change them");
 }
 
-CLI::Option* add_repeated(CLI::App& app, const char* name, std::vector<std::string>& into, const char* type,
-                          const char* about) {
-  return app.add_option(name, into, about)->type_name(type)->take_all()->allow_extra_args(false);
-}
-
 void add_changes(CLI::App& app, ScheduleChanges& changes) {
   add_repeated(app, "--pin", changes.pin, "SELECTOR=DEVICE", "Run what it selects there; may be repeated");
   add_repeated(app, "--forbid", changes.forbid, "SELECTOR=DEVICE", "Never there; may be repeated");
@@ -270,14 +231,6 @@ void add_changes(CLI::App& app, ScheduleChanges& changes) {
   add_repeated(app, "--budget", changes.budget, "DEVICE=BYTES", "Use no more of its memory; may be repeated");
   add_repeated(app, "--set", changes.set, "POINTER=VALUE",
                "Replace or add one value of the config; may be repeated");
-}
-
-CLI::App* add_command(CLI::App& parent, const char* name, const char* about, std::string_view footer,
-                      Common& common) {
-  CLI::App* command = parent.add_subcommand(name, about);
-  command->footer(std::string(footer));
-  add_common(*command, common);
-  return command;
 }
 
 void add_debug(CLI::App& app, Parsed& parsed) {
@@ -436,41 +389,6 @@ void add_plugins(CLI::App& app, Parsed& parsed) {
       [&parsed] { parsed.action = [&parsed] { return plugins_check(parsed.common, parsed.plugins); }; });
 }
 
-void add_serve(CLI::App& app, Parsed& parsed) {
-  CLI::App* command = add_command(app, "serve", "Be a worker: offer devices of this machine to clients",
-                                  kServeExamples, parsed.common);
-  command->add_option("--config", parsed.serve.config, "The worker config")->required()->type_name("FILE");
-  command->add_option("--set", parsed.serve.set, "Change one value of the config; may repeat")
-      ->type_name("POINTER=VALUE");
-  command->add_option("--ready-file", parsed.serve.ready_file, "Write the ready line to this file, too")
-      ->type_name("FILE");
-  command->callback([&parsed] { parsed.action = [&parsed] { return serve(parsed.common, parsed.serve); }; });
-}
-
-void add_keys(CLI::App& app, Parsed& parsed) {
-  CLI::App* keys = add_command(app, "keys", "Certificates for workers and clients of several machines",
-                               kKeysExamples, parsed.common);
-  keys->require_subcommand(1);
-  const auto options = [&parsed](CLI::App& command) {
-    command.add_option("--folder", parsed.keys.folder, "Where the authority lies (default: keys)")
-        ->type_name("FOLDER");
-    command
-        .add_option("--days", parsed.keys.days, "How long it is valid (default: authority 3650, node 365)")
-        ->type_name("DAYS")
-        ->check(CLI::Range(1u, 36500u));
-  };
-  CLI::App* init = add_command(*keys, "init", "Make a private authority", kKeysExamples, parsed.common);
-  options(*init);
-  init->callback([&parsed] { parsed.action = [&parsed] { return keys_init(parsed.common, parsed.keys); }; });
-  CLI::App* issue =
-      add_command(*keys, "issue", "Make the certificate and key of one node", kKeysExamples, parsed.common);
-  issue->add_option("name", parsed.keys.name, "The node's name")->required()->type_name("NAME");
-  options(*issue);
-  issue->add_flag("--client", parsed.keys.client_only, "Good for clients only: it cannot pass for a worker");
-  issue->callback(
-      [&parsed] { parsed.action = [&parsed] { return keys_issue(parsed.common, parsed.keys); }; });
-}
-
 /// The innermost command that was typed.
 const CLI::App& typed_command(const CLI::App& root) {
   const CLI::App* command = &root;
@@ -547,8 +465,7 @@ int main(int argc, const char* const* argv) {
   add_run(*run_command, parsed.run);
   run_command->callback([&parsed] { parsed.action = [&parsed] { return run(parsed.common, parsed.run); }; });
   add_debug(app, parsed);
-  add_serve(app, parsed);
-  add_keys(app, parsed);
+  add_worker_commands(app, parsed);
   add_plan(app, parsed);
   add_plugins(app, parsed);
   CLI::App* explain_command = add_command(app, "explain", "The whole story behind a diagnostic code",

@@ -131,6 +131,13 @@ struct KeysArguments {
   std::optional<unsigned> days;
 };
 
+struct MeasureArguments {
+  std::string config;
+  std::vector<std::string> set;  ///< "POINTER=VALUE"
+  std::string output;            ///< empty: stdout
+  std::uint32_t repeat = 15;
+};
+
 // Each returns the process's exit code.
 [[nodiscard]] int run(const Common& common, const RunArguments& arguments);
 [[nodiscard]] int debug(const Common& common, const DebugArguments& arguments);
@@ -151,6 +158,7 @@ struct KeysArguments {
 [[nodiscard]] int keys_init(const Common& common, const KeysArguments& arguments);
 [[nodiscard]] int keys_issue(const Common& common, const KeysArguments& arguments);
 [[nodiscard]] int serve(const Common& common, const ServeArguments& arguments);
+[[nodiscard]] int measure(const Common& common, const MeasureArguments& arguments);
 [[nodiscard]] int version(const Common& common);
 
 }  // namespace genie::cli

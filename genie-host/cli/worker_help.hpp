@@ -1,4 +1,4 @@
-// What `genie-host serve --help` and `genie-host keys --help` end with.
+// What the help of `genie-host serve`, `keys` and `measure` ends with.
 #pragma once
 
 #include <string_view>
@@ -15,9 +15,8 @@ inline constexpr std::string_view kKeysExamples =
 
 inline constexpr std::string_view kServeExamples =
     "Offers devices of this machine to clients, until SIGTERM; steps under way may end first (drain_ms). "
-    "Prints one line of "
-    "JSON\n"
-    "when it listens: {\"ready\": true, \"address\", \"port\", \"fingerprint\"}.\n"
+    "Prints one line\n"
+    "of JSON when it listens: {\"ready\": true, \"address\", \"port\", \"fingerprint\"}.\n"
     "\n"
     "Examples:\n"
     "  genie-host serve --config worker.json\n"
@@ -30,5 +29,17 @@ inline constexpr std::string_view kServeExamples =
     "    \"service\": {\"options\": {\"listen\": \"127.0.0.1:0\", \"token_file\": \"w0.token\"}},\n"
     "    \"devices\": [{\"id\": \"w0\", \"memory_bytes\": 1073741824}]\n"
     "  }";
+
+inline constexpr std::string_view kMeasureExamples =
+    "Runs small plans on the workers of a run config, one device and one link at a time, and writes what "
+    "they showed: a\n"
+    "topology that the emulated cluster loads and that predictions can be made with. The config's source is "
+    "not used.\n"
+    "Nothing else should run on these machines meanwhile.\n"
+    "\n"
+    "Examples:\n"
+    "  genie-host measure --config run.json -o topology.json\n"
+    "  genie-host plan schedule run.json --set /backend/plugin=org.genie.backend-emulation \\\n"
+    "      --set '/backend/options={\"topology\":\"topology.json\"}'   what they would do with a model";
 
 }  // namespace genie::cli

@@ -12,6 +12,7 @@
 #include "runtime/plan_document.hpp"
 #include "runtime/stats.hpp"
 #include "scheduler/schedule.hpp"
+#include "scheduler/topology.hpp"
 
 namespace genie::runtime {
 namespace {
@@ -96,6 +97,17 @@ Status Engine::prepare() {
   if (!core_->scheduled || !core_->topology) return too_early("prepare", "schedule");
   if (core_->prepared) return Unit{};
   return prepare_program(core_);
+}
+
+Result<plan::Topology> Engine::look_around() {
+  auto topology = scheduler::make_topology(*core_);
+  if (topology) core_->topology = *topology;
+  return topology;
+}
+
+Status Engine::place(plan::Plan captured, plan::Schedule schedule) {
+  if (!core_->topology) return too_early("place", "look_around");
+  return scheduler::place_plan(*core_, std::move(captured), std::move(schedule));
 }
 
 Status Engine::load(std::span<const MethodSizes> sizes) {

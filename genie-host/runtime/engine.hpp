@@ -179,6 +179,10 @@ class Engine {
   [[nodiscard]] Status schedule(std::span<const MethodSizes> sizes);
   /// Checks that no source file changed, then prepares. May be called once.
   [[nodiscard]] Status prepare();
+  /// What there is to run on, asked before anything is captured; place() then takes these devices. [serial]
+  [[nodiscard]] Result<plan::Topology> look_around();
+  /// In place of capture() and schedule(): a captured plan without weights that this program made, and where it runs. V0–V4.
+  [[nodiscard]] Status place(plan::Plan captured, plan::Schedule schedule);
   /// capture, schedule and prepare, each unless it was done.
   [[nodiscard]] Status load(std::span<const MethodSizes> sizes);
 

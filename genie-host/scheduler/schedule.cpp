@@ -167,4 +167,16 @@ Status schedule_plan(runtime::EngineCore& core, std::span<const runtime::MethodS
   return runtime::Unit{};
 }
 
+Status place_plan(runtime::EngineCore& core, plan::Plan captured, plan::Schedule schedule) {
+  if (auto valid = core.validate(captured, plan::Level::v3, Category::bug); !valid) return valid;
+  const plan::Costs costs = plan::model_costs(captured, *core.topology, {});
+  auto joined = plan::join_schedule(captured, std::move(schedule), *core.topology, costs);
+  if (!joined) return failure(Category::unschedulable, std::move(joined).errors());
+  if (auto valid = core.validate(*joined, plan::Level::v5, Category::unschedulable); !valid) return valid;
+  core.captured = std::move(captured);
+  core.scheduled = std::make_shared<const plan::Plan>(std::move(joined).value());
+  core.plan_id = plan::plan_id(*core.scheduled);
+  return runtime::Unit{};
+}
+
 }  // namespace genie::scheduler

@@ -13,4 +13,9 @@ namespace genie::scheduler {
 [[nodiscard]] runtime::Status schedule_plan(runtime::EngineCore& core,
                                             std::span<const runtime::MethodSizes> sizes);
 
+/// A plan and its schedule that the host made itself, for core.topology: fills core.captured, core.scheduled and core.plan_id.
+/// Where it does not fit the devices, it is Category::unschedulable.
+[[nodiscard]] runtime::Status place_plan(runtime::EngineCore& core, plan::Plan captured,
+                                         plan::Schedule schedule);
+
 }  // namespace genie::scheduler

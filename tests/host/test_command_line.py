@@ -30,7 +30,8 @@ def test_without_arguments_the_help_is_shown_and_nothing_succeeds(host):
 
 
 @pytest.mark.parametrize("command", [[], ["run"], ["plan"], ["plan", "show"], ["plan", "validate"], ["plan", "diff"], ["plan", "convert"],
-                                     ["plugins"], ["plugins", "list"], ["plugins", "check"], ["explain"]])
+                                     ["plugins"], ["plugins", "list"], ["plugins", "check"], ["explain"], ["serve"], ["keys"], ["keys", "issue"],
+                                     ["measure"]])
 def test_every_help_has_examples_and_fits_the_screen(host, command):
     run = host(*command, "--help")
     assert run.returncode == OK

@@ -144,6 +144,15 @@ std::span<const CodeInfo> runtime_codes() {
        "the sessions of a program were written by other sessions too, which this one cannot repeat.\n"
        "\n"
        "What to do: run one session, or keep the states per session (`share_states` of the frontend).\n"},
+      {"GE0678", "Devices that cannot be measured",
+       "`genie-host measure` runs small plans of sums and products of matrices on every device. One of these "
+       "could not run, or\n"
+       "its times say nothing: larger messages or more work took no longer.\n"
+       "\n"
+       "What to do: if a plan could not run, what follows says why. Else measure again when nothing else "
+       "runs "
+       "there, with a larger\n"
+       "`--repeat`.\n"},
   };
   return kCodes;
 }
