@@ -15,6 +15,7 @@ SMALL = {
     "forward": ["--models", "tiny", "--sequences", "4", "--threads", "1", "--rounds", "1", "--repeat", "2", "--no-onnx"],
     "fabric": ["--turns", "1", "--largest", "4096", "--paths", "arena", "net"],
     "kernels_aten": ["--sequences", "4", "--rounds", "1", "--repeat", "2"],
+    "accuracy": ["--models", "wide", "--placements", "two halves", "in turns", "--rates", "400", "--steps", "2", "--rounds", "1"],
 }
 COLUMNS = {
     "plan_speed": {"nodes", "annotated", "plan_bytes", "onnx_bytes", "plan_ns", "decode_ns", "validate_ns", "encode_ns", "hash_ns", "plan_wall_ns",
@@ -31,6 +32,7 @@ COLUMNS = {
                 *(ratio + kind for ratio in ("genie_to_eager", "emulated_to_genie", "genie_to_onnx", "products_to_eager", "close_to_eager", "close_to_onnx")
                   for kind in ("", "_cpu"))},
     "fabric": {"path", "what", "size", "ours_s", "limit_s", "ratio"},
+    "accuracy": {"model", "placement", "link", "held_out", "measured_ns", "emulated_ns", "model_ns"},
     "kernels_aten": {"sequence", "threads", "genie_ns", "eager_ns", "exported_ns", "to_eager", "to_exported", "best_to_best_eager", "equal_bits"},
 }
 
@@ -127,3 +129,24 @@ def test_fabric(root, build):
     rows = rows_of(root, build, "fabric")
     assert {(row["path"], row["what"], row["size"]) for row in rows} == {(path, what, size) for path in ("arena", "net") for what in ("write", "read") for size in (64, 4096)}
     assert all(row["ours_s"] > 0 and row["limit_s"] > 0 for row in rows)
+
+
+@pytest.mark.slow
+def test_accuracy(root, build):
+    rows = rows_of(root, build, "accuracy")
+    # With links of limited rate where network namespaces are permitted.
+    assert [(row["placement"], row["held_out"]) for row in rows[:2]] == [("two halves", False), ("in turns", True)] and len(rows) in (2, 4)
+    assert all(row[side] > 0 for row in rows for side in ("measured_ns", "emulated_ns", "model_ns"))
+
+
+def test_accuracy_tells_order_and_errors(root, monkeypatch):
+    monkeypatch.syspath_prepend(root / "bench")
+    import accuracy
+
+    assert accuracy.correlation([1, 2, 3, 4], [10, 20, 30, 400]) == pytest.approx(1)
+    assert accuracy.correlation([1, 2, 3, 4], [4, 3, 2, 1]) == pytest.approx(-1)
+    assert accuracy.correlation([1, 1, 2, 3], [5, 5, 6, 7]) == pytest.approx(1)
+    rows = [{"measured_ns": 100, "emulated_ns": 110, "model_ns": 50}, {"measured_ns": 200, "emulated_ns": 180, "model_ns": 300}]
+    found = accuracy.summary(rows)
+    assert found["emulated_ns"] == {"mean_error": pytest.approx(0.1), "worst": pytest.approx(0.1), "rank_correlation": pytest.approx(1)}
+    assert found["model_ns"]["mean_error"] == pytest.approx(0.5)
