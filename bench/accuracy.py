@@ -135,8 +135,9 @@ class Namespaces:
                 ip("-n", space, "address", "add", ADDRESSES[worker] + "/24", "dev", "veth0")
                 for owner, device in ((client, worker), (space, "veth0")):
                     ip("-n", owner, "link", "set", device, "up")
-                    tool("tc", "-n", owner, "qdisc", "add", "dev", device, "root", "tbf", "rate", f"{self.megabits}mbit", "burst", "64kb",
-                         "latency", "50ms")
+                    # A small bucket: what fits into it passes at once, which no wire does.
+                    tool("tc", "-n", owner, "qdisc", "add", "dev", device, "root", "tbf", "rate", f"{self.megabits}mbit", "burst", "2kb",
+                         "latency", "400ms")
         except (FileNotFoundError, subprocess.CalledProcessError):
             self.__exit__()
             raise

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 namespace genie::measure {
@@ -18,22 +19,23 @@ template <std::size_t N>
 struct Row {
   std::array<double, N> factors{};
   double ns = 0;
+  double weight = 0;
 };
 
-/// Relative least squares by the normal equations. A column that no row has, or that others determine, comes out as 0; so do
+/// Weighted least squares by the normal equations. A column that no row has, or that others determine, comes out as 0; so do
 /// unknowns that would be negative, and the others are then solved without them.
 template <std::size_t N>
-std::array<double, N> solve(const std::vector<Row<N>>& rows) {
+std::array<double, N> solve_weighted(const std::vector<Row<N>>& rows) {
   std::array<bool, N> fixed{};
   for (;;) {
     std::array<std::array<double, N + 1>, N> m{};
     for (const Row<N>& row : rows)
       for (std::size_t i = 0; i < N; ++i) {
         if (fixed[i]) continue;
-        const double at = row.factors[i] / row.ns;
+        const double at = row.factors[i] * row.weight;
         for (std::size_t j = 0; j < N; ++j)
-          if (!fixed[j]) m[i][j] += at * row.factors[j] / row.ns;
-        m[i][N] += at;
+          if (!fixed[j]) m[i][j] += at * row.factors[j];
+        m[i][N] += at * row.ns;
       }
     // The scales of latencies and of bytes differ by many powers of ten: pivots are judged beside what their row began with.
     std::array<double, N> scale{};
@@ -63,6 +65,38 @@ std::array<double, N> solve(const std::vector<Row<N>>& rows) {
   }
 }
 
+template <std::size_t N>
+double foretold(const Row<N>& row, const std::array<double, N>& unknowns) {
+  double ns = 0;
+  for (std::size_t i = 0; i < N; ++i)
+    ns += row.factors[i] * unknowns[i];
+  return ns;
+}
+
+/// Least squares of log(foretold / measured), by solving anew with weights from the last solution: what is squared, weighted, is
+/// (f − t)² / (f · m), m the logarithmic mean of f and t, whose slope in f is that of log²(f / t).
+template <std::size_t N>
+std::array<double, N> solve(std::vector<Row<N>> rows) {
+  for (Row<N>& row : rows)
+    row.weight = 1 / (row.ns * row.ns);
+  std::array<double, N> found = solve_weighted(rows);
+  constexpr int kTurns = 100;
+  for (int turn = 0; turn < kTurns; ++turn) {
+    for (Row<N>& row : rows) {
+      // A time that is foretold as next to nothing would weigh all that there is.
+      const double f = std::max(foretold(row, found), row.ns * 1e-3);
+      const double ratio = f / row.ns;
+      const double mean = std::abs(ratio - 1) < 1e-9 ? f : (f - row.ns) / std::log(ratio);
+      row.weight = 1 / (f * mean);
+    }
+    const std::array<double, N> next = solve_weighted(rows);
+    // Half way: whole steps may go to and fro.
+    for (std::size_t i = 0; i < N; ++i)
+      found[i] = std::midpoint(found[i], next[i]);
+  }
+  return found;
+}
+
 double mean_error(double sum, std::size_t count) {
   return count == 0 ? 0 : sum / static_cast<double>(count);
 }
@@ -72,7 +106,7 @@ double mean_error(double sum, std::size_t count) {
 std::optional<LinkFit> fit_link(std::span<const LinkSample> samples) {
   std::vector<Row<2>> rows;
   for (const LinkSample& sample : samples)
-    if (sample.ns > 0) rows.push_back({{1, sample.bytes}, sample.ns});
+    if (sample.ns > 0) rows.push_back({{1, sample.bytes}, sample.ns, 0});
   const auto differs = [&](const Row<2>& row) { return row.factors[1] != rows.front().factors[1]; };
   if (rows.empty() || std::ranges::none_of(rows, differs)) return std::nullopt;
   const auto [latency, ns_per_byte] = solve(rows);
@@ -104,7 +138,7 @@ std::optional<ComputeFit> fit_compute(std::span<const ComputeSample> given) {
     for (std::size_t i = 0; i < samples.size(); ++i) {
       const ComputeSample& s = samples[i];
       computes[i] = s.flops * ns_per_flop > s.bytes * ns_per_byte;
-      rows.push_back({{1, computes[i] ? s.flops : 0, computes[i] ? 0 : s.bytes}, s.ns});
+      rows.push_back({{1, computes[i] ? s.flops : 0, computes[i] ? 0 : s.bytes}, s.ns, 0});
     }
     if (computes == before) break;
     before = computes;

@@ -1,7 +1,7 @@
 // From times to the parameters that the cost model and the simulator use (docs/scheduling.md). Pure arithmetic.
 //
-// Both fits are least squares over relative errors: a sample weighs 1 / time², so that 10 % of 20 µs matter as much as 10 % of
-// 20 ms. Parameters are never negative.
+// Both fits are least squares of log(foretold / measured): twice too long is as wrong as half as long, of 20 µs as of 20 ms.
+// Parameters are never negative.
 #pragma once
 
 #include <optional>

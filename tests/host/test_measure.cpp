@@ -47,6 +47,14 @@ TEST_CASE("a link without latency has none, also where times would say less than
   CHECK(fit->bandwidth_bytes_per_s < 1.2e9);
 }
 
+TEST_CASE("where no line fits, twice too long is as wrong as half as long") {
+  // Small messages slip through a link that holds large ones up.
+  const auto fit =
+      fit_link(std::vector<LinkSample>{{1000, 9000}, {1'000'000, 1'000'000}, {1'000'000, 4'000'000}});
+  REQUIRE(fit);
+  CHECK(fit->latency_ns + 1e6 / fit->bandwidth_bytes_per_s * 1e9 == doctest::Approx(2e6).epsilon(0.01));
+}
+
 TEST_CASE("times that do not grow with size say nothing of a link") {
   CHECK_FALSE(fit_link({}));
   CHECK_FALSE(fit_link(std::vector<LinkSample>{{1000, 500}}));
