@@ -10,6 +10,7 @@
 #include "genie/plan/codec.hpp"
 #include "runtime/engine_core.hpp"
 #include "runtime/plan_document.hpp"
+#include "runtime/session_state.hpp"
 #include "runtime/stats.hpp"
 #include "scheduler/schedule.hpp"
 #include "scheduler/topology.hpp"
@@ -96,7 +97,9 @@ Status Engine::schedule(std::span<const MethodSizes> sizes) {
 Status Engine::prepare() {
   if (!core_->scheduled || !core_->topology) return too_early("prepare", "schedule");
   if (core_->prepared) return Unit{};
-  return prepare_program(core_);
+  auto prepared = prepare_program(core_);
+  if (prepared) return prepared;
+  return begin_elsewhere(core_, std::move(prepared).failure(), [] { return Status(Unit{}); });
 }
 
 Result<plan::Topology> Engine::look_around() {
@@ -118,8 +121,15 @@ Status Engine::load(std::span<const MethodSizes> sizes) {
 
 Result<Session> Engine::open_session(std::uint64_t seed, std::shared_ptr<StepObserver> observer) {
   if (!core_->prepared) return too_early("open_session", "prepare");
-  auto state = runtime::open_session(core_, seed, std::move(observer));
-  if (!state) return std::move(state).failure();
+  auto state = runtime::open_session(core_, seed, observer);
+  if (!state) {
+    auto opened = begin_elsewhere(core_, std::move(state).failure(), [&]() -> Status {
+      state = runtime::open_session(core_, seed, observer);
+      if (!state) return state.failure();
+      return Unit{};
+    });
+    if (!opened) return std::move(opened).failure();
+  }
   return Session(*std::move(state));
 }
 

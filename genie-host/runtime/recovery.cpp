@@ -1,5 +1,5 @@
-// on_worker_loss: replan. A step failed; the backend is asked what is left, the policy places the plan there, the session
-// is opened anew, and the steps that it recorded are repeated.
+// on_worker_loss: replan. A step failed, or what comes before the first one; the backend is asked what is left, the policy
+// places the plan there, the session is opened anew, and the steps that it recorded are repeated.
 //
 // The only thing asked of a backend is that topology() tells what is left (backend.h). Sessions recover one at a time; one
 // whose plan was replaced by another session's recovery only moves over.
@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "runtime/session_state.hpp"
@@ -35,6 +36,10 @@ bool may_be_loss(const Failure& failure) {
     default:
       return false;
   }
+}
+
+std::size_t count(const Loss& loss) {
+  return loss.devices.size() + loss.links.size() + loss.memory.size();
 }
 
 std::string list(std::string_view one, std::string_view many, const std::vector<std::string>& items) {
@@ -133,10 +138,6 @@ class Recovering {
   }
 
  private:
-  static std::size_t count(const Loss& loss) {
-    return loss.devices.size() + loss.links.size() + loss.memory.size();
-  }
-
   /// Asks what is left.
   Status look() {
     auto left = scheduler::make_topology(core_);
@@ -246,6 +247,55 @@ Loss loss_between(const plan::Topology& had, const plan::Topology& has) {
     if (std::ranges::find(has.links, link.id, &plan::Link::id) == has.links.end())
       loss.links.push_back(link.id);
   return loss;
+}
+
+Status begin_elsewhere(const std::shared_ptr<EngineCore>& core, Failure cause,
+                       const std::function<Status()>& begin) {
+  if (core->config.run.on_worker_loss != config::OnWorkerLoss::replan || core->cancelled() ||
+      !may_be_loss(cause))
+    return cause;
+  const std::uint64_t begin_ns = services::monotonic_ns();
+  const std::lock_guard hold(core->recovery_lock);
+  const plan::Topology had = *core->topology;
+  Recovery recovery;
+  recovery.cause = cause.diagnostics.front();
+  recovery.replaced = core->scheduled;
+  Status done = Unit{};
+  for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
+    auto left = scheduler::make_topology(*core);
+    if (!left && left.failure().code != GENIE_UNAVAILABLE) return cause;
+    if (!left)
+      return cannot_go_on("no going on after that", std::move(cause), "GE0676", std::move(left).failure());
+    Loss lost = loss_between(had, *left);
+    // Every further attempt is for a further loss.
+    if (count(lost) == count(recovery.lost)) {
+      if (attempt == 0) return cause;
+      break;
+    }
+    recovery.lost = std::move(lost);
+    core->prepared.reset();
+    core->scheduled.reset();
+    core->topology.reset();
+    core->lost_devices.insert(recovery.lost.devices.begin(), recovery.lost.devices.end());
+    done = scheduler::schedule_plan(*core, core->sizes);
+    if (done) done = prepare_program(core);
+    recovery.first_job = core->next_job;
+    if (done) done = begin();
+    if (done || core->cancelled() || !may_be_loss(done.failure())) break;
+  }
+  if (!done && done.failure().category == Category::interrupted) return done;
+  if (!done)
+    return cannot_go_on("no going on without " + recovery.lost.text(), std::move(cause), "GE0676",
+                        std::move(done).failure());
+  recovery.wall_ns = services::monotonic_ns() - begin_ns;
+  recovery.plan_id = core->plan_id;
+  for (const plan::Device& device : core->topology->devices)
+    recovery.left.push_back(device.id);
+  core->options.log(GENIE_LOG_WARNING, "engine",
+                    fmt::format("the plan was placed anew on {} after the loss of {}, before the first step",
+                                fmt::join(recovery.left, ", "), recovery.lost.text()));
+  core->recoveries.push_back(std::move(recovery));
+  return Unit{};
 }
 
 Status recover(const std::shared_ptr<SessionState>& session, Failure failure, std::uint64_t job,

@@ -1,6 +1,7 @@
 // What a session, its kept values and its recovery share. Internal to this folder.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -98,5 +99,10 @@ struct StepAnswer {
 /// repeats what it recorded. Otherwise the failure, as it is or with why it could not go on. (recovery.cpp)
 [[nodiscard]] Status recover(const std::shared_ptr<SessionState>& session, Failure failure, std::uint64_t job,
                              std::uint64_t wall_ns);
+
+/// The same before there are steps: preparing or opening a session failed. What is placed anew is prepared, then `begin` goes on.
+/// [serial] (recovery.cpp)
+[[nodiscard]] Status begin_elsewhere(const std::shared_ptr<EngineCore>& core, Failure cause,
+                                     const std::function<Status()>& begin);
 
 }  // namespace genie::runtime

@@ -2,10 +2,15 @@
 
 import json
 import os
+import pty
+import re
+import select
+import signal
 import socket
 import ssl
 import stat
 import struct
+import subprocess
 
 import genie.export
 import pytest
@@ -15,7 +20,7 @@ from safetensors.torch import save_file
 from test_remote_runs import decoder_config, emulated, outputs
 from test_failures import start_run
 from test_trust import refusal
-from workers import BACKEND, PATIENCE, VERSION, Peer, hello, text, texts, wait_until
+from workers import BACKEND, PATIENCE, Cutter, Peer, hello, text, texts, wait_until
 
 
 def counters(folder):
@@ -175,6 +180,30 @@ def test_a_folder_that_is_not_the_workers_alone_is_refused(host, cluster, tmp_pa
 def test_wrong_options_are_refused_by_name(cluster, options, says):
     with pytest.raises(RuntimeError, match=f"GE0800(.|\n)*{says}"):
         cluster.start("w0", options=options)
+
+
+def test_a_long_upload_tells_how_far_it_is_and_how_fast(host, cluster, decoder, tmp_path):
+    """On a terminal. The worker stands still until that was seen."""
+    config, expected = decoder
+    (worker,) = cluster.start("w0", options={"lease_ms": 60000})
+    way = Cutter(worker, "blob", instead=lambda: worker.kill(signal.SIGSTOP))
+    config["backend"] = cluster.backend(payload="tls")
+    config["backend"]["options"]["workers"] = [way.address]
+    ours, theirs = pty.openpty()
+    run = subprocess.Popen([str(host.binary), "--config", str(host.write(config, tmp_path))], cwd=tmp_path, stdout=subprocess.PIPE,
+                           stderr=theirs, env={**host.environment, "TERM": "xterm", "COLUMNS": "120"}, stdin=subprocess.DEVNULL)
+    os.close(theirs)
+    seen = b""
+    while not re.search(rb"sending weights, 0 bytes of [0-9.]+ KiB, 0 bytes/s", seen):
+        ready, _, _ = select.select([ours], [], [], PATIENCE)
+        assert ready, seen
+        seen += os.read(ours, 4096)
+    worker.kill(signal.SIGCONT)
+    run.communicate(timeout=PATIENCE)
+    os.close(ours)
+    assert run.returncode == OK and outputs(tmp_path) == expected
+    report = counters(tmp_path)
+    assert report["blobs_sent"] > 1 and report["weight_send_ns"] > 400_000_000, "as long as the line took to appear"
 
 
 # --- who may use what ---

@@ -11,7 +11,7 @@ import torch
 from harness import EMULATION, OK, topology
 from safetensors.torch import save_file
 from test_remote_runs import decoder_config, emulated, outputs
-from workers import Peer, texts, wait_until
+from workers import Cutter, Peer, wait_until
 
 EXECUTION_FAILED = 5
 
@@ -112,6 +112,33 @@ def test_replan_goes_on_without_a_lost_worker_and_gives_the_same_bits(host, clus
     assert recovery["left"] == ["w0"]
 
 
+@pytest.mark.parametrize("what", ["fail", "replan"])
+@pytest.mark.parametrize("kind", ["prepare", "blob", "compile", "open_session", "step"])
+def test_a_worker_lost_at_any_request_is_one_error_or_made_good(host, cluster, tmp_path, kind, what):
+    config = decoder_config(tmp_path)
+    config["hints"] = [{**hint, "strength": "soft"} for hint in config["hints"]]
+    config["outputs"] = {"file": "outputs.safetensors"}
+    topology(tmp_path, [1 << 30] * 2)
+    host.run(emulated(config, 2), tmp_path, check=OK)
+    expected = outputs(tmp_path)
+    first, second = cluster.start("w0", "w1")
+    cutter = Cutter(second, kind)
+    config["backend"] = cluster.backend(payload="tls")
+    config["backend"]["options"]["workers"][1] = cutter.address
+    config["run"]["on_worker_loss"] = what
+    run = host.run(config, tmp_path)
+    assert cutter.cut.is_set(), "the client said it to both"
+    if what == "fail":
+        assert run.code == EXECUTION_FAILED and run.err.count("error[") == 1, run.out + run.err
+        assert "GE0810" in run.err and cutter.address in run.err, run.err
+        assert used_bytes(first) == 0 or wait_until(lambda: used_bytes(first) == 0, "the other worker is free") is None
+        return
+    assert run.code == OK, run.out + run.err
+    assert outputs(tmp_path) == expected
+    (recovery,) = json.loads((tmp_path / "report.json").read_text())["recoveries"]
+    assert recovery["left"] == ["w0"] and recovery["step"] == 0
+
+
 def test_sigterm_drains_and_ends_with_0(host, cluster, slow, tmp_path):
     (worker,) = cluster.start("w0")
     config = {**slow, "hints": [], "backend": cluster.backend()}
@@ -142,14 +169,17 @@ def used_bytes(worker):
     return json.loads(message)["devices"][worker.name]["used_bytes"]
 
 
-def test_a_dead_clients_memory_is_free_again(host, cluster, slow, tmp_path):
-    (worker,) = cluster.start("w0")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_dead_clients_memory_is_free_again(host, cluster, slow, tmp_path, number):
+    """A killed one's at once, a stopped one's when its lease is over."""
+    (worker,) = cluster.start("w0", options={"lease_ms": 500})
     run = start_run(host, {**slow, "hints": [], "backend": cluster.backend()}, tmp_path)
     wait_for_computing(worker)
     assert used_bytes(worker) > 0
+    run.send_signal(number)
+    wait_until(lambda: used_bytes(worker) == 0, "the worker has given the client's memory back")
     run.kill()
     run.communicate(timeout=60)
-    wait_until(lambda: used_bytes(worker) == 0, "the worker has given the client's memory back")
 
 
 def test_what_does_not_fit_is_refused_by_name_before_anything_is_sent(host, cluster, slow, tmp_path):
@@ -170,12 +200,37 @@ def test_what_does_not_fit_is_refused_by_name_before_anything_is_sent(host, clus
     run.communicate(timeout=60)
 
 
-def test_two_clients_share_a_worker(host, cluster, tmp_path):
+def test_three_clients_at_once_share_programs_and_nothing_else(host, cluster, tmp_path):
+    """One program and its weights for all; a session, with a cache as its state, for each; everybody's bits are the emulator's."""
     config = decoder_config(tmp_path)
-    cluster.start("w0", "w1")
-    config = {**config, "backend": cluster.backend()}
-    config["run"] = {**config["run"], "repeat": 50}
-    runs = [start_run(host, config, tmp_path, f"run{number}.json") for number in range(3)]
-    for run in runs:
+    config["run"] = {**config["run"], "repeat": 40}
+    topology(tmp_path, [1 << 30] * 2)
+    host.run(emulated(config, 2), tmp_path, check=OK)
+    expected = outputs(tmp_path)
+    workers = cluster.start("w0", "w1")
+
+    def client(number):
+        home = tmp_path / f"client{number}"
+        home.mkdir()
+        for path in [*tmp_path.glob("*.pt2"), *tmp_path.glob("in*.safetensors")]:
+            (home / path.name).symlink_to(path)
+        return home, start_run(host, {**config, "backend": cluster.backend(), "outputs": {"file": "outputs.safetensors"}}, home)
+
+    # A fourth one holds the program from before the others come until they are gone.
+    holder = {**config, "backend": cluster.backend(), "run": {**config["run"], "repeat": 1_000_000}}
+    holding = start_run(host, holder, tmp_path, "holder.json")
+    wait_for_computing(*workers, seconds=0.1)
+    held = [used_bytes(worker) for worker in workers]
+    assert all(bytes > 0 for bytes in held)
+    for home, run in [client(number) for number in range(3)]:
         out, err = run.communicate(timeout=120)
         assert run.returncode == OK, out + err
+        assert outputs(home) == expected
+        counters = json.loads((home / "report.json").read_text())["counters"]
+        assert counters["programs_shared"] == 2, "on both workers"
+        assert counters["weight_bytes_sent"] == 0
+    assert holding.poll() is None
+    holding.kill()
+    holding.communicate(timeout=60)
+    for worker in workers:
+        wait_until(lambda: used_bytes(worker) == 0, "nobody's memory is left")

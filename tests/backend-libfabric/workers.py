@@ -103,6 +103,7 @@ MAGIC = 0x31574E47
 TYPES = {"hello": 1, "auth": 2, "welcome": 3, "refused": 4, "ping": 10, "pong": 11, "done": 20, "failed": 21, "prepare": 30, "blob": 31,
          "compile": 32, "release_program": 33, "open_session": 34, "close_session": 35, "step": 36, "cancel": 37, "value": 38,
          "release_value": 39, "read_state": 40, "write_state": 41, "stats": 42, "goodbye": 43}
+PEER = 2  # a role
 NAMES = {number: name for name, number in TYPES.items()}
 
 
@@ -126,6 +127,59 @@ def header(kind, identity=0, message=0, payload=0, magic=MAGIC, flags=0):
 
 def hello(protocol=(1, 1), plan=(0, 1, 1), role=0, software="test", nonce=b"n" * 32, ticket=b""):
     return struct.pack("<HHHHHB", *protocol, *plan, role) + text(software) + text(nonce) + text(ticket)
+
+
+class Cutter:
+    """Between a client and a worker: passes everything on, until the client says a certain thing; then the worker is gone for it,
+    or something else happens to it, once."""
+
+    def __init__(self, worker, kind, peers=True, instead=None):
+        """peers: whether other workers are let through."""
+        self.instead = instead
+        self.worker, self.kind, self.peers, self.cut = worker, TYPES[kind], peers, threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        self.open = []
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                worker = socket.create_connection((self.worker.ready["address"], self.worker.ready["port"]))
+                self.open += [client, worker]
+                threading.Thread(target=self.requests, args=(client, worker), daemon=True).start()
+                threading.Thread(target=self.answers, args=(worker, client), daemon=True).start()
+
+    def requests(self, client, worker):
+        with contextlib.suppress(OSError, ConnectionError):
+            reader = client.makefile("rb")
+            while len(head := reader.read(32)) == 32:
+                _, kind, _, _, message, _, payload = struct.unpack("<IHHQIIQ", head)
+                if kind == self.kind and not self.cut.is_set():
+                    if self.instead is None:
+                        return self.end()
+                    self.instead()
+                    self.cut.set()
+                rest = reader.read(message + payload)
+                if kind == TYPES["hello"] and rest[10] == PEER and not self.peers:
+                    break
+                worker.sendall(head + rest)
+        for one in (client, worker):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def answers(self, worker, client):
+        with contextlib.suppress(OSError, ConnectionError):
+            while data := worker.recv(1 << 16):
+                client.sendall(data)
+
+    def end(self):
+        self.cut.set()
+        for one in [self.listener, *self.open]:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
 
 
 class Peer:

@@ -104,6 +104,14 @@ class Layout {
     const auto before = [&](Index a, Index b) {
       if (a != b && a != kNone && next[a].insert(b).second) ++waits[b];
     };
+    awaited_.resize(stages.size());
+    // On one device order is enough; elsewhere a value says that its maker is done.
+    const auto wait = [&](Index a, Index b) {
+      before(a, b);
+      if (a == kNone || devices_[a] == devices_[b]) return;
+      if (std::ranges::none_of(ends_[b].inputs, [&](Index v) { return v != kNone && maker_[v] == a; }))
+        awaited_[b].insert(a);
+    };
     std::map<Index, Index> last_on_device;
     std::map<std::string_view, Index> by_id;
     home_.assign(index().graph().nodes.size(), kNone);
@@ -118,11 +126,11 @@ class Layout {
       for (const Index v : ends_[s].inputs)
         if (v != kNone) before(maker_[v], s);
       for (const std::string& id : stages[s].after)
-        if (const auto at = by_id.find(id); at != by_id.end()) before(at->second, s);
+        if (const auto at = by_id.find(id); at != by_id.end()) wait(at->second, s);
       for (const std::string& id : stages[s].nodes)
         if (const Index n = index().node(id); n != kNone)
           for (const std::string& earlier : index().graph().nodes[n].after)
-            if (const Index e = index().node(earlier); e != kNone) before(home_[e], s);
+            if (const Index e = index().node(earlier); e != kNone) wait(home_[e], s);
     }
     std::priority_queue<Index, std::vector<Index>, std::greater<>> ready;
     for (Index s = 0; s < stages.size(); ++s)
@@ -184,6 +192,8 @@ class Layout {
       compiled.states.push_back(name);
     for (const auto& [name, symbol] : documents_[s].symbols)
       compiled.symbols.push_back(name);
+    for (const Index earlier : awaited_[s])
+      compiled.after.push_back(out_.places[earlier]);
     const plan::Method& document = documents_[s].methods.find("stage")->second;
     compiled.writes_state =
         !document.writes.empty() || std::ranges::any_of(document.nodes, [&](const plan::Node& n) {
@@ -267,6 +277,8 @@ class Layout {
   std::vector<Ends> ends_;
   std::vector<Index> maker_;  // value → stage that makes it and gives it out
   std::vector<Index> home_;   // node → stage
+  std::vector<std::set<Index>>
+      awaited_;  // stage → those elsewhere that it comes after, reading nothing of theirs
   std::vector<Index> order_;
   std::vector<bool> mutated_;                       // per storage
   std::map<std::pair<Index, Index>, Index> slots_;  // value, device

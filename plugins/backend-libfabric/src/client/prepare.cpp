@@ -1,5 +1,6 @@
 // Preparing a program on the workers: each judges the plan, gets the weights it lacks, and compiles.
 #include <algorithm>
+#include <deque>
 
 #include "client/backend.hpp"
 #include "client/upload.hpp"
@@ -38,8 +39,13 @@ genie::Expected<std::shared_ptr<ClientProgram>> RemoteBackend::prepare_program(c
     const Prepare message{program->number, std::string(plan), plan::encode_topology(topology_)};
     std::vector<std::vector<std::string>> missing;
     std::vector<Needs> invitations;
+    // All at once: reading a cache takes its time on each.
+    std::deque<WorkerLink::Waiting> waiting;
+    for (const auto& worker : program->workers)
+      waiting.push_back(worker->begin({Type::prepare, 0, encode(message), {}}));
     for (const auto& worker : program->workers) {
-      auto answer = worker->ask(call, {Type::prepare, 0, encode(message), {}});
+      auto answer = WorkerLink::answer(call, std::move(waiting.front()));
+      waiting.pop_front();
       if (!answer) return std::move(answer).error();
       auto needs = decode<Needs>(answer->message);
       if (!needs)
@@ -55,7 +61,7 @@ genie::Expected<std::shared_ptr<ClientProgram>> RemoteBackend::prepare_program(c
         if (const std::size_t other = program->worker_of[d]; other != w)
           compile.peers.push_back({devices[d]->spec().id, program->workers[other]->at().text(),
                                    invitations[other].ticket, invitations[other].secret});
-      call.progress(w, program->workers.size(), "compiling on " + program->workers[w]->name());
+      call.progress(w, program->workers.size(), "compiling, on " + program->workers[w]->name());
       auto answer = program->workers[w]->ask(call, {Type::compile, 0, encode(compile), {}});
       if (!answer) return std::move(answer).error();
       const auto compiled = decode<Compiled>(answer->message);

@@ -341,13 +341,25 @@ genie::Error StepJob::loss(std::size_t worker, genie::Error why) const {
 }
 
 void StepJob::pass_on(Frame frame, const Value& value) {
-  if (method_ == nullptr || value.index != step_.index || value.message >= method_->messages.size()) return;
-  const exec::Message& message = method_->messages[value.message];
-  if (message.to == kNone) return;
-  const std::size_t worker = program_.worker_of[method_->slots[message.to].device];
-  Outgoing out{Type::value, 0, std::move(frame.message), {}};
-  if (frame.payload) out.payload.push_back({frame.payload->data, frame.payload->size, 0, frame.payload});
-  program_.workers[worker]->tell(std::move(out));
+  if (method_ == nullptr || value.index != step_.index) return;
+  std::set<std::size_t> receivers;
+  if (value.message < method_->messages.size()) {
+    const exec::Message& message = method_->messages[value.message];
+    if (message.to != kNone) receivers.insert(program_.worker_of[method_->slots[message.to].device]);
+  } else if (const std::size_t stage = value.message - method_->messages.size();
+             stage < method_->places.size()) {
+    const Index place = method_->places[stage];
+    const std::size_t sender = program_.worker_of[method_->stages[place].device];
+    for (const exec::CompiledStage& later : method_->stages)
+      if (const std::size_t worker = program_.worker_of[later.device];
+          worker != sender && std::ranges::find(later.after, place) != later.after.end())
+        receivers.insert(worker);
+  }
+  for (const std::size_t worker : receivers) {
+    Outgoing out{Type::value, 0, frame.message, {}};
+    if (frame.payload) out.payload.push_back({frame.payload->data, frame.payload->size, 0, frame.payload});
+    program_.workers[worker]->tell(std::move(out));
+  }
 }
 
 // --- from the workers ---

@@ -150,13 +150,21 @@ std::uint64_t WorkerLink::request(Outgoing frame, Answer answer) {
   return id;
 }
 
-genie::Expected<Frame> WorkerLink::ask(const genie::Call& call, Outgoing frame) {
+WorkerLink::Waiting WorkerLink::begin(Outgoing frame) {
   const auto result = std::make_shared<std::promise<genie::Expected<Frame>>>();
   auto future = result->get_future();
   request(std::move(frame),
           [result](genie::Expected<Frame> answer) { result->set_value(std::move(answer)); });
-  if (auto waited = wait(call, future); !waited) return std::move(waited).error();
-  return successful(future.get());
+  return future;
+}
+
+genie::Expected<Frame> WorkerLink::answer(const genie::Call& call, Waiting waiting) {
+  if (auto waited = wait(call, waiting); !waited) return std::move(waited).error();
+  return successful(waiting.get());
+}
+
+genie::Expected<Frame> WorkerLink::ask(const genie::Call& call, Outgoing frame) {
+  return answer(call, begin(std::move(frame)));
 }
 
 void WorkerLink::tell(Outgoing frame) {

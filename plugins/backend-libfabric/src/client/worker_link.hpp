@@ -74,7 +74,12 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
 
   /// Sends a request; its id. `answer` gets the done frame, or the failure. [any-thread]
   std::uint64_t request(Outgoing frame, Answer answer);
-  /// The same, and waits; cancelled with the call. A failure that the worker answers is the error.
+  /// The same, for an answer that somebody waits for later. [any-thread]
+  using Waiting = std::future<genie::Expected<Frame>>;
+  [[nodiscard]] Waiting begin(Outgoing frame);
+  /// Waits; cancelled with the call. A failure that the worker answers is the error.
+  [[nodiscard]] static genie::Expected<Frame> answer(const genie::Call& call, Waiting waiting);
+  /// Both; cancelled with the call. A failure that the worker answers is the error.
   [[nodiscard]] genie::Expected<Frame> ask(const genie::Call& call, Outgoing frame);
   /// What needs no answer. [any-thread]
   void tell(Outgoing frame);

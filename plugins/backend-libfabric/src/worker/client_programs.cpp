@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "genie/plan/codec.hpp"
-#include "protocol/bytes.hpp"
 #include "worker/worker_client.hpp"
 
 namespace genie::remote {
@@ -13,6 +12,13 @@ genie::Error no_such(std::string_view what, std::uint64_t number) {
   return exec::problem(GENIE_INVALID_ARGUMENT, "GE0812",
                        "there is no " + std::string(what) + " " + std::to_string(number) + " of this client",
                        "this is a defect of the client; report it");
+}
+
+/// The id of what a plan has a worker do: why it was placed so, and in which file of the client that is written, is left out.
+std::string essence_of(plan::Plan plan) {
+  plan.constraints.clear();
+  plan.schedule->decisions.clear();
+  return plan::plan_id(plan);
 }
 
 }  // namespace
@@ -88,6 +94,7 @@ genie::Outcome WorkerClient::admit(const Prepare& message, Preparing& into) {
     if (wanted > room) return budget.over("the weights of the plan", wanted, room);
   }
   into.plan = message.plan;
+  into.essence = essence_of(*std::move(decoded));
   into.topology_text = message.topology;
   into.topology = *std::move(topology);
   return genie::Done{};
@@ -167,12 +174,9 @@ genie::Outcome WorkerClient::pin(Preparing& preparing) {
   return genie::Done{};
 }
 
-/// The program that another client has prepared from the same bytes, or a new one.
+/// The program that another client has prepared from the same plan, or a new one.
 genie::Expected<std::shared_ptr<const RemoteProgram>> WorkerClient::program_for(const Preparing& preparing) {
-  Digest hash;
-  const std::string bytes = Encoder().text(preparing.plan).text(preparing.topology_text).take();
-  hash.update(bytes.data(), bytes.size());
-  std::weak_ptr<const RemoteProgram>& known = worker_.programs[hash.finish()];
+  std::weak_ptr<const RemoteProgram>& known = worker_.programs[{preparing.essence, preparing.topology_text}];
   if (auto program = known.lock()) {
     counters_.add("programs_shared", 1);
     return program;

@@ -11,6 +11,10 @@ Routes::Routes(const exec::CompiledMethod& method, const exec::Program& program)
     else if (message.port != kNone)
       of_port[message.port].push_back(m);
   }
+  for (const exec::CompiledStage& stage : method.stages)
+    if (!program.device(stage.device).here())
+      for (const Index earlier : stage.after)
+        awaits[earlier].insert(stage.device);
   for (Index place = 0; place < method.stages.size(); ++place)
     if (program.device(method.stages[place].device).here()) own[method.stages[place].device].push_back(place);
 }

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct Routes {
   std::vector<std::vector<Index>> of_slot;  ///< messages per slot that they leave
   std::vector<std::vector<Index>> of_port;  ///< messages per input that they bring
   std::map<Index, std::vector<Index>> own;  ///< device here → its stages' places, in order
+  std::map<Index, std::set<Index>>
+      awaits;  ///< place of a stage → devices elsewhere that wait for it to be done
 };
 
 /// Blobs that stay in memory while somebody holds them.

@@ -53,6 +53,7 @@ genie::Outcome RemoteStep::check_and_take(const std::shared_ptr<Buffer>& payload
   slots_.resize(method_->slots.size());
   arrived_.resize(slots_.size());
   wanted_.resize(slots_.size());
+  passed_.resize(method_->stages.size());
   for (const exec::Slot& slot : method_->slots)
     left_.push_back(slot.uses);
   for (const auto& [device, places] : routes_->own)
@@ -171,7 +172,7 @@ genie::Outcome RemoteStep::place(Index slot, const WireTensor& tensor, const std
 void RemoteStep::arrive(const Value& value, const std::shared_ptr<Buffer>& payload) {
   if (over_) return;
   const auto take = [&]() -> genie::Outcome {
-    if (value.message >= method_->messages.size()) return wrong("a value of an unknown transfer came");
+    if (value.message >= method_->messages.size()) return stage_passed(value);
     const exec::Message& message = method_->messages[value.message];
     if (message.to == kNone || !here(method_->slots[message.to].device) ||
         (message.from == kNone && message.port == kNone))
@@ -191,6 +192,41 @@ void RemoteStep::arrive(const Value& value, const std::shared_ptr<Buffer>& paylo
   advance();
 }
 
+/// News that a stage elsewhere is done, for those here that come after it without reading anything of it.
+genie::Outcome RemoteStep::stage_passed(const Value& value) {
+  const std::size_t number = value.message - method_->messages.size();
+  if (number >= method_->places.size() || value.tensor.present)
+    return wrong("a value of an unknown transfer came");
+  const Index place = method_->places[number];
+  if (here(method_->stages[place].device)) return wrong("news of a stage came that is this worker's own");
+  if (auto fine = check_sizes(value.sizes); !fine) return fine;
+  for (const auto& [symbol, size] : value.sizes)
+    sizes_.try_emplace(symbol, size);
+  passed_[place] = true;
+  return genie::Done{};
+}
+
+void RemoteStep::tell_of(const exec::CompiledStage& stage) {
+  const Index place = method_->places[stage.number];
+  passed_[place] = true;
+  const auto waiting = routes_->awaits.find(place);
+  if (waiting == routes_->awaits.end()) return;
+  const auto number = static_cast<std::uint32_t>(method_->messages.size() + stage.number);
+  for (const Index device : waiting->second) {
+    Outgoing frame;
+    frame.type = Type::value;
+    frame.message = encode(Value{message_.session, message_.index, number, late_sizes(), {}});
+    links_.to_device(program_->program->device(device).spec().id, std::move(frame));
+  }
+}
+
+plan::Bindings RemoteStep::late_sizes() const {
+  plan::Bindings late;
+  for (const auto& [symbol, size] : sizes_)
+    if (!message_.sizes.contains(symbol)) late.emplace(symbol, size);
+  return late;
+}
+
 /// Brings a value to where a message takes it: another place here, or another worker. `tensor` null: there is none.
 genie::Outcome RemoteStep::send_message(Index number, const exec::Tensor* tensor, Index from_device,
                                         bool rewritten) {
@@ -199,9 +235,7 @@ genie::Outcome RemoteStep::send_message(Index number, const exec::Tensor* tensor
   if (!here(target.device)) {
     Outgoing frame;
     frame.type = Type::value;
-    Value value{message_.session, message_.index, number, {}, {}};
-    for (const auto& [symbol, size] : sizes_)
-      if (!message_.sizes.contains(symbol)) value.sizes.emplace(symbol, size);
+    Value value{message_.session, message_.index, number, late_sizes(), {}};
     if (tensor != nullptr) {
       auto sent = append(frame, *tensor, rewritten, links_.host, call_.call());
       if (!sent) return std::move(sent).error();
@@ -245,7 +279,8 @@ genie::Outcome RemoteStep::may_go_on() const {
 }
 
 bool RemoteStep::ready(const exec::CompiledStage& stage) const {
-  return std::ranges::all_of(stage.inputs, [&](const exec::StageInput& in) { return arrived_[in.slot]; });
+  return std::ranges::all_of(stage.inputs, [&](const exec::StageInput& in) { return arrived_[in.slot]; }) &&
+         std::ranges::all_of(stage.after, [&](Index place) { return passed_[place]; });
 }
 
 void RemoteStep::advance() {
@@ -314,6 +349,7 @@ genie::Outcome RemoteStep::run_stage(const exec::CompiledStage& stage) {
     for (std::size_t i = 0; i < routes_->of_slot[out.slot].size(); ++i)
       if (left_[out.slot] != 0) --left_[out.slot];
   }
+  tell_of(stage);
   for (const exec::StageInput& in : stage.inputs)
     used(in.slot);
   for (const exec::StageOutput& out : stage.outputs)
@@ -340,8 +376,7 @@ void RemoteStep::finish() {
     if (auto put = answer_output(wanted, result, frame); !put) return fail(std::move(put).error());
   over_ = true;
   result.wrote_state = wrote_;
-  for (const auto& [symbol, size] : sizes_)
-    if (!message_.sizes.contains(symbol)) result.sizes.emplace(symbol, size);
+  result.sizes = late_sizes();
   result.stages = std::move(times_);
   frame.message = encode(result);
   slots_.clear();

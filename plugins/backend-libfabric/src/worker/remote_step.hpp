@@ -56,6 +56,9 @@ class RemoteStep : public std::enable_shared_from_this<RemoteStep> {
   genie::Outcome place(Index slot, const WireTensor& tensor, const std::shared_ptr<Buffer>& payload,
                        Index stage);
   genie::Outcome send_message(Index number, const exec::Tensor* tensor, Index from_device, bool rewritten);
+  genie::Outcome stage_passed(const Value& value);
+  void tell_of(const exec::CompiledStage& stage);
+  [[nodiscard]] plan::Bindings late_sizes() const;
   void advance();
   [[nodiscard]] bool ready(const exec::CompiledStage& stage) const;
   genie::Outcome run_stage(const exec::CompiledStage& stage);
@@ -88,6 +91,7 @@ class RemoteStep : public std::enable_shared_from_this<RemoteStep> {
   std::shared_ptr<const exec::Sized> sized_;
   std::vector<exec::Held> slots_;
   std::vector<bool> arrived_;          // per slot: its value, or the news that there is none
+  std::vector<bool> passed_;           // per stage's place: done, as far as this worker knows
   std::vector<Index> left_;            // per slot: uses still to come
   std::vector<std::uint32_t> wanted_;  // per slot: outputs that leave it at the end
   std::map<Index, std::size_t> next_;  // device here → how many of its stages are done

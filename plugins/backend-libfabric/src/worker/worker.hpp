@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "genie/exec/device.hpp"
 #include "worker/asides.hpp"
@@ -38,8 +39,8 @@ struct Worker {
   };
   std::mutex invitations_lock;  ///< guards invitations
   std::map<std::string, Invitation, std::less<>> invitations;
-  /// By what they were prepared from. The executor's.
-  std::map<std::string, std::weak_ptr<const RemoteProgram>> programs;
+  /// By what is to be done, and on which topology. The executor's.
+  std::map<std::pair<std::string, std::string>, std::weak_ptr<const RemoteProgram>> programs;
   Executor executor;
   // What takes long and is no computing, so that neither steps nor heartbeats wait for it. They end first.
   Executor disk;                         ///< the cache's files

@@ -47,6 +47,7 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
   /// A program between `prepare` and `compile`: admitted, its weights still on their way.
   struct Preparing {
     std::string plan;
+    std::string essence;  ///< the id of what is to be done
     std::string topology_text;
     plan::Topology topology;
     exec::Devices devices;

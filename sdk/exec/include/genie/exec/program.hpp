@@ -71,6 +71,8 @@ struct CompiledStage {
   std::vector<std::string> states;   ///< in the document's order
   std::vector<std::string> symbols;  ///< in the document's order
   bool writes_state = false;
+  /// Places of stages on other devices that must be done before it, although it reads nothing of theirs.
+  std::vector<Index> after;
 };
 
 /// What depends on a step's sizes; computed once per set of sizes.
