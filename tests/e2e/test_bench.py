@@ -15,7 +15,7 @@ SMALL = {
     "forward": ["--models", "tiny", "--sequences", "4", "--threads", "1", "--rounds", "1", "--repeat", "2", "--no-onnx"],
     "fabric": ["--turns", "1", "--largest", "4096", "--paths", "arena", "net"],
     "kernels_aten": ["--sequences", "4", "--rounds", "1", "--repeat", "2"],
-    "accuracy": ["--models", "wide", "--placements", "two halves", "in turns", "--rates", "400", "--steps", "2", "--rounds", "1"],
+    "accuracy": ["--models", "wide", "pyramid", "--placements", "two halves", "--rates", "400", "--steps", "2", "--rounds", "1"],
 }
 COLUMNS = {
     "plan_speed": {"nodes", "annotated", "plan_bytes", "onnx_bytes", "plan_ns", "decode_ns", "validate_ns", "encode_ns", "hash_ns", "plan_wall_ns",
@@ -135,7 +135,7 @@ def test_fabric(root, build):
 def test_accuracy(root, build):
     rows = rows_of(root, build, "accuracy")
     # With links of limited rate where network namespaces are permitted.
-    assert [(row["placement"], row["held_out"]) for row in rows[:2]] == [("two halves", False), ("in turns", True)] and len(rows) in (2, 4)
+    assert [(row["model"], row["held_out"]) for row in rows[:2]] == [("wide", False), ("pyramid", True)] and len(rows) in (2, 4)
     assert all(row[side] > 0 for row in rows for side in ("measured_ns", "emulated_ns", "model_ns"))
 
 
