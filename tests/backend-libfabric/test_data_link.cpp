@@ -261,6 +261,62 @@ TEST_CASE("frames that are checked arrive whole, whatever lay in the memory befo
   second->stop();
 }
 
+TEST_CASE(
+    "a planned region takes what was planned, and one that nobody planned is asked for when it is needed") {
+  Pair pair = arena_pair();
+  const auto first = std::make_shared<DataLink>(std::move(pair.first)),
+             second = std::make_shared<DataLink>(std::move(pair.second));
+  Inbox at_first, at_second;
+  std::mutex lock;
+  std::vector<bool> asked;
+  first->start(at_first.on_frame(), at_first.on_lost(), [&](bool planned) {
+    const std::lock_guard hold(lock);
+    asked.push_back(planned);
+  });
+  second->start(at_second.on_frame(), at_second.on_lost());
+  const std::vector<std::uint64_t> none = {100, 200}, sizes = {3'000'000, 3'000'000, 100};
+  first->plan(none);  // they go inside messages
+  first->plan(sizes);
+  first->plan(sizes);
+  for (std::uint64_t id = 0; id < 2; ++id)
+    first->send(frame_of(id, 30, 0, 3'000'000));
+  REQUIRE(at_second.wait_for(2));
+  {
+    const std::lock_guard hold(lock);
+    CHECK(asked == std::vector<bool>{true});
+  }
+  first->send(frame_of(2, 30, 0, 40'000'000));
+  REQUIRE(at_second.wait_for(3));
+  CHECK(holds(at_second.frames[2], 2, 30, 0, 40'000'000));
+  {
+    const std::lock_guard hold(lock);
+    CHECK(asked == std::vector<bool>{true, false});
+  }
+  first->stop();
+  second->stop();
+}
+
+TEST_CASE("values that wait go out in the order of their slack, and pass nothing else") {
+  std::deque<Outgoing> waiting;
+  const auto put = [&](std::uint64_t id, std::optional<std::uint64_t> slack) {
+    Outgoing frame{Type::value, id, {}, {}};
+    frame.slack_ns = slack;
+    queue_up(waiting, std::move(frame), 1);
+  };
+  put(0, 50);  // under way
+  put(1, 30);
+  put(2, 10);
+  put(3, 20);
+  put(4, 10);
+  put(5, std::nullopt);
+  put(6, 5);
+  put(7, 0);
+  std::vector<std::uint64_t> order;
+  for (const Outgoing& frame : waiting)
+    order.push_back(frame.id);
+  CHECK(order == std::vector<std::uint64_t>{0, 2, 4, 3, 1, 5, 7, 6});
+}
+
 TEST_CASE("a peer whose words are nonsense ends the link with one typed error") {
   const auto header = encode(Header{Type::step, 1, 10, 1 << 20});
   std::vector<std::byte> word;

@@ -341,9 +341,15 @@ JobLinks RemoteBackend::job_links() {
       --open_jobs_;
     }
     const std::shared_ptr<ClientSession> session = job.session();
+    bool ran = false;
     {
       const std::lock_guard hold(session->lock);
-      if (session->running.get() == &job) session->running.reset();
+      ran = session->running.get() == &job;
+      if (ran) session->running.reset();
+    }
+    if (ran) {
+      const std::lock_guard hold(lock_);
+      --steps_under_way_;
     }
     begin_next(*session);
   };
@@ -374,6 +380,10 @@ void RemoteBackend::begin_next(ClientSession& session) {
     if (session.running || session.waiting.empty()) return;
     next = session.running = std::move(session.waiting.front());
     session.waiting.pop_front();
+  }
+  {
+    const std::lock_guard hold(lock_);
+    most_steps_ = std::max(most_steps_, ++steps_under_way_);
   }
   next->begin();
 }
@@ -479,16 +489,22 @@ void RemoteBackend::record(const StepJob& job, const StepResult& result, const C
 
 genie::Expected<std::string> RemoteBackend::stats(const genie::Call& call) {
   std::map<std::string, std::uint64_t> counts = {
-      {"weight_bytes_copied", 0}, {"state_bytes_copied", 0}, {"payload_copies", 0},
-      {"kernel_calls", 0},        {"abi_calls", 0},          {"wire_bytes", 0},
-      {"wire_messages", 0},       {"weight_bytes_sent", 0},  {"staging_copies", 0}};
+      {"weight_bytes_copied", 0}, {"state_bytes_copied", 0}, {"payload_copies", 0}, {"kernel_calls", 0},
+      {"abi_calls", 0},           {"wire_bytes", 0},         {"wire_messages", 0},  {"weight_bytes_sent", 0},
+      {"staging_copies", 0},      {"arenas_planned", 0},     {"arenas_grown", 0}};
   for (const auto& [name, value] : counters_.all())
     counts[name] += value;
+  {
+    const std::lock_guard hold(lock_);
+    counts["most_steps_under_way"] = most_steps_;
+  }
   std::map<std::string, std::uint64_t> peaks;
   for (const auto& worker : workers_) {
     const WorkerLink::Use use = worker->use();
     counts["wire_bytes"] += use.bytes;
     counts["wire_messages"] += use.messages;
+    counts["arenas_planned"] += use.arenas_planned;
+    counts["arenas_grown"] += use.arenas_grown;
     if (!worker->alive()) continue;
     ++counts["workers_on_" + worker->data_path().path];
     const auto answer = worker->ask(call, {Type::stats, 0, {}, {}});

@@ -55,6 +55,7 @@ class RemoteBackend final : public genie::Backend {
                                                                                 std::string_view plan);
   [[nodiscard]] genie::Outcome upload(const genie::Call& call, const ClientProgram& program,
                                       const std::vector<std::vector<std::string>>& missing);
+  static void plan_inputs(const ClientProgram& program);
   void warn_of_mixture();
   /// Which data path values take between two places, and why: for whoever asks for that much output.
   void log_way(const std::string& from, const std::string& to, std::string_view path,
@@ -83,6 +84,8 @@ class RemoteBackend final : public genie::Backend {
   std::map<std::string, std::uint64_t> busy_ns_;  ///< by device
   std::vector<StepRecord> steps_;
   std::uint64_t open_jobs_ = 0;
+  std::uint64_t steps_under_way_ = 0;  ///< on the workers: one at most for each session
+  std::uint64_t most_steps_ = 0;
   bool draining_ = false;
 
   Io io_;  // last: its thread ends first

@@ -71,6 +71,7 @@ genie::Expected<std::shared_ptr<ClientProgram>> RemoteBackend::prepare_program(c
       for (const Compiled::Way& way : compiled->ways)
         log_way(program->workers[w]->name(), "device " + way.device, way.path, way.findings);
     }
+    plan_inputs(*program);
     return genie::Done{};
   };
   if (auto done = all(); !done) {
@@ -94,6 +95,29 @@ genie::Outcome RemoteBackend::upload(const genie::Call& call, const ClientProgra
       upload->add(program.workers[w], digest, *std::move(mapped));
     }
   return upload->run(call, io_);
+}
+
+/// Room at each worker for the inputs of one call, at the sizes that the schedule assumes.
+void RemoteBackend::plan_inputs(const ClientProgram& program) {
+  const exec::Program& made = *program.program;
+  std::vector<std::uint64_t> most(program.workers.size());
+  for (const auto& [name, schedule] : made.plan().schedule->methods) {
+    const auto method = made.method(name);
+    if (!method) continue;
+    std::map<std::pair<std::size_t, Index>, std::uint64_t> inputs;  // each goes to a worker once
+    for (Index m = 0; m < (*method)->messages.size(); ++m)
+      if (const exec::Message& message = (*method)->messages[m];
+          message.from == kNone && message.port != kNone && message.to != kNone)
+        inputs[{program.worker_of[(*method)->slots[message.to].device], message.port}] =
+            schedule.transfers[m].size_bytes;
+    std::vector<std::uint64_t> bytes(most.size());
+    for (const auto& [where, size] : inputs)
+      bytes[where.first] += size;
+    for (std::size_t w = 0; w < most.size(); ++w)
+      most[w] = std::max(most[w], bytes[w]);
+  }
+  for (std::size_t w = 0; w < most.size(); ++w)
+    program.workers[w]->plan({most[w]});
 }
 
 }  // namespace genie::remote

@@ -78,6 +78,12 @@ genie::Outcome WorkerLink::connect(const genie::Call& call, Dial how) {
     self->local_address_ = met->connection->local_address();
     const std::shared_ptr<Connection> connection = std::move(met->connection);
     if (self->checked_) connection->check_values();
+    connection->watch_regions([link = std::weak_ptr(self)](bool planned) {
+      const auto owner = link.lock();
+      if (!owner) return;
+      const std::lock_guard hold(owner->lock_);
+      ++(planned ? owner->earlier_.arenas_planned : owner->earlier_.arenas_grown);
+    });
     const std::weak_ptr<Connection> weak = connection;
     connection->replace_handlers(
         [self, weak](Frame frame) {
@@ -165,6 +171,15 @@ genie::Expected<Frame> WorkerLink::answer(const genie::Call& call, Waiting waiti
 
 genie::Expected<Frame> WorkerLink::ask(const genie::Call& call, Outgoing frame) {
   return answer(call, begin(std::move(frame)));
+}
+
+void WorkerLink::plan(std::vector<std::uint64_t> payload_bytes) {
+  std::shared_ptr<Connection> connection;
+  {
+    const std::lock_guard hold(lock_);
+    connection = connection_;
+  }
+  if (connection) connection->plan(std::move(payload_bytes));
 }
 
 void WorkerLink::tell(Outgoing frame) {

@@ -81,6 +81,8 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
   [[nodiscard]] static genie::Expected<Frame> answer(const genie::Call& call, Waiting waiting);
   /// Both; cancelled with the call. A failure that the worker answers is the error.
   [[nodiscard]] genie::Expected<Frame> ask(const genie::Call& call, Outgoing frame);
+  /// Requests with these payloads will be under way at once. [any-thread]
+  void plan(std::vector<std::uint64_t> payload_bytes);
   /// What needs no answer. [any-thread]
   void tell(Outgoing frame);
   /// Heartbeat and lease. On the io thread.
@@ -90,6 +92,8 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
   struct Use {
     std::uint64_t bytes = 0;
     std::uint64_t messages = 0;
+    std::uint64_t arenas_planned = 0;  ///< regions that were asked of the worker…
+    std::uint64_t arenas_grown = 0;    ///< …and those that no plan had foreseen
   };
   /// Since the first connection. [any-thread]
   [[nodiscard]] Use use() const;
@@ -119,7 +123,7 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
   std::map<std::uint64_t, Answer> pending_;
   std::uint64_t next_ = 1;
   std::optional<genie::Error> why_lost_;
-  Use earlier_;  // of connections that are over
+  Use earlier_;  // of connections that are over; arenas of all
   std::uint64_t pinged_ns_ = 0;
 };
 

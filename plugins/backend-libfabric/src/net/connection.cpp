@@ -168,7 +168,7 @@ void Connection::send(Outgoing frame) {
       traffic_.sent_frames += 1;
       return link_->send(std::move(frame));
     }
-    out_.push_back(std::move(frame));
+    queue_up(out_, std::move(frame), writing_ ? 1 : 0);
     if (!writing_) write_next();
   });
 }
@@ -197,7 +197,14 @@ void Connection::begin(std::shared_ptr<DataLink> link) {
       },
       [weak](genie::Error why) {
         if (const auto self = weak.lock()) self->lost_link(std::move(why));
-      });
+      },
+      on_region_);
+}
+
+void Connection::plan(std::vector<std::uint64_t> payload_bytes) {
+  boost::asio::dispatch(executor(), [self = shared_from_this(), sizes = std::move(payload_bytes)] {
+    if (self->link_ && !self->ended_) self->link_->plan(sizes);
+  });
 }
 
 /// Of damage only this side knows.

@@ -46,11 +46,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// On the io thread; from the next header on.
   void accept_up_to(Limits limits) { limits_ = limits; }
   void replace_handlers(OnFrame on_frame, OnClosed on_closed);
-  /// In the order of the calls of one thread. What is sent after the end goes nowhere. [any-thread]
+  /// In the order of the calls of one thread, values with less slack before those with more. What is sent after the end goes nowhere. [any-thread]
   void send(Outgoing frame);
   /// From now on all frames but those of the lease go over the link, which ends with the connection.
   /// [any-thread]
   void use(std::unique_ptr<datapath::Connection> path);
+  /// Frames of these payloads will be under way at once: a data path makes room for them now. [any-thread]
+  void plan(std::vector<std::uint64_t> payload_bytes);
+  /// Told of regions that were asked of the other side (DataLink::OnRegion). Before `use`, on the io thread.
+  void watch_regions(DataLink::OnRegion on_region) { on_region_ = std::move(on_region); }
   /// What carries frames beside the socket; empty: nothing. On the io thread.
   [[nodiscard]] std::string data_path() const;
   [[nodiscard]] std::string local_address();
@@ -91,6 +95,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Limits limits_ = kStranger;
   OnFrame on_frame_;
   OnClosed on_closed_;
+  DataLink::OnRegion on_region_;
   std::array<std::byte, kHeaderBytes> header_in_{};
   Frame in_;
   std::array<std::byte, kHeaderBytes> header_out_{};

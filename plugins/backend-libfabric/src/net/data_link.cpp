@@ -20,6 +20,9 @@ constexpr auto kPatience = std::chrono::seconds(60);
 /// How soon a wish to stop is seen.
 constexpr auto kGlance = std::chrono::milliseconds(100);
 constexpr std::uint64_t kFirstRegion = std::uint64_t{4} << 20;
+constexpr std::uint64_t kLargestRegion = kTrusted.payload_bytes;
+/// What the message of a frame with a payload takes at most, as far as is planned.
+constexpr std::uint64_t kPlannedMessage = 1024;
 
 std::uint64_t aligned(std::uint64_t bytes) {
   return (bytes + kPayloadAlign - 1) / kPayloadAlign * kPayloadAlign;
@@ -97,7 +100,8 @@ DataLink::~DataLink() {
   stop();
 }
 
-void DataLink::start(OnFrame on_frame, OnLost on_lost) {
+void DataLink::start(OnFrame on_frame, OnLost on_lost, OnRegion on_region) {
+  on_region_ = std::move(on_region);
   on_frame_ = std::move(on_frame);
   on_lost_ = std::move(on_lost);
   receiver_ = std::thread([this] { receive(); });
@@ -139,8 +143,30 @@ void DataLink::send(Outgoing frame) {
   {
     const std::lock_guard hold(lock_);
     if (stopped_ || failed_) return;
-    out_.push_back(std::move(frame));
+    queue_up(out_, std::move(frame));
   }
+  changed_.notify_all();
+}
+
+void DataLink::plan(std::span<const std::uint64_t> payload_bytes) {
+  std::uint64_t bytes = 0;
+  for (const std::uint64_t each : payload_bytes)
+    if (each + kHeaderBytes > connection_->facts().max_message)
+      bytes += std::min(kLargestRegion, aligned(each) + kPlannedMessage);
+  bytes = std::min(bytes, kLargestRegion);
+  std::vector<std::byte> need = word(Word::need);
+  append(need, &bytes, sizeof bytes);
+  {
+    const std::lock_guard hold(lock_);
+    if (bytes == 0 || stopped_ || failed_) return;
+    std::uint64_t have = 0;
+    for (const Target& target : targets_)
+      have += target.region->size();
+    if (asked_ || have >= bytes) return;
+    asked_ = true;
+    words_.push_back(std::move(need));
+  }
+  if (on_region_) on_region_(true);
   changed_.notify_all();
 }
 
@@ -183,7 +209,7 @@ genie::Outcome DataLink::transmit_one(const Outgoing& frame) {
     return connection_->send(bytes, deadline_in(kPatience));
   }
   const std::uint64_t payload_at = aligned(frame.message.size());
-  auto place = place_for(aligned(payload_at + header.payload_bytes));
+  auto place = place_for(aligned(payload_at + header.payload_bytes), frame.type);
   if (!place) return std::move(place).error();
   std::shared_ptr<datapath::RemoteRegion> region;
   {
@@ -226,7 +252,7 @@ genie::Outcome DataLink::transmit_one(const Outgoing& frame) {
   return steps.outcome();
 }
 
-genie::Expected<DataLink::Place> DataLink::place_for(std::uint64_t bytes) {
+genie::Expected<DataLink::Place> DataLink::place_for(std::uint64_t bytes, Type of) {
   std::unique_lock hold(lock_);
   for (;;) {
     if (failed_) return *failed_;
@@ -237,6 +263,7 @@ genie::Expected<DataLink::Place> DataLink::place_for(std::uint64_t bytes) {
       std::vector<std::byte> need = word(Word::need);
       append(need, &bytes, sizeof bytes);
       hold.unlock();
+      if (on_region_ && (of == Type::step || of == Type::value || of == Type::done)) on_region_(false);
       if (auto asked = connection_->send(need, deadline_in(kPatience)); !asked)
         return std::move(asked).error();
       hold.lock();
@@ -319,8 +346,9 @@ genie::Outcome DataLink::handle(std::span<const std::byte> message) {
 }
 
 genie::Outcome DataLink::expose(std::uint64_t bytes) {
-  // Twice as much as there was: a stream of growing frames asks seldom.
-  const std::uint64_t size = std::max({bytes, kFirstRegion, inbound_bytes_});
+  // As much again as there was: a stream of growing frames asks seldom. And twice what is asked for: payloads in one half of the memory
+  // are used where they lie.
+  const std::uint64_t size = std::max({2 * bytes, kFirstRegion, inbound_bytes_});
   auto memory = arena::Arena::create(datapath::MemoryKind::host, size);
   if (!memory && size > bytes) memory = arena::Arena::create(datapath::MemoryKind::host, bytes);
   if (!memory) return std::move(memory).error();

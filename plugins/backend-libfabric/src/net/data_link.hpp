@@ -49,6 +49,8 @@ class DataLink : public std::enable_shared_from_this<DataLink> {
  public:
   using OnFrame = std::function<void(Frame)>;
   using OnLost = std::function<void(genie::Error)>;
+  /// A region was asked of the peer: as planned, or because a frame of a step did not fit into what there was.
+  using OnRegion = std::function<void(bool planned)>;
 
   explicit DataLink(std::unique_ptr<datapath::Connection> connection);
   ~DataLink();
@@ -56,9 +58,12 @@ class DataLink : public std::enable_shared_from_this<DataLink> {
   DataLink& operator=(const DataLink&) = delete;
 
   /// Begins to receive. Once.
-  void start(OnFrame on_frame, OnLost on_lost);
-  /// In the order of the calls. Does not block.
+  void start(OnFrame on_frame, OnLost on_lost, OnRegion on_region = nullptr);
+  /// In the order of the calls, values with less slack before those with more. Does not block.
   void send(Outgoing frame);
+  /// Asks the peer for a region that frames of these payloads fit into at once, beside what there is, before any of them is sent.
+  /// [any-thread]
+  void plan(std::span<const std::uint64_t> payload_bytes);
   /// Nothing is sent or received any more; frames that arrived stay good.
   void stop();
 
@@ -88,13 +93,14 @@ class DataLink : public std::enable_shared_from_this<DataLink> {
   [[nodiscard]] genie::Outcome take_placed(std::span<const std::byte> rest);
   [[nodiscard]] genie::Outcome expose(std::uint64_t bytes);
   [[nodiscard]] genie::Outcome transmit_one(const Outgoing& frame);
-  [[nodiscard]] genie::Expected<Place> place_for(std::uint64_t bytes);
+  [[nodiscard]] genie::Expected<Place> place_for(std::uint64_t bytes, Type of);
   void let_go(std::uint32_t region, std::uint64_t offset, std::uint64_t bytes);
   void lost(genie::Error why);
 
   const std::unique_ptr<datapath::Connection> connection_;
   OnFrame on_frame_;
   OnLost on_lost_;
+  OnRegion on_region_;
   std::vector<Inbound> inbound_;     // the receiving thread's
   std::uint64_t inbound_bytes_ = 0;  // likewise
 

@@ -114,6 +114,15 @@ bool intact(const Frame& frame) {
   return sum == *frame.header.checksum;
 }
 
+void queue_up(std::deque<Outgoing>& waiting, Outgoing frame, std::size_t under_way) {
+  auto at = waiting.end();
+  const auto first = waiting.begin() + static_cast<std::ptrdiff_t>(std::min(under_way, waiting.size()));
+  if (frame.slack_ns)
+    while (at != first && std::prev(at)->slack_ns && *std::prev(at)->slack_ns > *frame.slack_ns)
+      --at;
+  waiting.insert(at, std::move(frame));
+}
+
 Header header_of(const Outgoing& frame) {
   Header header{frame.type, frame.id, static_cast<std::uint32_t>(frame.message.size()), frame.payload_bytes(),
                 std::nullopt};

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -119,6 +120,8 @@ struct Outgoing {
   std::string message;
   std::vector<Piece> payload;
   bool checked = false;  ///< with a checksum
+  /// Of a value: how much later than planned it may arrive without making the step longer.
+  std::optional<std::uint64_t> slack_ns = std::nullopt;
 
   [[nodiscard]] std::uint64_t payload_bytes() const {
     std::uint64_t total = 0;
@@ -127,6 +130,8 @@ struct Outgoing {
     return total;
   }
 };
+/// Puts a frame behind those that wait, but a value before the values with more slack that are last. The first `under_way` frames stay.
+void queue_up(std::deque<Outgoing>& waiting, Outgoing frame, std::size_t under_way = 0);
 /// Reads all that the frame carries where it is checked.
 [[nodiscard]] Header header_of(const Outgoing& frame);
 

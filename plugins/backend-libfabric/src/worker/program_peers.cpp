@@ -1,5 +1,6 @@
 // The ways from a client's program to the other workers that share it: how they are found, what goes over them, what their end means.
 #include <algorithm>
+#include <numeric>
 
 #include "worker/worker_client.hpp"
 
@@ -40,7 +41,10 @@ void WorkerClient::meet_peers(std::uint64_t request, const Compile& message) {
       known->push_back(peer);
   }
   meeting->open = workers.size();
-  if (workers.empty()) return done(request, encode(meeting->ways));
+  if (workers.empty()) {
+    plan_ways(programs_.find(message.program)->second);
+    return done(request, encode(meeting->ways));
+  }
   /// False when the client is gone.
   const auto post = [weak = weak_from_this()](std::function<void(WorkerClient&)> work) {
     const auto self = weak.lock();
@@ -74,10 +78,14 @@ void WorkerClient::meet_peers(std::uint64_t request, const Compile& message) {
         self.forget_program(number);
         return self.failed(request, *meeting->failed);
       }
+      if (program != self.programs_.end()) self.plan_ways(program->second);
       self.done(request, encode(meeting->ways));
     };
+    const auto count = [weak = weak_from_this()](bool planned) {
+      if (const auto self = weak.lock()) self->counters_.add(planned ? "arenas_planned" : "arenas_grown", 1);
+    };
     reach_(
-        worker[0], path_wish(message.data_path),
+        worker[0], path_wish(message.data_path), count,
         [post, met](const genie::Expected<PeerWay>& way) {
           if (!post([met, way](WorkerClient& self) { met(self, way); }) && way && way->connection)
             way->connection->close(genie::cancelled());
@@ -86,6 +94,38 @@ void WorkerClient::meet_peers(std::uint64_t request, const Compile& message) {
           post([number, devices, why](WorkerClient& self) { self.peer_lost(number, devices, why); });
         });
   }
+}
+
+/// Room for what one call sends at the sizes that the schedule assumes: to each worker as values, to the client as one answer.
+void WorkerClient::plan_ways(const ProgramState& program) {
+  const exec::Program& ready = *program.ready->program;
+  std::map<Connection*, std::vector<std::uint64_t>> most;  // of all methods
+  const auto total = [](const std::vector<std::uint64_t>& sizes) {
+    return std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0});
+  };
+  for (const auto& [name, schedule] : ready.plan().schedule->methods) {
+    const auto method = ready.method(name);
+    if (!method) continue;
+    std::map<Connection*, std::vector<std::uint64_t>> sizes;
+    for (Index m = 0; m < (*method)->messages.size(); ++m) {
+      const exec::Message& message = (*method)->messages[m];
+      if (message.from == kNone || !ready.device((*method)->slots[message.from].device).here()) continue;
+      const std::uint64_t bytes = schedule.transfers[m].size_bytes;
+      if (message.to == kNone) {
+        std::vector<std::uint64_t>& answer = sizes[connection_.get()];
+        answer.resize(1);
+        answer[0] += bytes;
+        continue;
+      }
+      const auto way = program.peers.find(ready.device((*method)->slots[message.to].device).spec().id);
+      if (way != program.peers.end() && way->second.connection)
+        sizes[way->second.connection.get()].push_back(bytes);
+    }
+    for (auto& [connection, list] : sizes)
+      if (total(list) > total(most[connection])) most[connection] = std::move(list);
+  }
+  for (auto& [connection, list] : most)
+    connection->plan(std::move(list));
 }
 
 void WorkerClient::send_value(std::uint64_t program, std::string_view device, Outgoing frame) {

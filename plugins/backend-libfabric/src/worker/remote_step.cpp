@@ -227,6 +227,14 @@ plan::Bindings RemoteStep::late_sizes() const {
   return late;
 }
 
+/// At this step's sizes.
+std::uint64_t RemoteStep::slack_of(Index message) const {
+  const auto& transfers = program_->program->plan().schedule->methods.find(message_.method)->second.transfers;
+  const auto& slack = sized_->timeline.slack_ns;
+  const auto at = slack.find(transfers[message].id);
+  return at == slack.end() ? std::numeric_limits<std::uint64_t>::max() : at->second;
+}
+
 /// Brings a value to where a message takes it: another place here, or another worker. `tensor` null: there is none.
 genie::Outcome RemoteStep::send_message(Index number, const exec::Tensor* tensor, Index from_device,
                                         bool rewritten) {
@@ -235,6 +243,7 @@ genie::Outcome RemoteStep::send_message(Index number, const exec::Tensor* tensor
   if (!here(target.device)) {
     Outgoing frame;
     frame.type = Type::value;
+    frame.slack_ns = slack_of(number);
     Value value{message_.session, message_.index, number, late_sizes(), {}};
     if (tensor != nullptr) {
       auto sent = append(frame, *tensor, rewritten, links_.host, call_.call());

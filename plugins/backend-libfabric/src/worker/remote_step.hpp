@@ -59,6 +59,7 @@ class RemoteStep : public std::enable_shared_from_this<RemoteStep> {
   genie::Outcome stage_passed(const Value& value);
   void tell_of(const exec::CompiledStage& stage);
   [[nodiscard]] plan::Bindings late_sizes() const;
+  [[nodiscard]] std::uint64_t slack_of(Index message) const;
   void advance();
   [[nodiscard]] bool ready(const exec::CompiledStage& stage) const;
   genie::Outcome run_stage(const exec::CompiledStage& stage);

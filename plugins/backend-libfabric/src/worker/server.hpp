@@ -33,8 +33,8 @@ class Server {
   void accept();
   void look_after();
   void end();
-  void reach(const Peer& peer, PathWish wish, std::function<void(genie::Expected<PeerWay>)> answer,
-             std::function<void(genie::Error)> lost);
+  void reach(const Peer& peer, PathWish wish, DataLink::OnRegion on_region,
+             std::function<void(genie::Expected<PeerWay>)> answer, std::function<void(genie::Error)> lost);
 
   Worker& worker_;
   const ServiceOptions options_;

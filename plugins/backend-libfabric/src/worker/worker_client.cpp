@@ -60,6 +60,12 @@ void WorkerClient::broken(std::string_view what) {
   connection_->refuse(std::move(error));
 }
 
+void WorkerClient::begin() {
+  connection_->watch_regions([weak = weak_from_this()](bool planned) {
+    if (const auto self = weak.lock()) self->counters_.add(planned ? "arenas_planned" : "arenas_grown", 1);
+  });
+}
+
 void WorkerClient::frame(Frame frame) {
   switch (frame.type()) {
     case Type::ping:
@@ -117,7 +123,8 @@ void WorkerClient::frame(Frame frame) {
 }
 
 void WorkerClient::value_from_peer(Frame frame) {
-  if (frame.type() == Type::value) this->frame(std::move(frame));
+  counters_.add("values_received_directly", 1);
+  this->frame(std::move(frame));
 }
 
 void WorkerClient::on_executor(Frame frame) {

@@ -26,12 +26,14 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
  public:
   /// Makes a way to another worker. It has no connection where the worker cannot be reached; an error: the data path that is forced
   /// leads not there. `lost`: it ended.
-  using ReachPeer =
-      std::function<void(const Peer&, PathWish wish, std::function<void(genie::Expected<PeerWay>)> answer,
-                         std::function<void(genie::Error)> lost)>;
+  using ReachPeer = std::function<void(const Peer&, PathWish wish, DataLink::OnRegion on_region,
+                                       std::function<void(genie::Expected<PeerWay>)> answer,
+                                       std::function<void(genie::Error)> lost)>;
 
   WorkerClient(Worker& worker, std::string identity, std::shared_ptr<Connection> connection, ReachPeer reach);
 
+  /// Once, before the first frame. On the io thread.
+  void begin();
   /// On the io thread.
   void frame(Frame frame);
   /// A value that a peer brought over its own connection. On the io thread.
@@ -100,6 +102,7 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
   void forget_session(std::uint64_t number);
   [[nodiscard]] PathWish path_wish(const std::string& of_client) const;
   void meet_peers(std::uint64_t request, const Compile& message);
+  void plan_ways(const ProgramState& program);
   void peer_lost(std::uint64_t program, const std::vector<std::string>& devices, const genie::Error& why);
   void send_value(std::uint64_t program, std::string_view device, Outgoing frame);
 
