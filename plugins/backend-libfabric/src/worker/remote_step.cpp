@@ -478,6 +478,9 @@ std::string RemoteStep::awaited_device(const exec::CompiledStage& stage) const {
       if (!here(device)) return program_->program->device(device).spec().id;
     }
   }
+  for (const Index place : stage.after)
+    if (const Index device = method_->stages[place].device; !passed_[place] && !here(device))
+      return program_->program->device(device).spec().id;
   return {};
 }
 
@@ -494,7 +497,7 @@ void RemoteStep::lost_way_from_peer(const genie::Error& why) {
   for (const auto& [device, places] : routes_->own)
     for (const Index place : places)
       if (const std::string awaited = awaited_device(method_->stages[place]); !awaited.empty())
-        return fail(way_over(method_->stages[place], "waits for a value of device " + awaited, why));
+        return fail(way_over(method_->stages[place], "waits for device " + awaited, why));
 }
 
 void RemoteStep::abandon() {
