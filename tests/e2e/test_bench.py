@@ -14,6 +14,7 @@ SMALL = {
     "scale": ["--nodes", "200", "--devices", "3", "100", "--steps", "2"],
     "forward": ["--models", "tiny", "--sequences", "4", "--threads", "1", "--rounds", "1", "--repeat", "2", "--no-onnx"],
     "fabric": ["--turns", "1", "--largest", "4096", "--paths", "arena", "net"],
+    "remote": ["--paths", "arena", "control", "tls", "--turns", "1", "--local-ms", "0.1", "--sizes", "4096", "--weights", "1", "--idle", "0.1"],
     "kernels_aten": ["--sequences", "4", "--rounds", "1", "--repeat", "2"],
     "accuracy": ["--models", "wide", "pyramid", "--placements", "two halves", "--rates", "400", "--steps", "2", "--rounds", "1"],
 }
@@ -33,6 +34,7 @@ COLUMNS = {
                   for kind in ("", "_cpu"))},
     "fabric": {"path", "what", "size", "ours_s", "limit_s", "ratio"},
     "accuracy": {"model", "placement", "link", "held_out", "measured_ns", "emulated_ns", "model_ns"},
+    "remote": {"what", "path", "here_ns", "remote_ns", "ratio", "wire_bytes_per_step", "wire_messages_per_step"},
     "kernels_aten": {"sequence", "threads", "genie_ns", "eager_ns", "exported_ns", "to_eager", "to_exported", "best_to_best_eager", "equal_bits"},
 }
 
@@ -129,6 +131,24 @@ def test_fabric(root, build):
     rows = rows_of(root, build, "fabric")
     assert {(row["path"], row["what"], row["size"]) for row in rows} == {(path, what, size) for path in ("arena", "net") for what in ("write", "read") for size in (64, 4096)}
     assert all(row["ours_s"] > 0 and row["limit_s"] > 0 for row in rows)
+
+
+@pytest.mark.slow
+def test_remote(root, build):
+    if not (build / "bench" / "raw_fabric").exists():
+        pytest.skip("backend-libfabric was not built")
+    result = json.loads(run(root, build, "remote", "--json"))
+    paths = ["arena", "control", "tls"]
+    assert result["bench"] == "remote" and result["missing"] == {}
+    assert all(set(row) == COLUMNS["remote"] and row["remote_ns"] > 0 and row["here_ns"] > 0 for row in result["rows"])
+    assert [row["path"] for row in result["rows"]] == paths * (len(result["rows"]) // len(paths)) and len(result["rows"]) == 4 * len(paths)
+    # One request and one answer, heartbeats aside, whatever the number of operators; input and output cross once.
+    assert all(2 <= row["wire_messages_per_step"] < 4 for row in result["rows"])
+    assert all(2 * 4096 < row["wire_bytes_per_step"] < 3 * 4096 for row in result["rows"] if row["what"] == "4 KiB there and back")
+    assert [row["path"] for row in result["weights"]] == paths
+    assert all(row["cold_bytes_sent"] >= 1 << 20 and row["warm_bytes_sent"] == 0 for row in result["weights"])
+    assert [row["path"] for row in result["failures"]] == paths and all(row["median_ns"] > 0 for row in result["failures"])
+    assert [row["path"] for row in result["idle"]] == paths
 
 
 @pytest.mark.slow
