@@ -63,6 +63,8 @@ def test_values_between_workers_take_the_path_that_the_client_asks_for_and_keep_
     host.run({**config, "backend": cluster.backend(**options), "outputs": {"file": "outputs.safetensors"}}, tmp_path, check=OK)
     assert outputs(tmp_path) == expected
     assert sent_by_path(tmp_path) == {path}
+    # Kernels cannot write into the arena; on the other paths bytes are taken from where they made them.
+    assert counters(tmp_path)["staging_copies"] == (counters(tmp_path)["values_sent_on_arena"] if path == "arena" else 0)
     # The inputs, the values and the outputs had room that was made before the first step.
     found = counters(tmp_path)
     assert found["arenas_grown"] == 0 and (found["arenas_planned"] > 0) == (path != "control")
