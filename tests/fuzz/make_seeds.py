@@ -186,7 +186,7 @@ def wire_seeds():
     step += struct.pack("<IIB", 2, 0, 0) + tensor + text("") + struct.pack("<Q", 0) + struct.pack("<IBB", 1, 1, 0) + text("w0") + struct.pack("<Q", 3)
     step += struct.pack("<IIBQIBQ", 2, 0, 0, 0, 1, 1, 5)
     result = struct.pack("<BI", 1, 2) + struct.pack("<I", 0) + text("w0") + b"\0" + tensor + struct.pack("<I", 1) + text("w0") + b"\1" + kept
-    result += sizes + struct.pack("<IIQQ", 1, 0, 10, 20)
+    result += sizes + struct.pack("<IIQQQQ", 1, 0, 10, 20, 300, 200) + struct.pack("<IIBQQIBQQQ", 2, 2, 0, 31, 24, 1, 1, 5, 24, 40)
     hello = struct.pack("<HHHHHB", 1, 1, 0, 1, 1, 0) + text("genie") + text("n" * 32) + text("")
     findings = struct.pack("<I", 1) + text("net") + b"\1" + b"".join(map(text, ("net", "libfabric 1.17", "why")))
     frames = {

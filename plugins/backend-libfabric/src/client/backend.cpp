@@ -332,12 +332,11 @@ JobLinks RemoteBackend::job_links() {
   };
   links.release = [this](genie_value* value) { release_value(value); };
   links.number = [this] { return next_number_++; };
-  links.record = [this](const StepJob& job, const StepResult& result, const ClientProgram& program,
-                        const exec::CompiledMethod& method) { record(job, result, program, method); };
+  links.record = [this](const StepSeen& step) { record_.add(host_, step); };
   links.over = [this](const StepJob& job, bool ok) {
+    if (ok) record_.over(job.job(), job.index(), job.method_name(), monotonic_ns() - job.began_ns());
     {
       const std::lock_guard hold(lock_);
-      if (ok) steps_.push_back({job.job(), job.index(), job.method_name(), monotonic_ns() - job.began_ns()});
       --open_jobs_;
     }
     const std::shared_ptr<ClientSession> session = job.session();
@@ -458,35 +457,6 @@ genie::Outcome RemoteBackend::write_state(const genie::Call& call, genie_session
 
 // --- the report ---
 
-void RemoteBackend::record(const StepJob& job, const StepResult& result, const ClientProgram& program,
-                           const exec::CompiledMethod& method) {
-  std::map<std::uint32_t, const exec::CompiledStage*> by_number;
-  for (const exec::CompiledStage& stage : method.stages)
-    by_number.emplace(stage.number, &stage);
-  for (const StageTime& time : result.stages) {
-    const auto at = by_number.find(time.stage);
-    if (at == by_number.end()) continue;
-    const exec::CompiledStage& stage = *at->second;
-    const std::string& device = program.program->device(stage.device).spec().id;
-    {
-      const std::lock_guard hold(lock_);
-      busy_ns_[device] += time.duration_ns;
-    }
-    // Clocks of machines differ: a worker counts from when the step's message arrived.
-    genie_trace_event event{};
-    event.struct_size = sizeof event;
-    event.kind = GENIE_TRACE_SPAN;
-    event.step = static_cast<std::uint32_t>(job.index());
-    event.process = genie::str(device);
-    event.queue = genie::str("compute");
-    event.name = genie::str(stage.stage->id);
-    event.scope = genie::str(stage.scope);
-    event.t_ns = job.began_ns() + time.begin_ns;
-    event.duration_ns = time.duration_ns;
-    host_.trace(job.call(), event);
-  }
-}
-
 genie::Expected<std::string> RemoteBackend::stats(const genie::Call& call) {
   std::map<std::string, std::uint64_t> counts = {
       {"weight_bytes_copied", 0}, {"state_bytes_copied", 0}, {"payload_copies", 0}, {"kernel_calls", 0},
@@ -525,23 +495,18 @@ genie::Expected<std::string> RemoteBackend::stats(const genie::Call& call) {
   }
   plan::json::Writer w;
   w.begin_object().key("devices").begin_object();
-  const std::lock_guard hold(lock_);
   for (const plan::Device& device : topology_.devices) {
-    const auto busy = busy_ns_.find(device.id);
     w.key(device.id).begin_object();
-    w.key("busy_ns").value(busy == busy_ns_.end() ? std::uint64_t{0} : busy->second);
+    w.key("busy_ns").value(record_.busy_ns(device.id));
     w.key("peak_bytes").value(peaks[device.id]);
     w.key("memory_bytes").value(device.memory_bytes).end_object();
   }
-  w.end_object().key("links").begin_object().end_object().key("counters").begin_object();
+  w.end_object().key("counters").begin_object();
   for (const auto& [name, value] : counts)
     w.key(name).value(value);
-  w.end_object().key("steps").begin_array();
-  for (const StepRecord& step : steps_) {
-    w.begin_object().key("job").value(step.job).key("index").value(step.index);
-    w.key("method").value(step.method).key("wall_ns").value(step.wall_ns).end_object();
-  }
-  w.end_array().end_object();
+  w.end_object();
+  record_.write(w, topology_);
+  w.end_object();
   return w.take();
 }
 

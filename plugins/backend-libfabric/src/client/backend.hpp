@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "client/options.hpp"
+#include "client/record.hpp"
 #include "client/remote_session.hpp"
 #include "client/step_job.hpp"
 #include "client/worker_link.hpp"
@@ -43,12 +44,6 @@ class RemoteBackend final : public genie::Backend {
   genie::Outcome drain(const genie::Call& call) override;
 
  private:
-  struct StepRecord {
-    std::uint64_t job = 0;
-    std::uint64_t index = 0;
-    std::string method;
-    std::uint64_t wall_ns = 0;
-  };
   [[nodiscard]] genie::Outcome reach_workers(const genie::Call& call);
   [[nodiscard]] genie::Expected<Dial> how_to_dial() const;
   [[nodiscard]] genie::Expected<std::shared_ptr<ClientProgram>> prepare_program(const genie::Call& call,
@@ -66,13 +61,12 @@ class RemoteBackend final : public genie::Backend {
   /// Ends the waiting steps of all sessions of which `why` says so.
   void end_waiting(const std::function<std::optional<genie::Error>(const StepJob&)>& why);
   [[nodiscard]] JobLinks job_links();
-  void record(const StepJob& job, const StepResult& result, const ClientProgram& program,
-              const exec::CompiledMethod& method);
   genie_value* keep(KeptValue value);
 
   genie::Host host_;
   ClientOptions options_;
   exec::Counters counters_;
+  Record record_;
   std::vector<std::shared_ptr<WorkerLink>> workers_;
   plan::Topology topology_;  ///< as reported last
   bool warned_ = false;
@@ -81,8 +75,6 @@ class RemoteBackend final : public genie::Backend {
   std::mutex lock_;  // guards the members below
   std::map<std::uint64_t, std::weak_ptr<ClientSession>> sessions_;
   std::map<genie_value*, std::unique_ptr<KeptValue>> values_;
-  std::map<std::string, std::uint64_t> busy_ns_;  ///< by device
-  std::vector<StepRecord> steps_;
   std::uint64_t open_jobs_ = 0;
   std::uint64_t steps_under_way_ = 0;  ///< on the workers: one at most for each session
   std::uint64_t most_steps_ = 0;

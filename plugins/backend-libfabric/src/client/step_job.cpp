@@ -79,6 +79,8 @@ void StepJob::begin() {
     for (std::size_t w = 0; w < messages.size(); ++w)
       if (messages[w]) {
         parts_[w].asked = parts_[w].pending = true;
+        parts_[w].asked_ns = monotonic_ns();
+        parts_[w].sent_bytes = messages[w]->payload_bytes();
         ++pending_;
       }
   }
@@ -370,6 +372,7 @@ void StepJob::answered(std::size_t worker, genie::Expected<Frame> answer) {
     const std::lock_guard hold(lock_);
     Part& part = parts_[worker];
     part.pending = false;
+    part.answered_ns = monotonic_ns();
     --pending_;
     last = pending_ == 0;
     std::optional<genie::Error> error;
@@ -423,16 +426,26 @@ void StepJob::finish() {
   }
   if (outcome) {
     for (const Part& part : parts_)
-      if (part.result) {
+      if (part.result)
         for (const auto& [symbol, size] : part.result->sizes)
           sizes_.try_emplace(symbol, size);
-        links_.record(*this, *part.result, program_, *method_);
-      }
+    record();
     outcome = deliver();
     if (!outcome) give_up();
   }
   if (!outcome && wrote_) session_->lose(step_.index, method_name_, outcome.error());
   signal(std::move(outcome));
+}
+
+void StepJob::record() const {
+  StepSeen seen{call_, step_.index, program_, *method_, {}, {}};
+  for (std::size_t w = 0; w < parts_.size(); ++w)
+    if (const Part& part = parts_[w]; part.result)
+      seen.parts.push_back({w, &*part.result, part.asked_ns, part.answered_ns, part.sent_bytes,
+                            part.payload ? part.payload->size : 0});
+  for (const Input& input : inputs_)
+    seen.input_bytes.push_back(input.kept ? std::nullopt : std::optional(exec::span_bytes(input.tensor)));
+  links_.record(seen);
 }
 
 genie::Outcome StepJob::deliver() {

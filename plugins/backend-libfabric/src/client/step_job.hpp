@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "client/record.hpp"
 #include "client/remote_session.hpp"
 #include "genie/plan/validate.hpp"
 #include "protocol/messages.hpp"
@@ -25,10 +26,8 @@ struct JobLinks {
   std::function<genie_value*(KeptValue)> keep;
   std::function<std::optional<KeptValue>(genie_value*)> kept;  ///< nothing for a handle that is gone
   std::function<void(genie_value*)> release;
-  std::function<std::uint64_t()> number;  ///< a new one, for a kept value
-  /// How long each device computed, and when, for the report.
-  std::function<void(const StepJob&, const StepResult&, const ClientProgram&, const exec::CompiledMethod&)>
-      record;
+  std::function<std::uint64_t()> number;              ///< a new one, for a kept value
+  std::function<void(const StepSeen&)> record;        ///< what happened when, for the report
   std::function<void(const StepJob&, bool ok)> over;  ///< after the completion was signalled
 };
 
@@ -74,6 +73,7 @@ class StepJob : public std::enable_shared_from_this<StepJob> {
   [[nodiscard]] genie::Error loss(std::size_t worker, genie::Error why) const;
   void look_for_losses();
   void finish();
+  void record() const;
   genie::Outcome deliver();
   genie::Outcome deliver_from_worker(std::size_t slot, std::size_t worker, const StepResult::Output& output,
                                      const std::shared_ptr<Buffer>& payload);
@@ -102,6 +102,9 @@ class StepJob : public std::enable_shared_from_this<StepJob> {
   std::mutex lock_;  // guards the members below
   struct Part {
     std::uint64_t request = 0;
+    std::uint64_t asked_ns = 0;
+    std::uint64_t answered_ns = 0;
+    std::uint64_t sent_bytes = 0;
     bool asked = false;
     bool pending = false;
     std::optional<StepResult> result;

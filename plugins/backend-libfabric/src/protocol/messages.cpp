@@ -415,8 +415,18 @@ std::string encode(const StepResult& m) {
   put(out, m.sizes);
   out.number(static_cast<std::uint32_t>(m.stages.size()));
   for (const StageTime& stage : m.stages)
-    out.number(stage.stage).number(stage.begin_ns).number(stage.duration_ns);
-  return out.take();
+    out.number(stage.stage)
+        .number(stage.begin_ns)
+        .number(stage.duration_ns)
+        .number(stage.most_bytes)
+        .number(stage.left_bytes);
+  out.number(static_cast<std::uint32_t>(m.transfers.size()));
+  for (const TransferTime& transfer : m.transfers)
+    out.number(transfer.transfer)
+        .number(static_cast<std::uint8_t>(transfer.arrived))
+        .number(transfer.at_ns)
+        .number(transfer.bytes);
+  return out.number(m.spent_ns).take();
 }
 
 template <>
@@ -433,13 +443,24 @@ std::optional<StepResult> decode<StepResult>(std::string_view bytes, std::uint64
     m.outputs.push_back(std::move(output));
   }
   m.sizes = get_sizes(in);
-  for (auto n = in.count(4 + 8 + 8); n > 0 && in.ok(); --n) {
+  for (auto n = in.count(4 + 4 * 8); n > 0 && in.ok(); --n) {
     StageTime stage;
     stage.stage = in.number<std::uint32_t>();
     stage.begin_ns = in.number<std::uint64_t>();
     stage.duration_ns = in.number<std::uint64_t>();
+    stage.most_bytes = in.number<std::uint64_t>();
+    stage.left_bytes = in.number<std::uint64_t>();
     m.stages.push_back(stage);
   }
+  for (auto n = in.count(4 + 1 + 8 + 8); n > 0 && in.ok(); --n) {
+    TransferTime transfer;
+    transfer.transfer = in.number<std::uint32_t>();
+    transfer.arrived = get_flag(in);
+    transfer.at_ns = in.number<std::uint64_t>();
+    transfer.bytes = in.number<std::uint64_t>();
+    m.transfers.push_back(transfer);
+  }
+  m.spent_ns = in.number<std::uint64_t>();
   return whole(in, std::move(m));
 }
 

@@ -153,7 +153,17 @@ struct StageTime {
   std::uint32_t stage = 0;  ///< number in the schedule
   std::uint64_t begin_ns = 0;
   std::uint64_t duration_ns = 0;
+  std::uint64_t most_bytes = 0;  ///< on its device while it computed
+  std::uint64_t left_bytes = 0;  ///< on its device afterwards
 };
+/// When a value left for another device, or was there.
+struct TransferTime {
+  std::uint32_t transfer = 0;  ///< number in the schedule
+  bool arrived = false;
+  std::uint64_t at_ns = 0;
+  std::uint64_t bytes = 0;
+};
+/// Times count from when the step's message came, by the worker's clock.
 struct StepResult {
   struct Output {
     std::uint32_t output = 0;
@@ -165,6 +175,8 @@ struct StepResult {
   std::vector<Output> outputs;
   plan::Bindings sizes;  ///< that data decided
   std::vector<StageTime> stages;
+  std::vector<TransferTime> transfers;
+  std::uint64_t spent_ns = 0;  ///< until this answer
 };
 
 /// A transfer of the plan, from the device that made it.

@@ -9,10 +9,10 @@
 #include <optional>
 #include <string>
 
+#include "net/asides.hpp"
 #include "net/connection.hpp"
 #include "net/path_search.hpp"
 #include "protocol/messages.hpp"
-#include "worker/asides.hpp"
 
 namespace genie::remote {
 

@@ -4,8 +4,8 @@
 #include <functional>
 #include <memory>
 
+#include "net/asides.hpp"
 #include "net/path_search.hpp"
-#include "worker/asides.hpp"
 
 namespace genie::remote {
 

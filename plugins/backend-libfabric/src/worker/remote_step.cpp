@@ -28,6 +28,10 @@ genie::Error RemoteStep::wrong(std::string what) const {
                        "this is a defect of the client; report it");
 }
 
+std::uint64_t RemoteStep::now_ns() const {
+  return monotonic_ns() - arrived_ns_;
+}
+
 std::string_view RemoteStep::name_of(Index value) const {
   return *method_->index->values()[value].id;
 }
@@ -186,7 +190,9 @@ void RemoteStep::arrive(const Value& value, const std::shared_ptr<Buffer>& paylo
       return genie::Done{};
     }
     if (auto fine = check_tensor(method_->slots[message.to].value, value.tensor); !fine) return fine;
-    return place(message.to, value.tensor, payload, message.place);
+    if (auto placed = place(message.to, value.tensor, payload, message.place); !placed) return placed;
+    transfers_.push_back({value.message, true, now_ns(), value.tensor.bytes});
+    return genie::Done{};
   };
   if (auto taken = take(); !taken) return fail(std::move(taken).error());
   advance();
@@ -249,6 +255,7 @@ genie::Outcome RemoteStep::send_message(Index number, const exec::Tensor* tensor
       auto sent = append(frame, *tensor, rewritten, links_.host, call_.call());
       if (!sent) return std::move(sent).error();
       value.tensor = *std::move(sent);
+      transfers_.push_back({number, false, now_ns(), value.tensor.bytes});
     }
     frame.message = encode(value);
     links_.to_device(program_->program->device(target.device).spec().id, std::move(frame));
@@ -266,11 +273,14 @@ genie::Outcome RemoteStep::send_message(Index number, const exec::Tensor* tensor
     if (!claim) return std::move(claim).error();
     const plan::Value* type = declared(target.value);
     const bool number_value = type != nullptr && type->scalar.has_value();
+    const std::uint64_t bytes = exec::span_bytes(*tensor);
+    transfers_.push_back({number, false, now_ns(), bytes});
     auto moved =
         exec::send(call_.call(), *tensor, number_value ? nullptr : method_->stages[message.place].kernels,
                    *std::move(claim), *links_.counters);
     if (!moved) return std::move(moved).error();
     slots_[message.to].tensor = *std::move(moved);
+    transfers_.push_back({number, true, now_ns(), bytes});
   }
   slots_[message.to].here = true;
   return genie::Done{};
@@ -328,6 +338,7 @@ genie::Outcome RemoteStep::run_stage(const exec::CompiledStage& stage) {
     return error;
   }
   wrote_ = wrote_ || stage.writes_state;
+  const std::uint64_t most = room.used();
   const std::uint64_t began = monotonic_ns();
   const genie::Call call = call_.call();
   exec::StageRun run{.host = links_.host,
@@ -345,7 +356,7 @@ genie::Outcome RemoteStep::run_stage(const exec::CompiledStage& stage) {
   if (auto done = run.execute(); !done) return done;
   *work = exec::Claim();
   if (auto held = run.account(); !held) return held;
-  times_.push_back({stage.number, began - arrived_ns_, monotonic_ns() - began});
+  times_.push_back({stage.number, began - arrived_ns_, monotonic_ns() - began, most, 0});
   for (const exec::StageOutput& out : stage.outputs) {
     arrived_[out.slot] = true;
     const exec::Held& held = slots_[out.slot];
@@ -363,6 +374,7 @@ genie::Outcome RemoteStep::run_stage(const exec::CompiledStage& stage) {
     used(in.slot);
   for (const exec::StageOutput& out : stage.outputs)
     let_go(out.slot);
+  times_.back().left_bytes = room.used();
   return genie::Done{};
 }
 
@@ -387,6 +399,8 @@ void RemoteStep::finish() {
   result.wrote_state = wrote_;
   result.sizes = late_sizes();
   result.stages = std::move(times_);
+  result.transfers = std::move(transfers_);
+  result.spent_ns = now_ns();
   frame.message = encode(result);
   slots_.clear();
   links_.answer(std::move(frame));

@@ -76,6 +76,8 @@ class RemoteStep : public std::enable_shared_from_this<RemoteStep> {
                                       const genie::Error& why) const;
   void fail(genie::Error error);
   [[nodiscard]] genie::Error wrong(std::string what) const;
+  /// Since the step's message came.
+  [[nodiscard]] std::uint64_t now_ns() const;
   [[nodiscard]] bool here(Index device) const { return program_->program->device(device).here(); }
   [[nodiscard]] std::string_view name_of(Index value) const;
   [[nodiscard]] const plan::Value* declared(Index value) const;
@@ -97,6 +99,7 @@ class RemoteStep : public std::enable_shared_from_this<RemoteStep> {
   std::vector<std::uint32_t> wanted_;  // per slot: outputs that leave it at the end
   std::map<Index, std::size_t> next_;  // device here → how many of its stages are done
   std::vector<StageTime> times_;
+  std::vector<TransferTime> transfers_;
   bool wrote_ = false;
   bool over_ = false;
 };

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "genie/exec/device.hpp"
-#include "worker/asides.hpp"
+#include "net/asides.hpp"
 #include "worker/blob_cache.hpp"
 #include "worker/blobs.hpp"
 #include "worker/executor.hpp"

@@ -111,7 +111,7 @@ void WorkerClient::frame(Frame frame) {
       if (frame.type() == Type::step) {
         ++busy_;
         const std::lock_guard hold(cancels_lock_);
-        running_.try_emplace(frame.id());
+        running_.try_emplace(frame.id()).first->second.came_ns = monotonic_ns();
       }
       worker_.executor.post([self = shared_from_this(), frame = std::make_shared<Frame>(std::move(frame))] {
         if (!self->gone_) self->on_executor(std::move(*frame));
@@ -250,11 +250,11 @@ void WorkerClient::step(Frame frame) {
     return genie::Done{};
   };
   const std::uint64_t index = message->index;
-  session.step = std::make_shared<RemoteStep>(std::move(links), session.program, session.session,
-                                              *std::move(message), monotonic_ns());
   {
     const std::lock_guard hold(cancels_lock_);
     Running& entry = running_[request];
+    session.step = std::make_shared<RemoteStep>(std::move(links), session.program, session.session,
+                                                *std::move(message), entry.came_ns);
     entry.step = session.step;
     if (entry.cancelled) session.step->cancel();
   }

@@ -126,6 +126,7 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
   /// A step from its frame on: it may be cancelled before the executor has come to it.
   struct Running {
     std::weak_ptr<RemoteStep> step;
+    std::uint64_t came_ns = 0;
     bool cancelled = false;
   };
   std::mutex cancels_lock_;                   // guards running_

@@ -1,4 +1,5 @@
-// Work that waits for a peer, beside the io thread and the executor: each piece on a thread of its own, which its own limit ends.
+// Work that waits for a peer or for a person, beside the io threads and the executor: each piece on a thread of its own, which ends
+// by its own limit.
 #pragma once
 
 #include <atomic>
