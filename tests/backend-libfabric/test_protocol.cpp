@@ -96,6 +96,32 @@ TEST_CASE("a message reads back; cut short or lengthened anywhere, it does not")
   CHECK_FALSE(decode<Step>(bytes + "x", 88));
 }
 
+TEST_CASE("what is said about steps that are looked at reads back; another length or kind does not") {
+  const auto round = []<class Message>(const Message& message) {
+    const std::string bytes = encode(message);
+    const auto again = decode<Message>(bytes);
+    REQUIRE(again);
+    CHECK(encode(*again) == bytes);
+    for (std::size_t cut = 0; cut < bytes.size(); ++cut)
+      CHECK_FALSE(decode<Message>(std::string_view(bytes).substr(0, cut)));
+    CHECK_FALSE(decode<Message>(bytes + "x"));
+    return bytes;
+  };
+  std::string watch = round(Watch{1, true});
+  watch.back() = 2;
+  CHECK_FALSE(decode<Watch>(watch));
+  std::string event = round(StepEvent{1, 2, StepEvent::Kind::stage_end, 3, 4, 5});
+  event[16] = 3;
+  CHECK_FALSE(decode<StepEvent>(event));
+  round(GoOn{1, 2});
+  round(Look{1, 2, "w0", "add_1"});
+  StepResult result;
+  result.stages.push_back({1, 2, 3, 4, 5});
+  result.transfers.push_back({1, true, 2, 3});
+  result.spent_ns = 9;
+  round(result);
+}
+
 TEST_CASE("only a hello may be longer than this version knows") {
   const Hello hello = own_hello(Role::client);
   CHECK(decode<Hello>(encode(hello) + "of a later version"));

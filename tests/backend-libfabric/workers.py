@@ -102,7 +102,8 @@ def wait_until(true, what, patience=PATIENCE):
 MAGIC = 0x31574E47
 TYPES = {"hello": 1, "auth": 2, "welcome": 3, "refused": 4, "ping": 10, "pong": 11, "done": 20, "failed": 21, "prepare": 30, "blob": 31,
          "compile": 32, "release_program": 33, "open_session": 34, "close_session": 35, "step": 36, "cancel": 37, "value": 38,
-         "release_value": 39, "read_state": 40, "write_state": 41, "stats": 42, "goodbye": 43}
+         "release_value": 39, "read_state": 40, "write_state": 41, "stats": 42, "goodbye": 43,
+         "watch": 44, "event": 45, "go_on": 46, "look": 47, "describe": 48}
 PEER = 2  # a role
 NAMES = {number: name for name, number in TYPES.items()}
 

@@ -201,7 +201,9 @@ def wire_seeds():
         "open": frame(51, text("net") + text("\0address")),
         "session": frame(34, struct.pack("<QQQ", 1, 1, 0)), "step": frame(36, step, data), "result": frame(20, result, data),
         "value": frame(38, struct.pack("<QQI", 1, 0, 2) + sizes + tensor, data), "state": frame(41, struct.pack("<Q", 1) + text("k0") + tensor, data),
-        "number": frame(33, struct.pack("<Q", 1)),
+        "number": frame(33, struct.pack("<Q", 1)), "watch": frame(44, struct.pack("<QB", 1, 1)),
+        "event": frame(45, struct.pack("<QQBIQQ", 1, 0, 2, 3, 100, 24), identity=0), "go_on": frame(46, struct.pack("<QQ", 1, 0)),
+        "look": frame(47, struct.pack("<QQ", 1, 0) + text("w0") + text("add_1")),
     }
     for name, content in frames.items():
         yield f"{name}.frames", content

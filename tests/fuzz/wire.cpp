@@ -68,6 +68,15 @@ bool read_message(Type type, std::string_view bytes, std::uint64_t payload) {
     case Type::read_state:
     case Type::write_state:
       return round<StateAccess>(bytes, payload);
+    case Type::watch:
+      return round<Watch>(bytes, payload);
+    case Type::event:
+      return round<StepEvent>(bytes, payload);
+    case Type::go_on:
+    case Type::describe:
+      return round<GoOn>(bytes, payload);
+    case Type::look:
+      return round<Look>(bytes, payload);
     case Type::done: {
       const bool needs = round<Needs>(bytes, payload);
       const bool result = round<StepResult>(bytes, payload);

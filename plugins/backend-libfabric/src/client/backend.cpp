@@ -81,7 +81,7 @@ RemoteBackend::RemoteBackend(genie::Host host, std::string_view options) : host_
   options_ = *std::move(read);
   for (const Endpoint& at : options_.workers)
     workers_.push_back(std::make_shared<WorkerLink>(io_, at, options_.provider, options_.check_values,
-                                                    [this](Frame frame) { value_came(std::move(frame)); }));
+                                                    [this](Frame frame) { came(std::move(frame)); }));
   io_.every_tick([this] { look_after(); });
 }
 
@@ -92,6 +92,7 @@ RemoteBackend::~RemoteBackend() {
   const std::uint64_t until = monotonic_ns() + 200'000'000;
   while (std::ranges::any_of(workers_, &WorkerLink::alive) && monotonic_ns() < until)
     std::this_thread::sleep_for(kDrainPoll);
+  asides_.finish();
   io_.stop();
   values_.clear();
 }
@@ -253,19 +254,26 @@ void RemoteBackend::end_waiting(const std::function<std::optional<genie::Error>(
     job->end(std::move(error));
 }
 
-void RemoteBackend::value_came(Frame frame) {
-  const auto value = decode<Value>(frame.message, frame.header.payload_bytes);
-  if (!value) return;
+/// What a worker says unasked: a value for another one, or what happened in a step.
+void RemoteBackend::came(Frame frame) {
+  const bool event = frame.type() == Type::event;
+  const auto value = event ? std::nullopt : decode<Value>(frame.message, frame.header.payload_bytes);
+  const auto news = event ? decode<StepEvent>(frame.message) : std::nullopt;
+  if (!value && !news) return;
   std::shared_ptr<StepJob> job;
   {
     const std::lock_guard hold(lock_);
-    const auto at = sessions_.find(value->session);
+    const auto at = sessions_.find(value ? value->session : news->session);
     const auto session = at == sessions_.end() ? nullptr : at->second.lock();
     if (!session) return;
     const std::lock_guard inner(session->lock);
     job = session->running;
   }
-  if (job) job->pass_on(std::move(frame), *value);
+  if (!job) return;
+  if (news)
+    job->happened(*news);
+  else
+    job->pass_on(std::move(frame), *value);
 }
 
 // --- programs ---
@@ -333,6 +341,7 @@ JobLinks RemoteBackend::job_links() {
   links.release = [this](genie_value* value) { release_value(value); };
   links.number = [this] { return next_number_++; };
   links.record = [this](const StepSeen& step) { record_.add(host_, step); };
+  links.aside = [this](std::function<void()> work) { asides_.run(std::move(work)); };
   links.over = [this](const StepJob& job, bool ok) {
     if (ok) record_.over(job.job(), job.index(), job.method_name(), monotonic_ns() - job.began_ns());
     {
@@ -508,6 +517,22 @@ genie::Expected<std::string> RemoteBackend::stats(const genie::Call& call) {
   record_.write(w, topology_);
   w.end_object();
   return w.take();
+}
+
+genie::Outcome RemoteBackend::observe(const genie::Call&, genie_session* session,
+                                      const genie_step_observer* observer) {
+  ClientSession& target = *handle(session).session;
+  {
+    const std::lock_guard hold(target.lock);
+    if (target.running || !target.waiting.empty())
+      return exec::problem(GENIE_FAILED_PRECONDITION, "GE0605", "a step of the session is under way",
+                           "wait for its completion to change its observer");
+  }
+  target.observer = observer;
+  // Each worker hears of it before it hears of the next step.
+  for (const auto& worker : target.program->workers)
+    worker->tell({Type::watch, 0, encode(Watch{target.number, observer != nullptr}), {}});
+  return genie::Done{};
 }
 
 genie::Outcome RemoteBackend::drain(const genie::Call& call) {

@@ -16,6 +16,7 @@
 #include "client/step_job.hpp"
 #include "client/worker_link.hpp"
 #include "genie/cpp/backend.hpp"
+#include "net/asides.hpp"
 
 namespace genie::remote {
 
@@ -42,6 +43,8 @@ class RemoteBackend final : public genie::Backend {
                              const genie_tensor_view& tensor) override;
   genie::Expected<std::string> stats(const genie::Call& call) override;
   genie::Outcome drain(const genie::Call& call) override;
+  genie::Outcome observe(const genie::Call& call, genie_session* session,
+                         const genie_step_observer* observer) override;
 
  private:
   [[nodiscard]] genie::Outcome reach_workers(const genie::Call& call);
@@ -56,7 +59,7 @@ class RemoteBackend final : public genie::Backend {
   void log_way(const std::string& from, const std::string& to, std::string_view path,
                const std::vector<datapath::Finding>& findings) const;
   void look_after();
-  void value_came(Frame frame);
+  void came(Frame frame);
   void begin_next(ClientSession& session);
   /// Ends the waiting steps of all sessions of which `why` says so.
   void end_waiting(const std::function<std::optional<genie::Error>(const StepJob&)>& why);
@@ -80,7 +83,8 @@ class RemoteBackend final : public genie::Backend {
   std::uint64_t most_steps_ = 0;
   bool draining_ = false;
 
-  Io io_;  // last: its thread ends first
+  Asides asides_;  // where observers look at steps
+  Io io_;          // last: its thread ends first
 };
 
 }  // namespace genie::remote

@@ -32,6 +32,8 @@ struct ClientSession {
   std::uint64_t number = 0;
   std::shared_ptr<ClientProgram> program;
   std::shared_ptr<exec::Session> local;  ///< no states: for what needs no worker
+  /// Whom its steps tell what happens; null: nobody. Changed while no step is under way.
+  const genie_step_observer* observer = nullptr;
 
   std::mutex lock;  ///< guards the members below
   std::shared_ptr<StepJob> running;

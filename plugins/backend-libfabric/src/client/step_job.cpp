@@ -85,6 +85,13 @@ void StepJob::begin() {
       }
   }
   const auto self = shared_from_this();
+  if (session_->observer != nullptr && std::ranges::any_of(messages, &std::optional<Outgoing>::has_value)) {
+    {
+      const std::lock_guard hold(lock_);
+      watching_ = std::make_unique<Watching>(links_.host, call_, *session_, *method_, step_.index);
+    }
+    links_.aside([self] { self->attend(); });
+  }
   bool any = false;
   for (std::size_t w = 0; w < messages.size(); ++w) {
     if (!messages[w]) continue;
@@ -412,7 +419,32 @@ void StepJob::answered(std::size_t worker, genie::Expected<Frame> answer) {
     stop = failed_.has_value() && !last;
   }
   if (stop) cancel();
-  if (last) finish();
+  if (!last) return;
+  if (watching_)
+    watching_->end();
+  else
+    finish();
+}
+
+void StepJob::happened(const StepEvent& event) {
+  Watching* watching = nullptr;
+  {
+    const std::lock_guard hold(lock_);
+    watching = watching_.get();
+  }
+  if (watching != nullptr) watching->happened(event);
+}
+
+/// On a thread of its own, which also ends the step: what the observer was told of is over by then.
+void StepJob::attend() {
+  watching_->attend([this](genie::Error why) {
+    {
+      const std::lock_guard hold(lock_);
+      if (!failed_) failed_ = std::move(why);
+    }
+    cancel();
+  });
+  finish();
 }
 
 void StepJob::finish() {

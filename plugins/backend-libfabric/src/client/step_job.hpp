@@ -13,6 +13,7 @@
 
 #include "client/record.hpp"
 #include "client/remote_session.hpp"
+#include "client/watching.hpp"
 #include "genie/plan/validate.hpp"
 #include "protocol/messages.hpp"
 #include "protocol/own_call.hpp"
@@ -28,6 +29,7 @@ struct JobLinks {
   std::function<void(genie_value*)> release;
   std::function<std::uint64_t()> number;              ///< a new one, for a kept value
   std::function<void(const StepSeen&)> record;        ///< what happened when, for the report
+  std::function<void(std::function<void()>)> aside;   ///< on a thread that may wait
   std::function<void(const StepJob&, bool ok)> over;  ///< after the completion was signalled
 };
 
@@ -48,6 +50,9 @@ class StepJob : public std::enable_shared_from_this<StepJob> {
   void look_after();
   /// A value that goes from one worker to another by way of the client. On the io thread.
   void pass_on(Frame frame, const Value& value);
+
+  /// A worker tells what happened in it, to whoever looks. On the io thread.
+  void happened(const StepEvent& event);
 
   [[nodiscard]] std::uint64_t job() const { return call_.job(); }
   [[nodiscard]] const genie::Call& call() const { return call_; }
@@ -74,6 +79,7 @@ class StepJob : public std::enable_shared_from_this<StepJob> {
   void look_for_losses();
   void finish();
   void record() const;
+  void attend();
   genie::Outcome deliver();
   genie::Outcome deliver_from_worker(std::size_t slot, std::size_t worker, const StepResult::Output& output,
                                      const std::shared_ptr<Buffer>& payload);
@@ -99,7 +105,8 @@ class StepJob : public std::enable_shared_from_this<StepJob> {
   std::vector<std::uint64_t> kept_numbers_;  // per output slot of the caller
   bool writes_state_ = false;
 
-  std::mutex lock_;  // guards the members below
+  std::mutex lock_;                     // guards the members below
+  std::unique_ptr<Watching> watching_;  // null: nobody looks; stays once it is there
   struct Part {
     std::uint64_t request = 0;
     std::uint64_t asked_ns = 0;

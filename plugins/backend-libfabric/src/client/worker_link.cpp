@@ -196,7 +196,8 @@ void WorkerLink::heard(const std::shared_ptr<Connection>& from, Frame frame) {
     case Type::pong:
       return;
     case Type::value:
-      return on_value_(std::move(frame));
+    case Type::event:
+      return on_news_(std::move(frame));
     case Type::refused: {
       auto refused = decode<Failed>(frame.message);
       return from->close(refused ? std::move(refused->error)

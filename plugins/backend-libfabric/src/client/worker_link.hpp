@@ -50,13 +50,13 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
   using Answer = std::function<void(genie::Expected<Frame>)>;
 
   /// provider: the data path to take; "auto" for the best, "none" for the control channel.
-  /// checked: every value has a checksum.
-  WorkerLink(Io& io, Endpoint at, std::string provider, bool checked, std::function<void(Frame)> on_value)
+  /// checked: every value has a checksum. on_news: what the worker says unasked.
+  WorkerLink(Io& io, Endpoint at, std::string provider, bool checked, std::function<void(Frame)> on_news)
       : io_(io),
         at_(std::move(at)),
         provider_(std::move(provider)),
         checked_(checked),
-        on_value_(std::move(on_value)) {}
+        on_news_(std::move(on_news)) {}
 
   /// Connects and greets; waits. Fails as the last attempt did.
   [[nodiscard]] genie::Outcome connect(const genie::Call& call, Dial how);
@@ -113,7 +113,7 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
   bool encrypted_ = false;
   std::string local_address_;  // as the worker sees this end
   FoundPath path_;
-  const std::function<void(Frame)> on_value_;
+  const std::function<void(Frame)> on_news_;
   std::atomic<bool> alive_{false};
   std::atomic<bool> known_{false};
   Welcome welcome_;

@@ -194,6 +194,35 @@ struct StateAccess {
   WireTensor tensor;  ///< to write; absent when reading
 };
 
+// --- looking at steps ---
+
+/// From the session's next step on, the client looks at its steps, or no longer.
+struct Watch {
+  std::uint64_t session = 0;
+  bool on = false;
+};
+/// What happened in a step that is looked at. The worker takes the step no further until it is told to.
+struct StepEvent {
+  enum class Kind : std::uint8_t { arrived = 0, stage_begin = 1, stage_end = 2 };
+  std::uint64_t session = 0;
+  std::uint64_t index = 0;
+  Kind kind = Kind::arrived;
+  std::uint32_t number = 0;  ///< of the transfer, or of the stage, in the method's schedule
+  std::uint64_t at_ns = 0;   ///< since the step's message came, by the worker's clock
+  std::uint64_t bytes = 0;   ///< of a transfer
+};
+struct GoOn {
+  std::uint64_t session = 0;
+  std::uint64_t index = 0;
+};
+/// Asks for a value's present content; answered by StateAccess with the value's id for a name.
+struct Look {
+  std::uint64_t session = 0;
+  std::uint64_t index = 0;
+  std::string device;
+  std::string value;
+};
+
 /// What went wrong, as the status it becomes. `wrote_state`: of a step that had begun to write states.
 struct Failed {
   genie::Error error;
@@ -216,6 +245,10 @@ struct Failed {
 [[nodiscard]] std::string encode(const StepResult& m);
 [[nodiscard]] std::string encode(const Value& m);
 [[nodiscard]] std::string encode(const StateAccess& m);
+[[nodiscard]] std::string encode(const Watch& m);
+[[nodiscard]] std::string encode(const StepEvent& m);
+[[nodiscard]] std::string encode(const GoOn& m);
+[[nodiscard]] std::string encode(const Look& m);
 [[nodiscard]] std::string encode(const Failed& m);
 /// Messages that are one number: a program, session, step or kept value.
 [[nodiscard]] std::string encode_number(std::uint64_t number);

@@ -139,6 +139,7 @@ genie::Outcome RemoteStep::take_inputs(const std::shared_ptr<Buffer>& payload) {
         if (!input.tensor.present) return wrong("input " + std::to_string(input.port) + " has no bytes");
         if (auto fine = check_tensor(target.value, input.tensor); !fine) return fine;
         if (auto placed = place(message.to, input.tensor, payload, message.place); !placed) return placed;
+        note(StepEvent::Kind::arrived, m, input.tensor.bytes);
       }
     }
   }
@@ -192,6 +193,7 @@ void RemoteStep::arrive(const Value& value, const std::shared_ptr<Buffer>& paylo
     if (auto fine = check_tensor(method_->slots[message.to].value, value.tensor); !fine) return fine;
     if (auto placed = place(message.to, value.tensor, payload, message.place); !placed) return placed;
     transfers_.push_back({value.message, true, now_ns(), value.tensor.bytes});
+    note(StepEvent::Kind::arrived, value.message, value.tensor.bytes);
     return genie::Done{};
   };
   if (auto taken = take(); !taken) return fail(std::move(taken).error());
@@ -281,6 +283,7 @@ genie::Outcome RemoteStep::send_message(Index number, const exec::Tensor* tensor
     if (!moved) return std::move(moved).error();
     slots_[message.to].tensor = *std::move(moved);
     transfers_.push_back({number, true, now_ns(), bytes});
+    note(StepEvent::Kind::arrived, number, bytes);
   }
   slots_[message.to].here = true;
   return genie::Done{};
@@ -305,6 +308,21 @@ bool RemoteStep::ready(const exec::CompiledStage& stage) const {
 void RemoteStep::advance() {
   while (!over_) {
     if (auto go = may_go_on(); !go) return fail(std::move(go).error());
+    if (waits_for_client()) return;
+    if (const exec::CompiledStage* stage = std::exchange(computed_, nullptr)) {
+      if (auto passed = pass_on(*stage); !passed) return fail(std::move(passed).error());
+      if (links_.yield()) {
+        links_.later([self = shared_from_this()] { self->advance(); });
+        return;
+      }
+      continue;
+    }
+    if (const exec::CompiledStage* stage = std::exchange(begun_, nullptr)) {
+      if (auto done = compute(*stage); !done) return fail(std::move(done).error());
+      computed_ = stage;
+      note(StepEvent::Kind::stage_end, stage->number);
+      continue;
+    }
     const exec::CompiledStage* next = nullptr;
     bool done = true;
     for (auto& [device, count] : next_) {
@@ -319,15 +337,12 @@ void RemoteStep::advance() {
     }
     if (done) return finish();
     if (next == nullptr) return;  // the next value goes on
-    if (auto ran = run_stage(*next); !ran) return fail(std::move(ran).error());
-    if (links_.yield()) {
-      links_.later([self = shared_from_this()] { self->advance(); });
-      return;
-    }
+    begun_ = next;
+    note(StepEvent::Kind::stage_begin, next->number);
   }
 }
 
-genie::Outcome RemoteStep::run_stage(const exec::CompiledStage& stage) {
+genie::Outcome RemoteStep::compute(const exec::CompiledStage& stage) {
   exec::Program& program = *program_->program;
   exec::Budget& room = program.device(stage.device).budget();
   const std::uint64_t foreseen = sized_->timeline.stage_peak_bytes[stage.number];
@@ -357,8 +372,13 @@ genie::Outcome RemoteStep::run_stage(const exec::CompiledStage& stage) {
   *work = exec::Claim();
   if (auto held = run.account(); !held) return held;
   times_.push_back({stage.number, began - arrived_ns_, monotonic_ns() - began, most, 0});
-  for (const exec::StageOutput& out : stage.outputs) {
+  for (const exec::StageOutput& out : stage.outputs)
     arrived_[out.slot] = true;
+  return genie::Done{};
+}
+
+genie::Outcome RemoteStep::pass_on(const exec::CompiledStage& stage) {
+  for (const exec::StageOutput& out : stage.outputs) {
     const exec::Held& held = slots_[out.slot];
     for (const Index m : routes_->of_slot[out.slot])
       if (method_->messages[m].to != kNone)
@@ -374,7 +394,7 @@ genie::Outcome RemoteStep::run_stage(const exec::CompiledStage& stage) {
     used(in.slot);
   for (const exec::StageOutput& out : stage.outputs)
     let_go(out.slot);
-  times_.back().left_bytes = room.used();
+  times_.back().left_bytes = program_->program->device(stage.device).budget().used();
   return genie::Done{};
 }
 
@@ -398,7 +418,7 @@ void RemoteStep::finish() {
   over_ = true;
   result.wrote_state = wrote_;
   result.sizes = late_sizes();
-  result.stages = std::move(times_);
+  result.stages = times_;  // who looks at other workers still asks when this one was done
   result.transfers = std::move(transfers_);
   result.spent_ns = now_ns();
   frame.message = encode(result);

@@ -2,6 +2,7 @@
 // and what others need goes out as soon as it is made. Lives on the executor.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -25,6 +26,7 @@ struct StepLinks {
   std::function<void(Outgoing)> answer;                     ///< once: StepResult or Failed
   std::function<const Kept*(std::uint64_t)> kept;           ///< null for numbers that nobody has
   std::function<genie::Outcome(std::uint64_t, Kept)> keep;  ///< under the client's number
+  std::function<void(const StepEvent&)> event;              ///< null: nobody looks at the step
 };
 
 class RemoteStep : public std::enable_shared_from_this<RemoteStep> {
@@ -39,6 +41,13 @@ class RemoteStep : public std::enable_shared_from_this<RemoteStep> {
   /// [any-thread] It ends at its next check; `wake` makes sure that one comes.
   void cancel() { call_.cancel(); }
   void wake() { advance(); }
+  /// The client has seen the last event.
+  void go_on();
+  /// A value's present content on a device here. NOT_FOUND where the device does not have it now.
+  [[nodiscard]] genie::Expected<exec::Tensor> look(std::string_view device, std::string_view value) const;
+  /// The devices here as genie/observe.h has them, as JSON.
+  [[nodiscard]] std::string describe() const;
+  [[nodiscard]] std::uint64_t index() const { return message_.index; }
   /// The way to another worker's devices is over. What was sent there may be lost: a step that sends there cannot end well.
   void lost_way_to(const std::vector<std::string>& devices, const genie::Error& why);
   /// A way from another worker is over: neither can one that still waits for a value.
@@ -62,7 +71,12 @@ class RemoteStep : public std::enable_shared_from_this<RemoteStep> {
   [[nodiscard]] std::uint64_t slack_of(Index message) const;
   void advance();
   [[nodiscard]] bool ready(const exec::CompiledStage& stage) const;
-  genie::Outcome run_stage(const exec::CompiledStage& stage);
+  /// Whether there is something that the client is told of before anything else happens; it is told then.
+  [[nodiscard]] bool waits_for_client();
+  void note(StepEvent::Kind kind, Index number, std::uint64_t bytes = 0);
+  genie::Outcome compute(const exec::CompiledStage& stage);
+  /// What the stage made goes where it is wanted, and what nobody wants any more is given back.
+  genie::Outcome pass_on(const exec::CompiledStage& stage);
   genie::Outcome may_go_on() const;
   void used(Index slot);
   void let_go(Index slot);
@@ -100,6 +114,10 @@ class RemoteStep : public std::enable_shared_from_this<RemoteStep> {
   std::map<Index, std::size_t> next_;  // device here → how many of its stages are done
   std::vector<StageTime> times_;
   std::vector<TransferTime> transfers_;
+  std::deque<StepEvent> news_;                     // that the client is to be told of
+  bool told_ = false;                              // it has not said yet that it has seen the last
+  const exec::CompiledStage* begun_ = nullptr;     // the client was told; it has not computed
+  const exec::CompiledStage* computed_ = nullptr;  // its outputs have gone nowhere yet
   bool wrote_ = false;
   bool over_ = false;
 };

@@ -108,6 +108,10 @@ void WorkerClient::frame(Frame frame) {
     case Type::release_value:
     case Type::read_state:
     case Type::write_state:
+    case Type::watch:
+    case Type::go_on:
+    case Type::look:
+    case Type::describe:
       if (frame.type() == Type::step) {
         ++busy_;
         const std::lock_guard hold(cancels_lock_);
@@ -143,6 +147,14 @@ void WorkerClient::on_executor(Frame frame) {
       return read_state(frame);
     case Type::write_state:
       return write_state(frame);
+    case Type::watch:
+      return watch(frame);
+    case Type::go_on:
+      return go_on(frame);
+    case Type::look:
+      return look(frame);
+    case Type::describe:
+      return describe(frame);
     default:
       break;
   }
@@ -249,6 +261,8 @@ void WorkerClient::step(Frame frame) {
     if (!kept_.emplace(kept, std::move(value)).second) return no_such("free number for a kept value:", kept);
     return genie::Done{};
   };
+  if (session.watched)
+    links.event = [this](const StepEvent& event) { connection_->send({Type::event, 0, encode(event), {}}); };
   const std::uint64_t index = message->index;
   {
     const std::lock_guard hold(cancels_lock_);
@@ -295,11 +309,16 @@ void WorkerClient::read_state(const Frame& frame) {
   const OwnCall call;
   auto tensor = session.read_state(worker_.host, call.call(), message->name);
   if (!tensor) return failed(frame.id(), std::move(tensor).error());
-  Outgoing out{Type::done, frame.id(), {}, {}};
-  StateAccess answer{message->session, message->name, {}};
-  auto sent = append(out, exec::describe((*tensor)->view), true, worker_.host, call.call());
+  answer_tensor(frame.id(), {message->session, message->name, {}}, exec::describe((*tensor)->view));
   (*tensor)->deleter(*tensor);
-  if (!sent) return failed(frame.id(), std::move(sent).error());
+}
+
+/// A copy of its present content.
+void WorkerClient::answer_tensor(std::uint64_t request, StateAccess answer, const exec::Tensor& tensor) {
+  const OwnCall call;
+  Outgoing out{Type::done, request, {}, {}};
+  auto sent = append(out, tensor, true, worker_.host, call.call());
+  if (!sent) return failed(request, std::move(sent).error());
   answer.tensor = *std::move(sent);
   out.message = encode(answer);
   connection_->send(std::move(out));

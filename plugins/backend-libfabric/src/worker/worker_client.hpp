@@ -63,6 +63,7 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
     std::shared_ptr<exec::Session> session;
     std::shared_ptr<const RemoteProgram> program;
     std::uint64_t program_number = 0;
+    bool watched = false;  ///< the client looks at its steps
     std::shared_ptr<RemoteStep> step;
     std::uint64_t next_index = 0;                                  ///< steps below it are over
     std::vector<std::pair<Value, std::shared_ptr<Buffer>>> early;  ///< of steps that have not begun
@@ -91,6 +92,11 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
   void open_session(const Frame& frame);
   void step(Frame frame);
   void value(Frame frame);
+  void watch(const Frame& frame);
+  void go_on(const Frame& frame);
+  void look(const Frame& frame);
+  void describe(const Frame& frame);
+  void answer_tensor(std::uint64_t request, StateAccess answer, const exec::Tensor& tensor);
   void read_state(const Frame& frame);
   void write_state(const Frame& frame);
   void stats(const Frame& frame);
