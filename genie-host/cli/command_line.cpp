@@ -33,6 +33,7 @@ constexpr std::string_view kRootExamples =
     "  genie-host plan why plan.json s1                  the reasons behind one stage\n"
     "  genie-host plan html run.json -o plan.html        graph, timeline and memory, as a page\n"
     "  genie-host plugins                                what is loaded from where\n"
+    "  genie-host doctor --config run.json               what a run lacks, here and on its workers\n"
     "  genie-host explain GE0010                         the whole story behind a diagnostic\n"
     "\n"
     "The shortest useful config names a model and its inputs:\n"

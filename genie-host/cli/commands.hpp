@@ -124,6 +124,11 @@ struct ServeArguments {
   std::string ready_file;        ///< empty: only stdout says when it is ready
 };
 
+struct DoctorArguments {
+  std::string config;            ///< of a run or a worker; empty: the machine alone
+  std::vector<std::string> set;  ///< "POINTER=VALUE"
+};
+
 struct KeysArguments {
   std::string folder = "keys";
   std::string name;
@@ -158,6 +163,7 @@ struct MeasureArguments {
 [[nodiscard]] int keys_init(const Common& common, const KeysArguments& arguments);
 [[nodiscard]] int keys_issue(const Common& common, const KeysArguments& arguments);
 [[nodiscard]] int serve(const Common& common, const ServeArguments& arguments);
+[[nodiscard]] int doctor(const Common& common, const DoctorArguments& arguments);
 [[nodiscard]] int measure(const Common& common, const MeasureArguments& arguments);
 [[nodiscard]] int version(const Common& common);
 

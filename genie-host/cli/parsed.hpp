@@ -31,6 +31,7 @@ struct Parsed {
   ServeArguments serve;
   KeysArguments keys;
   MeasureArguments measure;
+  DoctorArguments doctor;
   bool version = false;
   std::function<int()> action;
 };
@@ -40,7 +41,7 @@ CLI::App* add_command(CLI::App& parent, const char* name, const char* about, std
                       Common& common);
 CLI::Option* add_repeated(CLI::App& app, const char* name, std::vector<std::string>& into, const char* type,
                           const char* about);
-/// serve, keys, measure: what has to do with workers.
+/// serve, keys, measure, doctor: what has to do with workers.
 void add_worker_commands(CLI::App& app, Parsed& parsed);
 
 }  // namespace genie::cli

@@ -1,4 +1,4 @@
-// What the help of `genie-host serve`, `keys` and `measure` ends with.
+// What the help of `genie-host serve`, `keys`, `measure` and `doctor` ends with.
 #pragma once
 
 #include <string_view>
@@ -41,5 +41,20 @@ inline constexpr std::string_view kMeasureExamples =
     "  genie-host measure --config run.json -o topology.json\n"
     "  genie-host plan schedule run.json --set /backend/plugin=org.genie.backend-emulation \\\n"
     "      --set '/backend/options={\"topology\":\"topology.json\"}'   what they would do with a model";
+
+inline constexpr std::string_view kDoctorExamples =
+    "Says what this machine has for runs and workers, and what it lacks: plug-ins, kernels, libfabric, data "
+    "paths. With a\n"
+    "config, also what that needs: token, keys, addresses, and every worker that a run would use, with the "
+    "data path that it\n"
+    "would take and the reason for and against each. Nothing runs, and nothing is changed.\n"
+    "\n"
+    "Examples:\n"
+    "  genie-host doctor                                 this machine\n"
+    "  genie-host doctor --config run.json               would this run, and over which data paths?\n"
+    "  genie-host doctor --config worker.json            would this worker start?\n"
+    "  genie-host doctor --config run.json --set /backend/options/provider=verbs\n"
+    "\n"
+    "Exit code: 0, or the one that the run or the worker would end with: 2 config, 5 execution, 6 plug-in.";
 
 }  // namespace genie::cli

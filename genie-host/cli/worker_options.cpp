@@ -84,12 +84,23 @@ void add_measure(CLI::App& app, Parsed& parsed) {
       [&parsed] { parsed.action = [&parsed] { return measure(parsed.common, parsed.measure); }; });
 }
 
+void add_doctor(CLI::App& app, Parsed& parsed) {
+  CLI::App* command = add_command(app, "doctor", "What this machine and a config can do, and what is missing",
+                                  kDoctorExamples, parsed.common);
+  command->add_option("--config", parsed.doctor.config, "A run config or a worker config")->type_name("FILE");
+  add_repeated(*command, "--set", parsed.doctor.set, "POINTER=VALUE",
+               "Replace or add one value of the config; may be repeated");
+  command->callback(
+      [&parsed] { parsed.action = [&parsed] { return doctor(parsed.common, parsed.doctor); }; });
+}
+
 }  // namespace
 
 void add_worker_commands(CLI::App& app, Parsed& parsed) {
   add_serve(app, parsed);
   add_keys(app, parsed);
   add_measure(app, parsed);
+  add_doctor(app, parsed);
 }
 
 }  // namespace genie::cli

@@ -32,7 +32,8 @@ void fill_table(genie_policy_v1& t) {
 }
 void fill_table(genie_backend_v1& t) {
   fill_all(t.create, t.destroy, t.topology, t.prepare, t.release_program, t.open_session, t.close_session,
-           t.submit, t.cancel, t.release_value, t.read_state, t.write_state, t.stats, t.drain, t.observe);
+           t.submit, t.cancel, t.release_value, t.read_state, t.write_state, t.stats, t.drain, t.observe,
+           t.diagnose);
 }
 void fill_table(genie_kernels_v1& t) {
   fill_all(t.create, t.destroy, t.describe, t.open, t.close, t.alloc, t.free, t.copy, t.share,
@@ -40,7 +41,7 @@ void fill_table(genie_kernels_v1& t) {
            t.stats);
 }
 void fill_table(genie_service_v1& t) {
-  fill_all(t.create, t.destroy, t.serve, t.stop);
+  fill_all(t.create, t.destroy, t.serve, t.stop, t.diagnose);
 }
 
 }  // namespace

@@ -69,6 +69,12 @@ typedef struct genie_backend_v1 {
    * way. [serial] [no-block] */
   genie_status* (*observe)(const genie_call* call, genie_backend* self, genie_session* session,
                            const genie_step_observer* observer)GENIE_NOEXCEPT;
+
+  /* Optional. Writes what a backend with these options finds, and what stands in its way, as a JSON object of findings
+   * (docs/plugin-abi.md); no options (an empty text): what this machine offers. Needs no instance, keeps none, and leaves
+   * everything as it is; others may be reached out to. Not OK: nothing could be found out. [any-thread] [may-block] */
+  genie_status* (*diagnose)(const genie_call* call, const genie_host* host, genie_str options,
+                            genie_sink findings)GENIE_NOEXCEPT;
 } genie_backend_v1;
 
 GENIE_EXTERN_C_END

@@ -27,6 +27,10 @@ typedef struct genie_service_v1 {
   /* Refuses new work, finishes what is under way until deadline_ns (CLOCK_MONOTONIC), then makes serve return.
    * [any-thread] [no-block] */
   void (*stop)(genie_service* self, uint64_t deadline_ns) GENIE_NOEXCEPT;
+
+  /* Optional; as backend's. [any-thread] [may-block] */
+  genie_status* (*diagnose)(const genie_call* call, const genie_host* host, genie_str options,
+                            genie_sink findings)GENIE_NOEXCEPT;
 } genie_service_v1;
 
 GENIE_EXTERN_C_END

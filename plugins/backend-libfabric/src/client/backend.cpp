@@ -99,26 +99,10 @@ RemoteBackend::~RemoteBackend() {
 
 // --- workers ---
 
-genie::Expected<Dial> RemoteBackend::how_to_dial() const {
-  Dial how;
-  how.limit = std::chrono::milliseconds(options_.connect_ms);
-  if (options_.keys.given()) {
-    auto tls = tls_context(options_.keys);
-    if (!tls) return std::move(tls).error();
-    how.tls = *std::move(tls);
-  }
-  if (!options_.token_file.empty()) {
-    auto token = read_token(options_.token_file);
-    if (!token) return std::move(token).error();
-    how.secret = *std::move(token);
-  }
-  return how;
-}
-
 /// Those never reached must answer; one that was lost may be back, or stay away.
 genie::Outcome RemoteBackend::reach_workers(const genie::Call& call) {
   if (std::ranges::all_of(workers_, &WorkerLink::alive)) return genie::Done{};
-  auto how = how_to_dial();
+  auto how = how_to_dial(options_);
   if (!how) return std::move(how).error();
   std::vector<std::thread> dialling;
   std::vector<genie::Outcome> outcomes(workers_.size(), genie::Done{});

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "client/client_diagnosis.hpp"
 #include "client/options.hpp"
 #include "client/record.hpp"
 #include "client/remote_session.hpp"
@@ -25,6 +26,10 @@ class RemoteBackend final : public genie::Backend {
   /// Throws genie::Error for wrong options. Connects to nobody yet.
   RemoteBackend(genie::Host host, std::string_view options);
   ~RemoteBackend() override;
+  [[nodiscard]] static genie::Expected<std::string> diagnose(genie::Host, const genie::Call& call,
+                                                             std::string_view options) {
+    return diagnose_client(call, options);
+  }
 
   genie::Expected<std::string> topology(const genie::Call& call) override;
   genie::Outcome prepare(const genie::Call& call, std::string_view plan, genie_program** out,
@@ -48,7 +53,6 @@ class RemoteBackend final : public genie::Backend {
 
  private:
   [[nodiscard]] genie::Outcome reach_workers(const genie::Call& call);
-  [[nodiscard]] genie::Expected<Dial> how_to_dial() const;
   [[nodiscard]] genie::Expected<std::shared_ptr<ClientProgram>> prepare_program(const genie::Call& call,
                                                                                 std::string_view plan);
   [[nodiscard]] genie::Outcome upload(const genie::Call& call, const ClientProgram& program,

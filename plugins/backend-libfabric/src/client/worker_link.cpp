@@ -35,6 +35,22 @@ genie::Expected<Frame> successful(genie::Expected<Frame> answer) {
   return exec::problem(GENIE_INTERNAL, "GE0811", "a worker answered with a malformed failure");
 }
 
+genie::Expected<Dial> how_to_dial(const ClientOptions& options) {
+  Dial how;
+  how.limit = std::chrono::milliseconds(options.connect_ms);
+  if (options.keys.given()) {
+    auto tls = tls_context(options.keys);
+    if (!tls) return std::move(tls).error();
+    how.tls = *std::move(tls);
+  }
+  if (!options.token_file.empty()) {
+    auto token = read_token(options.token_file);
+    if (!token) return std::move(token).error();
+    how.secret = *std::move(token);
+  }
+  return how;
+}
+
 Io::Io() : work_(boost::asio::make_work_guard(io_)), timer_(io_), thread_([this] { io_.run(); }) {}
 
 void Io::every_tick(std::function<void()> look) {
@@ -74,6 +90,7 @@ genie::Outcome WorkerLink::connect(const genie::Call& call, Dial how) {
       return result->set_value(exec::error_of(GENIE_INVALID_ARGUMENT, topology.errors()));
     }
     self->welcome_ = std::move(met->welcome);
+    self->software_ = std::move(met->software);
     self->topology_ = *std::move(topology);
     self->local_address_ = met->connection->local_address();
     const std::shared_ptr<Connection> connection = std::move(met->connection);
@@ -124,6 +141,11 @@ genie::Outcome WorkerLink::find_data_path(const genie::Call& call) {
   if (!found) return std::move(found).error();
   path_ = *std::move(found);
   return genie::Done{};
+}
+
+genie::Expected<std::vector<datapath::Finding>> WorkerLink::all_paths(const genie::Call& call) {
+  return remote::all_paths({provider_, provider_ != "auto" || !encrypted_, local_address_}, path_,
+                           [&](Outgoing frame) { return ask(call, std::move(frame)); });
 }
 
 std::string WorkerLink::name() const {

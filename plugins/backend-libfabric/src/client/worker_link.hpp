@@ -26,6 +26,9 @@ namespace genie::remote {
 /// The frame of a done request; the error of a failed one.
 [[nodiscard]] genie::Expected<Frame> successful(genie::Expected<Frame> answer);
 
+/// What greets workers with these options. The files that they name are read now.
+[[nodiscard]] genie::Expected<Dial> how_to_dial(const ClientOptions& options);
+
 /// The client's io thread.
 class Io {
  public:
@@ -62,6 +65,8 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
   [[nodiscard]] genie::Outcome connect(const genie::Call& call, Dial how);
   /// The way that the data takes, and why: after connect.
   [[nodiscard]] const FoundPath& data_path() const { return path_; }
+  /// Every path there is, with the reason for or against it: after connect. Waits.
+  [[nodiscard]] genie::Expected<std::vector<datapath::Finding>> all_paths(const genie::Call& call);
   [[nodiscard]] bool alive() const { return alive_.load(); }
   /// Nothing while it is connected. [any-thread]
   [[nodiscard]] std::optional<genie::Error> why_lost() const;
@@ -71,6 +76,8 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
   /// What the worker said when it was connected last. Not while connect runs.
   [[nodiscard]] const Welcome& welcome() const { return welcome_; }
   [[nodiscard]] const plan::Topology& topology() const { return topology_; }
+  /// "genie 0.1.0": as it calls itself.
+  [[nodiscard]] const std::string& software() const { return software_; }
 
   /// Sends a request; its id. `answer` gets the done frame, or the failure. [any-thread]
   std::uint64_t request(Outgoing frame, Answer answer);
@@ -117,6 +124,7 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
   std::atomic<bool> alive_{false};
   std::atomic<bool> known_{false};
   Welcome welcome_;
+  std::string software_;
   plan::Topology topology_;
   mutable std::mutex lock_;  // guards the members below
   std::shared_ptr<Connection> connection_;

@@ -1,6 +1,7 @@
 #include "provider.hpp"
 
 #include <cstring>
+#include <limits>
 
 namespace genie::fabric {
 namespace {
@@ -129,9 +130,12 @@ Finding look_at(const std::string& provider, const std::string& local_address) {
   auto found = find_provider(provider, local_address);
   if (!found) return {provider, false, {}, {}, found.error().message};
   const fi_info& info = *found->info;
-  std::string how = found->name + " on " + info.domain_attr->name + ", messages up to " +
-                    std::to_string(info.ep_attr->max_msg_size) + " bytes, keys of " +
-                    std::to_string(info.domain_attr->mr_key_size);
+  const std::size_t largest = info.ep_attr->max_msg_size;
+  std::string how =
+      found->name + " on " + info.domain_attr->name + ", messages " +
+      (largest == std::numeric_limits<std::size_t>::max() ? std::string("of any size")
+                                                          : "up to " + std::to_string(largest) + " bytes") +
+      ", keys of " + std::to_string(info.domain_attr->mr_key_size);
   return {provider, true, found->name, found->version, std::move(how)};
 }
 

@@ -100,6 +100,7 @@ class Dialling : public std::enable_shared_from_this<Dialling> {
       if (auto fits = check_versions(hello_, *theirs, "worker " + what_.to.text()); !fits)
         return fail(std::move(fits).error());
       theirs_ = frame.message;
+      software_ = theirs->software;
       Auth auth;
       if (!what_.secret.empty()) auth.mac = proof(what_.secret, kClientProof, encode(hello_), theirs_);
       connection_->send({Type::auth, 0, encode(auth), {}});
@@ -118,7 +119,7 @@ class Dialling : public std::enable_shared_from_this<Dialling> {
     timer_.cancel();
     connection_->accept_up_to(kTrusted);
     const auto answer = std::exchange(answer_, nullptr);
-    answer(Greeted{std::move(connection_), *std::move(welcome)});
+    answer(Greeted{std::move(connection_), *std::move(welcome), software_});
   }
 
   genie::Error malformed() const {
@@ -151,6 +152,7 @@ class Dialling : public std::enable_shared_from_this<Dialling> {
   std::shared_ptr<Connection> connection_;
   Hello hello_;
   std::string theirs_;
+  std::string software_;
   boost::asio::steady_timer timer_;
 };
 

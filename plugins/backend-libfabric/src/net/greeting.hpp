@@ -37,6 +37,7 @@ struct Dial {
 struct Greeted {
   std::shared_ptr<Connection> connection;  ///< trusted; set its handlers before anything arrives
   Welcome welcome;
+  std::string software;  ///< what the worker says it is
 };
 /// Connects and greets. The answer comes once, on the io thread.
 void dial(boost::asio::io_context& io, Dial what, std::function<void(genie::Expected<Greeted>)> answer);

@@ -9,6 +9,20 @@ namespace genie::remote {
 
 namespace {
 
+constexpr const char* kPlain =
+    "it is not encrypted, as the control channel is: name it as `provider` to allow it";
+
+genie::Expected<DataChoice> what_both_have(const PathWish& wish, const std::vector<std::string>& candidates,
+                                           const Ask& ask) {
+  const DataPaths mine{wish.provider, datapath::offer({}, candidates)};
+  auto answer = ask({Type::data_paths, 0, encode(mine), {}});
+  if (!answer) return std::move(answer).error();
+  auto choice = decode<DataChoice>(answer->message);
+  if (!choice)
+    return exec::problem(GENIE_INVALID_ARGUMENT, "GE0811", "the worker answered with malformed data paths");
+  return *std::move(choice);
+}
+
 class Search {
  public:
   Search(Connection& connection, const PathWish& wish, const Ask& ask, const std::function<bool()>& alive)
@@ -26,12 +40,8 @@ class Search {
 
  private:
   genie::Outcome among(const std::vector<std::string>& candidates) {
-    const DataPaths mine{wish_.provider, datapath::offer({}, candidates)};
-    auto answer = ask_({Type::data_paths, 0, encode(mine), {}});
-    if (!answer) return std::move(answer).error();
-    auto choice = decode<DataChoice>(answer->message);
-    if (!choice)
-      return exec::problem(GENIE_INVALID_ARGUMENT, "GE0811", "the worker answered with malformed data paths");
+    auto choice = what_both_have(wish_, candidates, ask_);
+    if (!choice) return std::move(choice).error();
     found_.findings = std::move(choice->findings);
     if (choice->paths.empty() && wish_.provider != "auto")
       return datapath::problem(
@@ -41,7 +51,7 @@ class Search {
     for (const std::string& path : choice->paths) {
       // Nobody who asked for encryption gets a path without by default; memory of one host crosses no network.
       if (!wish_.plain && path != "arena") {
-        refuse(path, "it is not encrypted, as the control channel is: name it as `provider` to allow it");
+        refuse(path, kPlain);
         continue;
       }
       auto met = meet_on(path);
@@ -90,6 +100,24 @@ class Search {
 genie::Expected<FoundPath> find_data_path(Connection& connection, const PathWish& wish, const Ask& ask,
                                           const std::function<bool()>& alive) {
   return Search(connection, wish, ask, alive).run();
+}
+
+genie::Expected<std::vector<datapath::Finding>> all_paths(const PathWish& wish, const FoundPath& found,
+                                                          const Ask& ask) {
+  if (wish.provider == "none") return std::vector<datapath::Finding>();
+  auto choice = what_both_have(wish, datapath::known_paths(), ask);
+  if (!choice) return std::move(choice).error();
+  for (datapath::Finding& each : choice->findings) {
+    if (!each.usable) continue;
+    if (!wish.plain && each.path != "arena") {
+      each.usable = false;
+      each.why = kPlain;
+    }
+    // What was tried in vain says more than what both ends hoped for.
+    const auto tried = std::ranges::find(found.findings, each.path, &datapath::Finding::path);
+    if (tried != found.findings.end() && !tried->usable) each = *tried;
+  }
+  return std::move(choice->findings);
 }
 
 }  // namespace genie::remote

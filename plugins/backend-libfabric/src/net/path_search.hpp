@@ -39,4 +39,10 @@ using Ask = std::function<genie::Expected<Frame>(Outgoing)>;
 [[nodiscard]] genie::Expected<FoundPath> find_data_path(Connection& connection, const PathWish& wish,
                                                         const Ask& ask, const std::function<bool()>& alive);
 
+/// All paths there are, not only those that the search had to look at, best first: `usable` says that one could be taken. For people who
+/// want to know; a search is over, and what it found stays.
+[[nodiscard]] genie::Expected<std::vector<datapath::Finding>> all_paths(const PathWish& wish,
+                                                                        const FoundPath& found,
+                                                                        const Ask& ask);
+
 }  // namespace genie::remote

@@ -1,5 +1,7 @@
 #include "worker/data_meeting.hpp"
 
+#include <algorithm>
+
 #include "genie/exec/budget.hpp"
 
 namespace genie::remote {
@@ -58,11 +60,15 @@ void DataMeeting::choose(std::uint64_t id, const DataPaths& theirs) {
     std::vector<std::string> paths;
     for (const datapath::Finding& each : theirs.offer.findings)
       if (each.usable) paths.push_back(each.path);
-    // A path that nobody offers is refused by its name all the same.
-    if (paths.empty()) paths = datapath::known_paths();
-    auto chosen = datapath::choose(wanted, datapath::offer({}, paths), theirs.offer);
     // A client that would take any may look at the arena alone first; what this worker insists on comes then.
     const bool only_a_look = theirs.requested == "auto" && paths == std::vector<std::string>{"arena"};
+    // What is asked for by name is refused with its reason, not for being unknown, where the client cannot have it either.
+    for (const std::string& path : datapath::known_paths())
+      if (!only_a_look && (path == wanted || path.starts_with(wanted + ";")) &&
+          std::ranges::find(paths, path) == paths.end())
+        paths.push_back(path);
+    if (paths.empty()) paths = datapath::known_paths();
+    auto chosen = datapath::choose(wanted, datapath::offer({}, paths), theirs.offer);
     if (chosen)
       choice = {std::move(chosen->paths), std::move(chosen->findings)};
     else if (wanted != "auto" && !only_a_look)

@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 
 #include "protocol/secret.hpp"
+#include "worker/listening.hpp"
 
 namespace genie::remote {
 
@@ -234,23 +235,15 @@ genie::Outcome Server::serve(const genie::Call& call, const Ready& ready) {
   for (const std::string& name : options_.share_blobs)
     shared.insert(identity_mark(authority_, kCertificate + name));
   worker_.blobs.share(std::move(shared));
+  auto listening = listen_at(io_, options_.listen);
+  if (!listening) return std::move(listening).error();
+  acceptor_ = *std::move(listening);
   boost::system::error_code error;
-  const auto found =
-      Tcp::resolver(io_).resolve(options_.listen.host, options_.listen.port, Tcp::resolver::passive, error);
-  const auto cannot = [&](const boost::system::error_code& why) {
-    return exec::problem(GENIE_UNAVAILABLE, "GE0801",
-                         "cannot listen on " + options_.listen.text() + ": " + why.message(),
-                         "name an address of this machine and a free port (0: any)");
-  };
-  if (error || found.empty()) return cannot(error);
-  const Tcp::endpoint at = found.begin()->endpoint();
-  acceptor_.open(at.protocol(), error);
-  if (!error) acceptor_.set_option(Tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor_.bind(at, error);
-  if (!error) acceptor_.listen(boost::asio::socket_base::max_listen_connections, error);
-  if (error) return cannot(error);
   const Tcp::endpoint bound = acceptor_.local_endpoint(error);
-  if (error) return cannot(error);
+  if (error)
+    return exec::problem(GENIE_UNAVAILABLE, "GE0801",
+                         "cannot listen on " + options_.listen.text() + ": " + error.message(),
+                         "name an address of this machine and a free port (0: any)");
   call_ = &call;
   accept();
   look_after();

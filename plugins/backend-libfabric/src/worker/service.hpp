@@ -7,6 +7,7 @@
 
 #include "genie/cpp/service.hpp"
 #include "worker/server.hpp"
+#include "worker/service_diagnosis.hpp"
 
 namespace genie::remote {
 
@@ -14,6 +15,10 @@ class WorkerService final : public genie::Service {
  public:
   /// Throws genie::Error for wrong options.
   WorkerService(genie::Host host, std::string_view options);
+  [[nodiscard]] static genie::Expected<std::string> diagnose(genie::Host, const genie::Call&,
+                                                             std::string_view options) {
+    return diagnose_service(options);
+  }
   genie::Outcome serve(const genie::Call& call, std::string_view devices,
                        const std::function<void(std::string_view)>& ready) override;
   void stop(std::uint64_t deadline_ns) noexcept override;

@@ -11,6 +11,8 @@ inline namespace v1 {
 ///
 /// prepare and submit: an error returned means the completion was not taken; Done means it was, and it is signalled exactly
 /// once through Host::signal.
+///
+/// A class may have `static Expected<std::string> diagnose(Host, const Call&, std::string_view options)`: the findings of backend.h.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -116,7 +118,8 @@ const genie_backend_v1* backend_table() {
          const genie_step_observer* observer) noexcept -> genie_status* {
         auto& me = instance<T>(self);
         return guarded(me.host, [&] { return me.object->observe(Call(call), session, observer); });
-      }};
+      },
+      detail::diagnose<T>()};
   return &table;
 }
 

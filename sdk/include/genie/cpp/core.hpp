@@ -246,6 +246,25 @@ genie_status* create(const genie_host* raw, genie_str options, Handle** out) noe
     }
   });
 }
+/// The slot `diagnose`: null, which the host answers for, where the class has no such function.
+using Diagnose = genie_status* (*)(const genie_call*, const genie_host*, genie_str, genie_sink) noexcept;
+template <class T>
+constexpr Diagnose diagnose() {
+  if constexpr (requires(Host host, const Call& call, std::string_view options) {
+                  T::diagnose(host, call, options);
+                })
+    return [](const genie_call* call, const genie_host* raw, genie_str options,
+              genie_sink sink) noexcept -> genie_status* {
+      const Host host(raw);
+      return guarded(host, [&]() -> Outcome {
+        auto findings = T::diagnose(host, Call(call), view(options));
+        if (!findings) return std::move(findings).error();
+        return write(host, sink, *findings);
+      });
+    };
+  else
+    return nullptr;
+}
 template <class T, class Handle>
 void destroy(Handle* self) noexcept {
   delete reinterpret_cast<Instance<T>*>(self);

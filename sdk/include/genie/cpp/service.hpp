@@ -8,7 +8,8 @@
 namespace genie {
 inline namespace v1 {
 
-/// Constructed as T(Host, std::string_view options_json); throw Error for options that are wrong.
+/// Constructed as T(Host, std::string_view options_json); throw Error for options that are wrong. May have a static `diagnose`, as
+/// backends may.
 class Service {
  public:
   virtual ~Service() = default;
@@ -23,19 +24,22 @@ template <class T>
 const genie_service_v1* service_table() {
   using detail::guarded;
   using detail::instance;
-  static const genie_service_v1 table = {
-      sizeof(genie_service_v1), &detail::create<T, genie_service>, &detail::destroy<T, genie_service>,
-      [](const genie_call* call, genie_service* self, genie_str devices, genie_ready_fn ready,
-         void* ready_ctx) noexcept -> genie_status* {
-        auto& me = instance<T>(self);
-        return guarded(me.host, [&] {
-          return me.object->serve(Call(call), view(devices),
-                                  [&](std::string_view json) { ready(ready_ctx, str(json)); });
-        });
-      },
-      [](genie_service* self, std::uint64_t deadline_ns) noexcept {
-        instance<T>(self).object->stop(deadline_ns);
-      }};
+  static const genie_service_v1 table = {sizeof(genie_service_v1),
+                                         &detail::create<T, genie_service>,
+                                         &detail::destroy<T, genie_service>,
+                                         [](const genie_call* call, genie_service* self, genie_str devices,
+                                            genie_ready_fn ready, void* ready_ctx) noexcept -> genie_status* {
+                                           auto& me = instance<T>(self);
+                                           return guarded(me.host, [&] {
+                                             return me.object->serve(
+                                                 Call(call), view(devices),
+                                                 [&](std::string_view json) { ready(ready_ctx, str(json)); });
+                                           });
+                                         },
+                                         [](genie_service* self, std::uint64_t deadline_ns) noexcept {
+                                           instance<T>(self).object->stop(deadline_ns);
+                                         },
+                                         detail::diagnose<T>()};
   return &table;
 }
 
