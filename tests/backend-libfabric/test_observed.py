@@ -125,3 +125,10 @@ def test_a_worker_that_is_lost_while_somebody_looks_ends_the_run(host, cluster, 
     cluster.workers[1].kill()
     out, err = run.communicate("continue\n", timeout=PATIENCE)
     assert run.returncode == EXECUTION_FAILED and "was lost" in err, out + err
+
+
+def test_a_run_on_workers_that_was_recorded_runs_again_to_the_same_bits(host, cluster, tmp_path):
+    _, there = both(host, cluster, tmp_path)
+    host.run(there, tmp_path, "--record", "recorded", check=OK)
+    assert "as expected" in host.command("--config", "recorded/run.json", folder=tmp_path, check=OK).out
+    assert "outputs are as expected" in host.command("debug", "--config", "recorded/run.json", "-x", "continue", folder=tmp_path, check=OK).out

@@ -287,6 +287,7 @@ void StepJob::cancel() {
   {
     const std::lock_guard hold(lock_);
     if (!failed_) failed_ = genie::cancelled();
+    if (watching_) watching_->stop();
     if (stopping_) return;
     stopping_ = true;
     for (std::size_t w = 0; w < parts_.size(); ++w)

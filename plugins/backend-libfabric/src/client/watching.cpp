@@ -33,9 +33,16 @@ void Watching::happened(const StepEvent& event) {
   if (event.index != step_ || !device_of(event)) return;
   {
     const std::lock_guard hold(lock_);
+    if (stopped_) return;
     events_.push_back(event);
   }
   changed_.notify_one();
+}
+
+void Watching::stop() {
+  const std::lock_guard hold(lock_);
+  stopped_ = true;
+  events_.clear();
 }
 
 void Watching::end() {
@@ -52,7 +59,7 @@ void Watching::attend(const std::function<void(genie::Error)>& failed) {
     {
       std::unique_lock hold(lock_);
       changed_.wait(hold, [this] { return ended_ || !events_.empty(); });
-      if (ended_) return;  // what is left is of a step that was ended
+      if (ended_) return;
       event = events_.front();
       events_.pop_front();
     }

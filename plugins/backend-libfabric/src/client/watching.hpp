@@ -24,6 +24,8 @@ class Watching {
 
   /// On the io thread. One that makes no sense is not heard.
   void happened(const StepEvent& event);
+  /// The step is being ended: the observer hears of nothing more. [any-thread]
+  void stop();
   /// All workers have answered. [any-thread]
   void end();
   /// Until then: tells the observer. `failed`: it ends the step.
@@ -47,6 +49,7 @@ class Watching {
   std::mutex lock_;  // guards the members below
   std::condition_variable changed_;
   std::deque<StepEvent> events_;
+  bool stopped_ = false;
   bool ended_ = false;
 };
 
