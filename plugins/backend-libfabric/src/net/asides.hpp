@@ -16,7 +16,7 @@ class Asides {
   Asides(const Asides&) = delete;
   ~Asides() { finish(); }
 
-  /// [any-thread]
+  /// Throws where the system gives no more threads. [any-thread]
   void run(std::function<void()> work) {
     const std::lock_guard hold(lock_);
     threads_.remove_if([](Aside& aside) {
@@ -24,12 +24,14 @@ class Asides {
       aside.thread.join();
       return true;
     });
-    Aside& aside = threads_.emplace_back();
+    std::list<Aside> made(1);  // with the others once it runs: each of those is joined
+    Aside& aside = made.back();
     aside.thread = std::thread([&aside, work = std::move(work)]() mutable {
       work();
       work = nullptr;
       aside.over = true;
     });
+    threads_.splice(threads_.end(), made);
   }
   /// Waits until all is done; what is asked for meanwhile too.
   void finish() {

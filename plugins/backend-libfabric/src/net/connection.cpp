@@ -110,8 +110,20 @@ void Connection::read(std::byte* into, std::size_t bytes, std::function<void()> 
       return end(lost(error == boost::asio::error::eof ? "the other side ended it" : error.message()));
     heard_ns_.store(monotonic_ns(), std::memory_order_relaxed);
     traffic_.received_bytes += got;
-    read(into + got, bytes - got, std::move(then));
+    guarded([&] { read(into + got, bytes - got, std::move(then)); });
   });
+}
+
+/// What a frame brings about may need memory or threads that the system does not give: that ends this connection, and no other.
+template <class Work>
+void Connection::guarded(Work&& work) {
+  try {
+    work();
+  } catch (const std::exception& why) {
+    refuse(exec::problem(GENIE_RESOURCE_EXHAUSTED, "GE0662",
+                         "no going on with this connection: " + std::string(why.what()),
+                         "leave more memory to the process, or use smaller sizes"));
+  }
 }
 
 void Connection::read_header() {
@@ -187,18 +199,17 @@ void Connection::use(std::unique_ptr<datapath::Connection> path) {
 void Connection::begin(std::shared_ptr<DataLink> link) {
   link_ = std::move(link);
   const std::weak_ptr<Connection> weak = weak_from_this();
-  link_->start(
-      [weak](Frame frame) {
-        const auto self = weak.lock();
-        if (!self) return;
-        boost::asio::post(self->executor(), [self, frame = std::make_shared<Frame>(std::move(frame))] {
-          self->came_by_link(std::move(*frame));
-        });
-      },
-      [weak](genie::Error why) {
-        if (const auto self = weak.lock()) self->lost_link(std::move(why));
-      },
-      on_region_);
+  const auto on_frame = [weak](Frame frame) {
+    const auto self = weak.lock();
+    if (!self) return;
+    boost::asio::post(self->executor(), [self, frame = std::make_shared<Frame>(std::move(frame))] {
+      self->came_by_link(std::move(*frame));
+    });
+  };
+  const auto on_lost = [weak](genie::Error why) {
+    if (const auto self = weak.lock()) self->lost_link(std::move(why));
+  };
+  guarded([&] { link_->start(on_frame, on_lost, on_region_); });
 }
 
 void Connection::plan(std::vector<std::uint64_t> payload_bytes) {
@@ -229,7 +240,7 @@ void Connection::came_by_link(Frame frame) {
   traffic_.received_bytes += frame.bytes();
   traffic_.received_frames += 1;
   const OnFrame handler = on_frame_;
-  if (handler) handler(std::move(frame));
+  if (handler) guarded([&] { handler(std::move(frame)); });
 }
 
 std::string Connection::data_path() const {

@@ -82,6 +82,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   void read(std::byte* into, std::size_t bytes, std::function<void()> then);
+  template <class Work>
+  void guarded(Work&& work);
   void read_header();
   void read_message();
   void read_payload();

@@ -104,8 +104,25 @@ void DataLink::start(OnFrame on_frame, OnLost on_lost, OnRegion on_region) {
   on_region_ = std::move(on_region);
   on_frame_ = std::move(on_frame);
   on_lost_ = std::move(on_lost);
-  receiver_ = std::thread([this] { receive(); });
-  transmitter_ = std::thread([this] { transmit(); });
+  try {
+    receiver_ = std::thread([this] { guarded([this] { receive(); }); });
+    transmitter_ = std::thread([this] { guarded([this] { transmit(); }); });
+  } catch (const std::exception&) {
+    stop();  // else the first thread waits for what never comes
+    throw;
+  }
+}
+
+/// A frame may be larger than the memory that is left.
+template <class Work>
+void DataLink::guarded(Work&& work) {
+  const std::shared_ptr<DataLink> self = shared_from_this();
+  try {
+    work();
+  } catch (const std::exception& why) {
+    lost(problem(GENIE_RESOURCE_EXHAUSTED, "GE0662",
+                 "no going on with this data path: " + std::string(why.what())));
+  }
 }
 
 void DataLink::stop() {

@@ -87,6 +87,8 @@ class DataLink : public std::enable_shared_from_this<DataLink> {
   using Bytes = std::vector<std::byte>;
 
   void receive();
+  template <class Work>
+  void guarded(Work&& work);
   void transmit();
   [[nodiscard]] genie::Outcome handle(std::span<const std::byte> message);
   [[nodiscard]] genie::Outcome take_inline(std::span<const std::byte> rest);

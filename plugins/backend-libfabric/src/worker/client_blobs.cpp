@@ -50,7 +50,7 @@ void WorkerClient::take_blob(Frame frame) {
   ++pieces_;
   upload->hasher->post([self = shared_from_this(), request = frame.id(), upload,
                         piece = std::move(frame.payload), offset = chunk->offset]() mutable {
-    if (!self->gone_) self->store_piece(request, upload, piece.get(), offset);
+    if (!self->gone_) self->guarded([&] { self->store_piece(request, upload, piece.get(), offset); });
     // Before the next one: where it lies, the client may want to write.
     piece.reset();
     --self->pieces_;
@@ -82,8 +82,8 @@ void WorkerClient::store_piece(std::uint64_t request, const std::shared_ptr<Uplo
   }
   counters_.add("weight_bytes_received", bytes->size);
   if (worker_.cache)
-    worker_.disk.post([&worker = worker_, blob = upload->blob, bytes, identity = identity_] {
-      worker.cache->write(blob, *bytes, identity);
+    worker_.disk.post([self = shared_from_this(), blob = upload->blob, bytes] {
+      self->guarded([&] { self->worker_.cache->write(blob, *bytes, self->identity_); });
     });
   done(request);
 }

@@ -27,7 +27,18 @@ void DataMeeting::frame(Frame frame) {
       if (busy_) return failed(id, out_of_order("a data path is being looked for already"));
       busy_ = true;
     }
-    asides_.run([self = shared_from_this(), work = std::move(work)] { work(*self); });
+    asides_.run([self = shared_from_this(), id, work = std::move(work)] {
+      try {
+        work(*self);
+      } catch (const std::exception& why) {
+        {
+          const std::lock_guard hold(self->lock_);
+          self->busy_ = false;
+        }
+        self->failed(id, exec::problem(GENIE_RESOURCE_EXHAUSTED, "GE0662",
+                                       "the worker could not open a data path: " + std::string(why.what())));
+      }
+    });
   };
   switch (frame.type()) {
     case Type::data_paths: {

@@ -48,7 +48,8 @@ void WorkerClient::meet_peers(std::uint64_t request, const Compile& message) {
   /// False when the client is gone.
   const auto post = [weak = weak_from_this()](std::function<void(WorkerClient&)> work) {
     const auto self = weak.lock();
-    if (self) self->worker_.executor.post([self, work = std::move(work)] { work(*self); });
+    if (self)
+      self->worker_.executor.post([self, work = std::move(work)] { self->guarded([&] { work(*self); }); });
     return self != nullptr;
   };
   for (const std::vector<Peer>& worker : workers) {
@@ -158,13 +159,15 @@ void WorkerClient::peer_lost(std::uint64_t number, const std::vector<std::string
 /// The same, of a connection over which another worker sent: what a step waits for may have been on it.
 void WorkerClient::peer_gone(std::uint64_t number, const genie::Error& why) {
   worker_.executor.post([self = shared_from_this(), number, why] {
-    for (auto& [id, session] : self->sessions_) {
-      if (session.program_number != number) continue;
-      if (session.step && !session.step->over())
-        session.step->lost_way_from_peer(why);
-      else
-        session.lost_between = why;
-    }
+    self->guarded([&] {
+      for (auto& [id, session] : self->sessions_) {
+        if (session.program_number != number) continue;
+        if (session.step && !session.step->over())
+          session.step->lost_way_from_peer(why);
+        else
+          session.lost_between = why;
+      }
+    });
   });
 }
 

@@ -248,7 +248,15 @@ genie::Outcome Server::serve(const genie::Call& call, const Ready& ready) {
   accept();
   look_after();
   ready(bound.address().to_string(), bound.port(), print);
-  io_.run();
+  // What a visitor brings about ends with the visitor; this is for what belongs to none.
+  while (!io_.stopped()) {
+    try {
+      io_.run();
+    } catch (const std::exception& why) {
+      worker_.host.log(GENIE_LOG_WARNING, "worker",
+                       "something could not be done: " + std::string(why.what()));
+    }
+  }
   worker_.asides.finish();
   worker_.executor.finish();
   return genie::Done{};
@@ -257,13 +265,13 @@ genie::Outcome Server::serve(const genie::Call& call, const Ready& ready) {
 void Server::accept() {
   acceptor_.async_accept([this](const boost::system::error_code& error, Tcp::socket socket) {
     if (!acceptor_.is_open()) return;
+    accept();  // first: whatever comes of this one, others come, too
     const auto strangers = std::ranges::count_if(visitors_, [](const auto& v) { return v->stranger(); });
     if (!error && static_cast<std::size_t>(strangers) < kMostStrangers) {
       auto visitor = std::make_shared<Visitor>(*this);
       visitors_.insert(visitor);
       visitor->meet(std::move(socket));
     }
-    accept();
   });
 }
 
@@ -272,8 +280,13 @@ void Server::look_after() {
   timer_.async_wait([this](const boost::system::error_code&) {
     const std::uint64_t now = monotonic_ns();
     const std::set<std::shared_ptr<Visitor>> all = visitors_;
-    for (const auto& visitor : all)
-      visitor->look(now);
+    for (const auto& visitor : all) {
+      try {
+        visitor->look(now);
+      } catch (const std::exception& why) {
+        visitor->end(why.what());
+      }
+    }
     if (stop_at_ns_ == 0 && call_->cancelled()) stop_at_ns_ = now;
     if (stop_at_ns_ != 0) {
       boost::system::error_code ignored;

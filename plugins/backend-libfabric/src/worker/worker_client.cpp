@@ -51,6 +51,14 @@ void WorkerClient::failed(std::uint64_t id, genie::Error error) {
   connection_->send({Type::failed, id, encode(Failed{std::move(error), false}), {}});
 }
 
+/// Memory or threads were wanted that the system does not give. Half-done work of this client goes with its connection.
+void WorkerClient::overwhelmed(const std::exception& why) {
+  worker_.host.log(GENIE_LOG_WARNING, "worker", "a client is given up: " + std::string(why.what()));
+  connection_->refuse(exec::problem(GENIE_RESOURCE_EXHAUSTED, "GE0662",
+                                    "the worker cannot go on with this client: " + std::string(why.what()),
+                                    "leave more memory to the worker's process, or use smaller sizes"));
+}
+
 /// The peer does not keep to the protocol: nothing it says can be trusted to mean anything.
 void WorkerClient::broken(std::string_view what) {
   worker_.host.log(GENIE_LOG_WARNING, "worker", "a client broke the protocol: " + std::string(what));
@@ -89,7 +97,8 @@ void WorkerClient::frame(Frame frame) {
         if (auto step = at->second.step.lock()) {
           step->cancel();
           // Moved: what the step holds (a session, a program) may only go on the executor.
-          worker_.executor.post([step = std::move(step)] { step->wake(); });
+          worker_.executor.post(
+              [self = shared_from_this(), step = std::move(step)] { self->guarded([&] { step->wake(); }); });
         }
       }
       return;
@@ -118,7 +127,7 @@ void WorkerClient::frame(Frame frame) {
         running_.try_emplace(frame.id()).first->second.came_ns = monotonic_ns();
       }
       worker_.executor.post([self = shared_from_this(), frame = std::make_shared<Frame>(std::move(frame))] {
-        if (!self->gone_) self->on_executor(std::move(*frame));
+        if (!self->gone_) self->guarded([&] { self->on_executor(std::move(*frame)); });
       });
       return;
     default:
@@ -240,7 +249,9 @@ void WorkerClient::step(Frame frame) {
   links.host = worker_.host;
   links.counters = &counters_;
   links.yield = [this] { return worker_.executor.wanted(); };
-  links.later = [this](std::function<void()> work) { worker_.executor.post(std::move(work)); };
+  links.later = [this](std::function<void()> work) {
+    worker_.executor.post([self = shared_from_this(), work = std::move(work)] { self->guarded(work); });
+  };
   links.to_device = [this, program](std::string_view device, Outgoing out) {
     send_value(program, device, std::move(out));
   };

@@ -104,6 +104,16 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
   void done(std::uint64_t id, std::string message = {});
   void failed(std::uint64_t id, genie::Error error);
   void broken(std::string_view what);
+  void overwhelmed(const std::exception& why);
+  /// Does work for this client; what goes wrong unforeseen is the end of this client, and of no other.
+  template <class Work>
+  void guarded(Work&& work) {
+    try {
+      work();
+    } catch (const std::exception& why) {
+      overwhelmed(why);
+    }
+  }
   void forget_program(std::uint64_t number);
   void forget_session(std::uint64_t number);
   [[nodiscard]] PathWish path_wish(const std::string& of_client) const;
