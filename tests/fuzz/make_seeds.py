@@ -209,6 +209,23 @@ def wire_seeds():
         yield f"{name}.frames", content
 
 
+def link_seeds():
+    """What an end of a data path says: of itself, of its memory, into a ring, and each word."""
+    def words(*said):
+        return b"".join(struct.pack("<H", len(word)) + word for word in said)
+
+    name = struct.pack("<HHI", 2, 7000, 0x7F000001)
+    yield "address.bytes", struct.pack("<BBBBIQHHH", 1, ord("a"), 0, 0, 4096, 77, 16, 3, len(name)) + b"net" + name
+    region = struct.pack("<BBBBQQQ", 1, ord("r"), 1, 0, 4 << 20, 0, 5)
+    yield "region.bytes", region
+    yield "ring.bytes", struct.pack("<H", 2) + struct.pack("<QI4s", 8, 4, b"word")
+    head = struct.pack("<IHHQIIQ", 0x31574E47, 33, 0, 1, 8, 0, 0)
+    yield "frame.words", words(b"\1" + head + struct.pack("<Q", 1))
+    yield "region.words", words(b"\4" + struct.pack("<Q", 4096))
+    placed = struct.pack("<IHHQIIQ", 0x31574E47, 38, 0, 0, 8, 0, 64)
+    yield "placed.words", words(b"\4" + struct.pack("<Q", 4096), b"\2" + placed + struct.pack("<IQ", 0, 64))
+
+
 def changed(document, **members):
     """A copy; a member's name is its path with `__` between the keys."""
     copy = json.loads(json.dumps(document))
@@ -253,7 +270,7 @@ def archive_faults():
 def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     made = {"seeds/archive": archive_seeds, "seeds/plan": plan_seeds, "seeds/config": config_seeds, "seeds/tensors": tensor_seeds,
-            "seeds/wire": wire_seeds,
+            "seeds/link": link_seeds, "seeds/wire": wire_seeds,
             "faults/archive": archive_faults, "faults/plan": plan_faults, "faults/config": config_faults}
     for target, files in made.items():
         (folder / target).mkdir(parents=True, exist_ok=True)
