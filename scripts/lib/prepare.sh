@@ -102,12 +102,11 @@ build_tree() {
   step "build $(basename "$BUILD")" ninja -C "$BUILD" "${targets[@]}"
 }
 
-# build_threads: what remote workers and their clients are made of, and its tests, under the thread sanitizer. Without a framework.
+# build_threads: what remote workers and their clients are made of, under the thread sanitizer. Without a framework.
 build_threads() (
-  local targets=(campaign tests/datapath/datapath-tests tests/backend-libfabric/backend-libfabric-tests)
   PARTS=run build_tree --werror -Db_sanitize=thread -Db_lundef=false \
     -D{frontend_pytorch,kernels_aten,emulation_backend}=disabled || return
-  step "build $(basename "$BUILD"), the tests" ninja -C "$BUILD" "${targets[@]}"
+  step "build $(basename "$BUILD"), kernels and client" ninja -C "$BUILD" campaign
 )
 
 # build_sanitized: the second compiler, the sanitizers and the fuzz targets in one tree: clang 14, warnings as errors, ASan, UBSan.

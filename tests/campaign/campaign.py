@@ -31,7 +31,7 @@ LEASE_MS = 600
 CONNECT_MS = 1500
 DEVICE_BYTES = 64 << 20
 #: Seconds for a run; and for what it leaves to go.
-DEADLINE_S, PATIENCE_S = 15, 5
+DEADLINE_S, PATIENCE_S = 15, 8
 STEPS = 3
 
 
@@ -95,7 +95,7 @@ class Campaign:
         self.seats = [Seat(place, folder, name) for name in ("w0", "w1")]
         self.client, self.client_levels = None, {}
         self.outcomes, self.wrong, self.times, self.number, self.late = collections.Counter(), [], [], 0, collections.Counter()
-        self.files = self.left_files()
+        self.files, self.orphans = self.left_files(), 0
 
     def left_files(self):
         """Names in places where files could be forgotten."""
@@ -208,6 +208,10 @@ class Campaign:
         for seat in self.seats:
             if fault.killed and seat.worker is fault.target:
                 seat.worker.process.wait()
+                # What libfabric's shm makes there is no longer its owner's to remove.
+                for file in pathlib.Path("/dev/shm").glob(f"{seat.worker.process.pid}:*"):
+                    file.unlink()
+                    self.orphans += 1
             elif not seat.alive:
                 return f"{seat.name} is gone ({seat.worker.process.returncode}): {seat.worker.said()[-2000:]}"
             elif wrong := seat.left_over(path):
@@ -290,6 +294,8 @@ def main():
     print(f"{done} runs of {total} asked for, {len(meaningful)} cells with {rounds} each, in {time.monotonic() - began:.0f} s; "
           f"a run took {times[len(times) // 2] * 1e3:.0f} ms (median), {times[-1] * 1e3:.0f} ms at most")
     print("ends: " + ", ".join(f"{count} {name}" for name, count in campaign.outcomes.most_common()))
+    if campaign.orphans:
+        print(f"files that libfabric's shm left of killed workers: {campaign.orphans}")
     if campaign.late:
         print("over before their fault came: " + ", ".join(f"{name} {count}" for name, count in sorted(campaign.late.items())))
     print(f"{done - len(campaign.wrong)} passed, {wrong} failed, 0 skipped")
