@@ -122,7 +122,8 @@ bool read_words(Bytes bytes) {
     std::uint16_t length = 0;
     std::memcpy(&length, bytes.data(), sizeof length);
     bytes = bytes.subspan(sizeof length);
-    const Bytes word = bytes.subspan(0, std::min<std::size_t>(length, bytes.size()));
+    if (length > bytes.size()) return false;  // cut off
+    const Bytes word = bytes.subspan(0, length);
     bytes = bytes.subspan(word.size());
     if (word.size() == 1 + sizeof(std::uint64_t) && static_cast<std::uint8_t>(word[0]) == kNeed) {
       std::uint64_t needed = 0;
@@ -174,7 +175,7 @@ Reading read(std::string_view text) {
   else if (at(0) == kRing && at(1) == 0)
     reading.accepted = read_ring(bytes.subspan(2));
   else
-    reading.accepted = read_words(bytes);
+    reading.accepted = !bytes.empty() && read_words(bytes);
   if (!reading.accepted) {
     plan::Diagnostic refusal;
     refusal.code = "GE0853";
