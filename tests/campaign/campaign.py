@@ -80,12 +80,20 @@ class Seat:
             return f"{self.name} holds {held[0]} files and {held[1]} threads, {allowed[0]} and {allowed[1]} before"
         if used := self.used_bytes():
             return f"{self.name} holds {used} bytes"
-        self.levels[path] = held if allowed is None else allowed
+        settle(self.levels, path, held)
         return ""
 
 
 def level(process):
     return len(os.listdir(f"/proc/{process}/fd")), len(os.listdir(f"/proc/{process}/task"))
+
+
+def settle(levels, path, held):
+    """What a process may hold from now on. The first run over a path may bring threads and files for good, whatever runs next."""
+    if path not in levels:
+        levels[path] = held
+        for other in levels:
+            levels[other] = tuple(map(max, levels[other], held))
 
 
 class Campaign:
@@ -226,7 +234,7 @@ class Campaign:
         held, allowed = level(self.client.process.pid), self.client_levels.get(path)
         if allowed is not None and any(now > then for now, then in zip(held, allowed)):
             return f"the client holds {held[0]} files and {held[1]} threads, {allowed[0]} and {allowed[1]} before"
-        self.client_levels[path] = held if allowed is None else allowed
+        settle(self.client_levels, path, held)
         if files := self.left_files():
             return f"files are left: {sorted(files)}"
         return ""
