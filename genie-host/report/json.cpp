@@ -113,6 +113,7 @@ void write_time(Writer& writer, const RunReport& report) {
         .key("wall_ns")
         .value(step.wall_ns);
     if (step.virtual_ns) writer.key("virtual_ns").value(*step.virtual_ns);
+    if (step.micro_batches != 1) writer.key("micro_batches").value(std::uint64_t{step.micro_batches});
     writer.end_object();
   }
   writer.end_array().end_object();

@@ -58,8 +58,10 @@ struct Stats {
 /// What happened between two snapshots: sums are subtracted, peaks are those of `after`.
 [[nodiscard]] Stats since(const Stats& before, Stats after);
 
+/// One call of a method: a step, or several that it carried as micro-batches.
 struct StepTime {
-  std::uint64_t index = 0;
+  std::uint64_t index = 0;  ///< of the first
+  std::uint32_t micro_batches = 1;
   std::string method;
   std::uint64_t wall_ns = 0;
   std::optional<std::uint64_t> virtual_ns;

@@ -1,5 +1,6 @@
 // A backend's `stats` document.
 #include <algorithm>
+#include <map>
 
 #include "genie/plan/json.hpp"
 #include "report.hpp"
@@ -124,7 +125,11 @@ plan::Result<Stats> decode_stats(std::string_view json) {
     }
   }
   if (!reader.problems_.empty()) return reader.problems_;
-  std::sort(stats.virtual_ns.begin(), stats.virtual_ns.end());
+  // A call whose micro-batches ran one after the other has an entry for each.
+  std::map<std::uint64_t, std::uint64_t> sums;
+  for (const auto& [job, ns] : stats.virtual_ns)
+    sums[job] += ns;
+  stats.virtual_ns.assign(sums.begin(), sums.end());
   return stats;
 }
 

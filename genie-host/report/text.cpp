@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include "advice_text.hpp"
 #include "time_text.hpp"
@@ -204,6 +205,7 @@ class Screen {
     add(std::move(text.timeline));
     if (full_) add(std::move(text.legend), 0, false);
     add(std::move(text.waits), 4);
+    add(pipelines(), 2, false);
     if (!drawn || full_) add(link_lines(report_, full_ ? 0 : 3, style_), 5, false);
     if (report_.trace_dropped > 0)
       add({labelled(style_, "traced",
@@ -240,6 +242,28 @@ class Screen {
                     fmt::format("close results: {} fused, {} packed into {}", counted(fused, "node"),
                                 counted(packed, "weight"), bytes_text(count_of("packed_bytes"))))},
           7, false);
+  }
+
+  /// What overlapping gained: of each method whose calls carried several steps.
+  [[nodiscard]] Lines pipelines() const {
+    std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> carried;  // method → steps, time
+    std::map<std::string, std::uint32_t> most;
+    for (const StepTime& step : report_.steps) {
+      auto& [steps, ns] = carried[step.method];
+      steps += step.micro_batches;
+      ns += step.virtual_ns.value_or(step.wall_ns);
+      most[step.method] = std::max(most[step.method], step.micro_batches);
+    }
+    Lines lines;
+    for (const auto& [method, sum] : carried)
+      if (most[method] > 1 && sum.second > 0)
+        lines.push_back(
+            labelled(style_, lines.empty() ? "pipeline" : "",
+                     fmt::format("{}, up to {} micro-batches a call: {:.1f} a second, one every {}",
+                                 counted(sum.first, "step"), most[method],
+                                 static_cast<double>(sum.first) * 1e9 / static_cast<double>(sum.second),
+                                 duration_text(sum.second / sum.first))));
+    return lines;
   }
 
   [[nodiscard]] std::uint64_t count_of(std::string_view name) const {

@@ -38,13 +38,15 @@ void add(CallTimeline& call, const Names& names, const services::TraceEvent& eve
   const bool stage = names.stages.contains(event.name);
   if (!stage && !names.transfers.contains(event.name)) return;
   call.events.push_back({stage ? plan::Event::Kind::stage : plan::Event::Kind::transfer, event.name,
-                         event.process, event.t_ns, event.t_ns + event.duration_ns, event.bytes});
+                         event.process, event.t_ns, event.t_ns + event.duration_ns, event.bytes,
+                         event.step > call.step ? static_cast<std::uint32_t>(event.step - call.step) : 0});
 }
 
 /// Sorts, and counts from the first event.
 void finish(CallTimeline& call) {
   std::ranges::sort(call.events, [](const plan::Event& a, const plan::Event& b) {
-    return std::tie(a.start_ns, a.id, a.place) < std::tie(b.start_ns, b.id, b.place);
+    return std::tie(a.start_ns, a.id, a.place, a.micro_batch) <
+           std::tie(b.start_ns, b.id, b.place, b.micro_batch);
   });
   const std::uint64_t begin = call.events.empty() ? 0 : call.events.front().start_ns;
   for (plan::Event& event : call.events) {

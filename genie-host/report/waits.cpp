@@ -15,7 +15,7 @@ class Analyser {
  public:
   Analyser(const CallTimeline& call, const plan::MethodSchedule& scheduled) : call_(call) {
     for (const Event& event : call.events)
-      (event.kind == Event::Kind::stage ? stages_ : transfers_)[event.id] = &event;  // the last of several
+      (event.kind == Event::Kind::stage ? stages_ : transfers_)[key(event)] = &event;  // the last of several
     for (const plan::Stage& stage : scheduled.stages)
       planned_.emplace(stage.id, &stage);
     for (const plan::Transfer& transfer : scheduled.transfers)
@@ -37,6 +37,10 @@ class Analyser {
   }
 
  private:
+  using Key = std::pair<std::string_view, std::uint32_t>;  ///< id, micro-batch
+  using Events = std::map<Key, const Event*>;
+  static Key key(const Event& event) { return {event.id, event.micro_batch}; }
+
   /// What a stage had to wait for last.
   struct Cause {
     const Event* transfer = nullptr;  ///< that brought it, if it was seen to travel
@@ -45,29 +49,29 @@ class Analyser {
     std::uint64_t at_ns = 0;       ///< when it was there
   };
 
-  const Event* find(const std::unordered_map<std::string_view, const Event*>& events,
-                    std::string_view id) const {
-    const auto at = events.find(id);
+  static const Event* find(const Events& events, std::string_view id, std::uint32_t micro_batch) {
+    const auto at = events.find({id, micro_batch});
     return at == events.end() ? nullptr : at->second;
   }
 
-  Cause cause_of(std::string_view stage) const {
+  Cause cause_of(const Event& stage) const {
+    const std::uint32_t m = stage.micro_batch;
     Cause cause;
     const auto later = [&cause](Cause other) {
       if (other.at_ns >= cause.at_ns) cause = other;
     };
-    if (const auto at = into_.find(stage); at != into_.end())
+    if (const auto at = into_.find(stage.id); at != into_.end())
       for (const plan::Transfer* transfer : at->second) {
-        const Event* carried = find(transfers_, transfer->id);
-        const Event* maker = find(stages_, transfer->from);
+        const Event* carried = find(transfers_, transfer->id, m);
+        const Event* maker = find(stages_, transfer->from, m);
         if (carried != nullptr)
           later({carried, transfer, maker, carried->end_ns});
         else if (maker != nullptr)
           later({nullptr, transfer, maker, maker->end_ns});
       }
-    if (const auto at = planned_.find(stage); at != planned_.end())
+    if (const auto at = planned_.find(stage.id); at != planned_.end())
       for (const std::string& id : at->second->after)
-        if (const Event* before = find(stages_, id)) later({nullptr, nullptr, before, before->end_ns});
+        if (const Event* before = find(stages_, id, m)) later({nullptr, nullptr, before, before->end_ns});
     return cause;
   }
 
@@ -77,7 +81,7 @@ class Analyser {
     std::uint64_t free_at = 0;  // when the device had done what came before
     for (const Event* stage : stages) {
       time.compute_ns += stage->end_ns - std::min(stage->end_ns, std::max(stage->start_ns, free_at));
-      previous_.emplace(stage->id, last_on_[device]);
+      previous_.emplace(key(*stage), last_on_[device]);
       last_on_[device] = stage;
       if (stage->start_ns > free_at) time.transfer_ns += add_wait(*stage, free_at);
       free_at = std::max(free_at, stage->end_ns);
@@ -90,7 +94,7 @@ class Analyser {
 
   /// The part of the pause in which something was under way.
   std::uint64_t add_wait(const Event& stage, std::uint64_t since_ns) {
-    const Cause cause = cause_of(stage.id);
+    const Cause cause = cause_of(stage);
     Wait wait;
     wait.device = stage.place;
     wait.stage = stage.id;
@@ -130,24 +134,23 @@ class Analyser {
 
   const Event* maker_of(const Event& transfer) const {
     const auto at = from_.find(transfer.id);
-    return at == from_.end() ? nullptr : find(stages_, at->second);
+    return at == from_.end() ? nullptr : find(stages_, at->second, transfer.micro_batch);
   }
 
   const Event* before(const Event& stage) const {
-    const auto at = previous_.find(stage.id);
+    const auto at = previous_.find(key(stage));
     const Event* previous = at == previous_.end() ? nullptr : at->second;
-    const Cause cause = cause_of(stage.id);
+    const Cause cause = cause_of(stage);
     if (previous != nullptr && previous->end_ns >= cause.at_ns) return previous;
     return cause.transfer != nullptr ? cause.transfer : cause.stage;
   }
 
   const CallTimeline& call_;
-  std::unordered_map<std::string_view, const Event*> stages_;
-  std::unordered_map<std::string_view, const Event*> transfers_;
+  Events stages_, transfers_;
   std::unordered_map<std::string_view, const plan::Stage*> planned_;
   std::unordered_map<std::string_view, std::vector<const plan::Transfer*>> into_;
   std::unordered_map<std::string_view, std::string_view> from_;  ///< transfer → stage, or port
-  std::unordered_map<std::string_view, const Event*> previous_;  ///< stage → the one before it on its device
+  Events previous_;  ///< stage → the one before it on its device
   std::map<std::string, const Event*> last_on_;
   CallAnalysis result_;
 };

@@ -142,6 +142,9 @@ class Session {
   /// Runs one step and waits. Before it starts, sizes are bound, guards are checked and memory at these sizes is checked
   /// (GE06xx names the symbol). With on_worker_loss replan, what a step lost is made good and the step repeated. [serial]
   [[nodiscard]] Result<StepResult> step(const StepRequest& request);
+  /// Several steps of one method as micro-batches of one call, at most as many as its schedule says, with inputs of the same
+  /// sizes and none that another of them makes. They share job and wall time. The first one's deadline counts. [serial]
+  [[nodiscard]] Result<std::vector<StepResult>> step(std::span<const StepRequest> group);
   /// A copy of a state's content. [serial]
   [[nodiscard]] Result<OwnedTensor> read_state(std::string_view name);
   [[nodiscard]] Status write_state(std::string_view name, const genie_tensor_view& tensor);
@@ -150,11 +153,14 @@ class Session {
   friend class Engine;
   explicit Session(std::shared_ptr<SessionState> state);
   struct Attempt {
-    StepResult result;
+    std::vector<StepResult> results;  ///< one per micro-batch
     std::optional<Failure> failure;
   };
-  [[nodiscard]] Result<Attempt> attempt(const StepRequest& request, std::uint64_t index,
+  [[nodiscard]] Result<plan::Bindings> check(const StepRequest& request) const;
+  [[nodiscard]] Result<Attempt> attempt(std::span<const StepRequest> group, std::uint64_t index,
                                         const plan::Bindings& sizes);
+  [[nodiscard]] Result<std::vector<StepResult>> in_parts(std::span<const StepRequest> group,
+                                                         std::size_t size);
   std::shared_ptr<SessionState> state_;
 };
 

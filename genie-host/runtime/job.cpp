@@ -110,29 +110,81 @@ class Job {
   /// Outputs that stay on their devices: (step, output) → value.
   using Kept = std::map<std::pair<std::uint64_t, std::string>, KeptValue>;
 
+  /// One step of the session: a repetition of an entry of the config.
+  struct Turn {
+    const PreparedStep* step = nullptr;
+    std::uint64_t number = 0;
+  };
+
   /// All steps of the config, once, in a session of their own.
   std::optional<Failure> run_session(std::uint64_t total, Purpose purpose) {
     auto session = engine_.open_session(config_.run.seed, purpose == Purpose::result ? observer_ : nullptr);
     if (!session) return std::move(session).failure();
+    std::vector<Turn> turns;
+    for (const PreparedStep& step : steps_)
+      for (std::uint32_t repetition = 0; repetition < step.config->repeat; ++repetition)
+        turns.push_back({&step, turns.size()});
     Kept kept;
-    std::uint64_t number = 0;
-    for (const PreparedStep& step : steps_) {
-      for (std::uint32_t repetition = 0; repetition < step.config->repeat; ++repetition, ++number) {
-        if (engine_.cancel_token()->cancelled()) return interrupted(number);
-        auto result = session->step(request(step, number, kept));
-        if (!result) return name_step(std::move(result).failure(), number, *step.config);
-        if (auto failed = take_outputs(*result, number, kept, purpose)) return failed;
-        if (purpose != Purpose::warmup) {
-          times_.push_back({number, step.config->method, result->wall_ns, std::nullopt});
-          jobs_.push_back(result->job);
-        }
-        // Values that no later step asks for need not stay on their devices.
-        std::erase_if(kept, [&](const auto& entry) {
-          return last_use_of(steps_, entry.first.first, entry.first.second) <= number;
-        });
-        ++done_;
-        if (options_.steps_done && total > 1) options_.steps_done(done_, total);
+    for (std::span<const Turn> left = turns; !left.empty();) {
+      const std::span<const Turn> group = left.first(together(left));
+      left = left.subspan(group.size());
+      if (auto failed = run_group(*session, group, kept, purpose)) return failed;
+      // Values that no later step asks for need not stay on their devices.
+      std::erase_if(kept, [&](const auto& entry) {
+        return last_use_of(steps_, entry.first.first, entry.first.second) <= group.back().number;
+      });
+      done_ += group.size();
+      if (options_.steps_done && total > 1) options_.steps_done(done_, total);
+    }
+    return std::nullopt;
+  }
+
+  /// How many of the next steps one call can carry: as many as the schedule allows, of one method and of the same sizes, none of
+  /// which takes what another makes.
+  std::size_t together(std::span<const Turn> left) const {
+    const PreparedStep& first = *left.front().step;
+    const auto scheduled = engine_.scheduled()->schedule->methods.find(first.config->method);
+    if (scheduled == engine_.scheduled()->schedule->methods.end()) return 1;
+    const std::size_t most = std::min<std::size_t>(left.size(), scheduled->second.micro_batches);
+    std::size_t count = 1;
+    while (count < most && joins(*left[count].step, left[count].number, first, left.front().number))
+      ++count;
+    return count;
+  }
+
+  static bool joins(const PreparedStep& step, std::uint64_t number, const PreparedStep& first,
+                    std::uint64_t first_number) {
+    if (step.config->method != first.config->method) return false;
+    for (const auto& [name, reference] : step.inputs.references)
+      if (&step != &first || referenced_step(reference, number) >= first_number || reference.step < 0)
+        return false;
+    return std::ranges::equal(
+        step.inputs.tensors, first.inputs.tensors, {},
+        [](const auto& input) { return std::pair(input.first, input.second.shape()); },
+        [](const auto& input) { return std::pair(input.first, input.second.shape()); });
+  }
+
+  std::optional<Failure> run_group(Session& session, std::span<const Turn> group, Kept& kept,
+                                   Purpose purpose) {
+    const Turn& first = group.front();
+    if (engine_.cancel_token()->cancelled()) return interrupted(first.number);
+    std::vector<StepRequest> requests;
+    for (const Turn& turn : group)
+      requests.push_back(request(*turn.step, turn.number, kept));
+    auto results = session.step(requests);
+    if (!results) return name_step(std::move(results).failure(), first.number, *first.step->config);
+    for (std::size_t m = 0; m < group.size(); ++m)
+      if (auto failed = take_outputs((*results)[m], group[m].number, kept, purpose)) return failed;
+    if (purpose == Purpose::warmup) return std::nullopt;
+    // What a loss broke up came as several calls.
+    for (std::size_t m = 0; m < group.size(); ++m) {
+      const StepResult& result = (*results)[m];
+      if (!jobs_.empty() && m > 0 && jobs_.back() == result.job) {
+        ++times_.back().micro_batches;
+        continue;
       }
+      times_.push_back({group[m].number, 1, first.step->config->method, result.wall_ns, std::nullopt});
+      jobs_.push_back(result.job);
     }
     return std::nullopt;
   }
@@ -282,11 +334,19 @@ class Job {
     if (report.trace_dropped > 0 && report.calls.size() > 1) report.calls.pop_back();
   }
 
-  /// Means over the measured steps. Bytes and busy times cannot be told apart by method, so they are given when there is one.
+  static std::uint32_t scheduled_micro_batches(const report::RunReport& report, const std::string& method) {
+    if (!report.plan || !report.plan->schedule) return 1;
+    const auto scheduled = report.plan->schedule->methods.find(method);
+    return scheduled == report.plan->schedule->methods.end() ? 1 : scheduled->second.micro_batches;
+  }
+
+  /// Means over the measured calls. Bytes and busy times cannot be told apart by method, so they are given when there is one.
   static plan::Table<report::Use> observe(const report::RunReport& report) {
     plan::Table<report::Use> observed;
     plan::Table<std::pair<std::uint64_t, std::uint64_t>> sums;  // method → time, steps
     for (const report::StepTime& step : report.steps) {
+      // What is predicted is a call with as many micro-batches as there may be.
+      if (step.micro_batches != scheduled_micro_batches(report, step.method)) continue;
       auto& [time, count] = sums[step.method];
       time += step.virtual_ns.value_or(step.wall_ns);
       ++count;
@@ -294,7 +354,7 @@ class Job {
     for (const auto& [method, sum] : sums) {
       report::Use& use = observed[method];
       use.makespan_ns = sum.first / sum.second;
-      if (sums.size() > 1) continue;
+      if (sums.size() > 1 || sum.second != report.steps.size()) continue;
       if (const auto wire = report.stats.counters.find("wire_bytes"); wire != report.stats.counters.end())
         use.wire_bytes = wire->second / sum.second;
       for (const auto& [id, device] : report.stats.devices) {

@@ -146,7 +146,7 @@ Result<StepAnswer> run_step(const std::shared_ptr<SessionState>& session, StepOr
   job->order = std::move(order);
   StepOrder& step = job->order;
   job->step = {sizeof(genie_step),  services::str(step.method), step.inputs.data(), step.inputs.size(),
-               step.outputs.data(), step.outputs.size(),        step.index};
+               step.outputs.data(), step.outputs.size(),        step.index,         step.micro_batches};
   const std::string doing = "run step " + std::to_string(step.index) + " ('" + step.method + "')";
   const CallSite site{backend.id(), doing, Category::execution, "GE0660"};
   StepAnswer answer;
@@ -210,6 +210,11 @@ Failure cannot_be_used() {
                  "open another session");
 }
 
+std::size_t micro_batches(const plan::Plan& plan, const std::string& method) {
+  const auto scheduled = plan.schedule->methods.find(method);
+  return scheduled == plan.schedule->methods.end() ? 1 : std::max(1u, scheduled->second.micro_batches);
+}
+
 Failure nowhere_to_run() {
   return failure(Category::execution, GENIE_DATA_LOSS, "GE0658",
                  "an earlier step of this session lost what it ran on, and it could not be moved",
@@ -219,12 +224,13 @@ Failure nowhere_to_run() {
 }  // namespace
 
 Result<StepResult> Session::step(const StepRequest& request) {
-  EngineCore& core = *state_->core;
-  if (state_->broken) return cannot_be_used();
-  if (!state_->prepared) return nowhere_to_run();
-  if (core.cancelled())
-    return failure(Category::interrupted, GENIE_CANCELLED, "GE0657", "cancelled before the step started");
+  auto results = step(std::span(&request, 1));
+  if (!results) return std::move(results).failure();
+  return std::move(results->front());
+}
 
+/// Sizes are bound, guards and memory at these sizes are checked.
+Result<plan::Bindings> Session::check(const StepRequest& request) const {
   std::vector<KnownShape> known;
   for (const StepInput& input : request.inputs) {
     known.push_back({input.name, input.tensor, std::nullopt});
@@ -235,93 +241,139 @@ Result<StepResult> Session::step(const StepRequest& request) {
                      "keep and use values within one session");
     known.back().kept_shape = input.kept->shape_;
   }
-  auto sizes = check_step(*state_->prepared->plan, state_->prepared->topology, request, known);
-  if (!sizes) return std::move(sizes).failure();
+  return check_step(*state_->prepared->plan, state_->prepared->topology, request, known);
+}
+
+Result<std::vector<StepResult>> Session::step(std::span<const StepRequest> group) {
+  if (group.empty()) return std::vector<StepResult>();
+  EngineCore& core = *state_->core;
+  if (state_->broken) return cannot_be_used();
+  if (!state_->prepared) return nowhere_to_run();
+  if (core.cancelled())
+    return failure(Category::interrupted, GENIE_CANCELLED, "GE0657", "cancelled before the step started");
+  plan::Bindings sizes;
+  for (const StepRequest& request : group) {
+    auto bound = check(request);
+    if (!bound) return std::move(bound).failure();
+    sizes = *std::move(bound);
+  }
 
   const std::uint64_t index = state_->steps;
   const bool remember = state_->records();
-  Recorded recorded{request.method, index, {}, {}};
-  if (remember)
-    for (const StepInput& input : request.inputs)
-      recorded.inputs.push_back(
-          {input.name, input.tensor ? std::make_shared<const RecordedTensor>(*input.tensor) : nullptr,
-           input.kept ? input.kept->id_ : 0});
+  std::vector<Recorded> recorded;
+  for (std::size_t m = 0; remember && m < group.size(); ++m) {
+    Recorded& one = recorded.emplace_back(Recorded{group[m].method, index + m, {}, {}});
+    for (const StepInput& input : group[m].inputs)
+      one.inputs.push_back({input.name,
+                            input.tensor ? std::make_shared<const RecordedTensor>(*input.tensor) : nullptr,
+                            input.kept ? input.kept->id_ : 0});
+  }
   for (;;) {
-    auto done = attempt(request, index, *sizes);
+    if (group.size() > 1 && state_->one_by_one) return in_parts(group, 1);
+    auto done = attempt(group, index, sizes);
+    if (!done && group.size() > 1 && done.failure().code == GENIE_UNIMPLEMENTED) {
+      state_->one_by_one = true;
+      state_->steps = index;
+      continue;
+    }
     if (!done) return std::move(done).failure();
     if (!done->failure) {
-      for (const StepResult::Output& output : done->result.outputs)
-        if (output.kept) recorded.kept.emplace_back(output.name, output.kept.id_);
-      // What leaves no trace on the backend need not be repeated.
-      if (remember && (!recorded.kept.empty() || !state_->prepared->plan->states.empty()))
-        state_->history.push_back(std::move(recorded));
-      return std::move(done->result);
+      for (std::size_t m = 0; m < recorded.size(); ++m) {
+        for (const StepResult::Output& output : done->results[m].outputs)
+          if (output.kept) recorded[m].kept.emplace_back(output.name, output.kept.id_);
+        // What leaves no trace on the backend need not be repeated.
+        if (!recorded[m].kept.empty() || !state_->prepared->plan->states.empty())
+          state_->history.push_back(std::move(recorded[m]));
+      }
+      return std::move(done->results);
     }
     state_->steps = index;
-    auto recovered = recover(state_, std::move(*done->failure), done->result.job, done->result.wall_ns);
+    const StepResult& first = done->results.front();
+    auto recovered = recover(state_, std::move(*done->failure), first.job, first.wall_ns);
     if (!recovered) {
-      state_->steps = index + 1;
+      state_->steps = index + group.size();
       return std::move(recovered).failure();
     }
+    // Another plan may carry fewer at once.
+    const std::size_t most = micro_batches(*state_->prepared->plan, group.front().method);
+    if (group.size() > most) return in_parts(group, most);
   }
 }
 
-/// One try. The failure inside may be made good; the one in place of the result may not.
-Result<Session::Attempt> Session::attempt(const StepRequest& request, std::uint64_t index,
+Result<std::vector<StepResult>> Session::in_parts(std::span<const StepRequest> group, std::size_t size) {
+  std::vector<StepResult> results;
+  for (std::size_t at = 0; at < group.size(); at += size) {
+    auto part = step(group.subspan(at, std::min(size, group.size() - at)));
+    if (!part) return std::move(part).failure();
+    for (StepResult& one : *part)
+      results.push_back(std::move(one));
+  }
+  return results;
+}
+
+/// One try. The failure inside may be made good; the one in place of the results may not.
+Result<Session::Attempt> Session::attempt(std::span<const StepRequest> group, std::uint64_t index,
                                           const plan::Bindings& sizes) {
   BackendInstance& backend = *state_->core->backend;
+  const std::string& method = group.front().method;
   StepOrder order;
-  order.method = request.method;
+  order.method = method;
   order.index = index;
+  order.micro_batches = group.size();
   std::vector<std::string> names;
-  names.reserve(request.inputs.size() + request.outputs.size());  // their addresses are lent
-  for (const StepInput& input : request.inputs) {
-    names.push_back(input.name);
-    order.inputs.push_back({services::str(names.back()), input.tensor,
-                            input.kept ? state_->value_of(input.kept->id_) : nullptr});
+  names.reserve(group.size() * (group.front().inputs.size() + group.front().outputs.size()));  // lent
+  for (const StepRequest& request : group) {
+    for (const StepInput& input : request.inputs) {
+      names.push_back(input.name);
+      order.inputs.push_back({services::str(names.back()), input.tensor,
+                              input.kept ? state_->value_of(input.kept->id_) : nullptr});
+    }
+    for (const StepOutput& output : request.outputs) {
+      names.push_back(output.name);
+      order.outputs.push_back({services::str(names.back()),
+                               output.keep ? GENIE_OUTPUT_KEEP : GENIE_OUTPUT_FETCH, 0,
+                               output.keep ? nullptr : output.into, nullptr});
+    }
   }
-  for (const StepOutput& output : request.outputs) {
-    names.push_back(output.name);
-    order.outputs.push_back({services::str(names.back()),
-                             output.keep ? GENIE_OUTPUT_KEEP : GENIE_OUTPUT_FETCH, 0,
-                             output.keep ? nullptr : output.into, nullptr});
-  }
-  auto answer = run_step(state_, std::move(order), std::move(names), request.deadline_ms);
+  auto answer = run_step(state_, std::move(order), std::move(names), group.front().deadline_ms);
   if (!answer) {
-    if (state_->broken) ++state_->steps;
+    if (state_->broken) state_->steps += group.size();
     return std::move(answer).failure();
   }
-  ++state_->steps;
+  state_->steps += group.size();
   Attempt done;
   done.failure = std::move(answer->failure);
-  StepResult& result = done.result;
-  result.index = index;
-  result.job = answer->job;
-  result.wall_ns = answer->wall_ns;
   // Whatever came is owned from here on, also when the step failed half way.
-  for (std::size_t i = 0; i < answer->outputs.size(); ++i) {
-    const genie_step_output& slot = answer->outputs[i];
-    StepResult::Output output;
-    output.name = request.outputs[i].name;
-    if (slot.tensor && slot.tensor != request.outputs[i].into)
-      output.tensor = OwnedTensor(slot.tensor, state_->core);
-    if (slot.kept) {
-      output.kept.id_ = state_->keep(slot.kept);
-      output.kept.session_ = state_;
-      output.kept.shape_ = output_shape(*state_->prepared->plan, request.method, output.name, sizes);
+  std::size_t at = 0;
+  for (std::size_t m = 0; m < group.size(); ++m) {
+    StepResult& result = done.results.emplace_back();
+    result.index = index + m;
+    result.job = answer->job;
+    result.wall_ns = answer->wall_ns;
+    for (const StepOutput& wanted : group[m].outputs) {
+      const genie_step_output& slot = answer->outputs[at++];
+      StepResult::Output output;
+      output.name = wanted.name;
+      if (slot.tensor && slot.tensor != wanted.into) output.tensor = OwnedTensor(slot.tensor, state_->core);
+      if (slot.kept) {
+        output.kept.id_ = state_->keep(slot.kept);
+        output.kept.session_ = state_;
+        output.kept.shape_ = output_shape(*state_->prepared->plan, method, output.name, sizes);
+      }
+      result.outputs.push_back(std::move(output));
     }
-    result.outputs.push_back(std::move(output));
   }
   if (done.failure) return done;
-  for (std::size_t i = 0; i < result.outputs.size(); ++i) {
-    const StepOutput& wanted = request.outputs[i];
-    const bool there =
-        wanted.keep ? bool(result.outputs[i].kept) : wanted.into || bool(result.outputs[i].tensor);
-    if (!there)
-      return failure(Category::plugin, GENIE_INTERNAL, "GE0132",
-                     backend.id() + " said that step " + std::to_string(index) + " ('" + request.method +
-                         "') went well, but gave no output '" + wanted.name + "'");
-  }
+  for (std::size_t m = 0; m < group.size(); ++m)
+    for (std::size_t i = 0; i < group[m].outputs.size(); ++i) {
+      const StepOutput& wanted = group[m].outputs[i];
+      const StepResult::Output& output = done.results[m].outputs[i];
+      const bool there = wanted.keep ? bool(output.kept) : wanted.into || bool(output.tensor);
+      if (!there)
+        return failure(Category::plugin, GENIE_INTERNAL, "GE0132",
+                       backend.id() + " said that step " + std::to_string(index + m) + " ('" + method +
+                           "') went well, but gave no output '" + wanted.name + "'");
+    }
   return done;
 }
 

@@ -50,6 +50,7 @@ struct SessionState {
   std::uint64_t seed = 0;
   std::uint64_t steps = 0;
   std::unique_ptr<ObserverShim> observer;  ///< null: nobody looks
+  bool one_by_one = false;                 ///< the backend takes one micro-batch at a time
   bool broken = false;            ///< a step never signalled: the backend may still use what it was lent
   std::vector<Recorded> history;  ///< with on_worker_loss replan
 
@@ -77,6 +78,7 @@ struct SessionState {
 struct StepOrder {
   std::string method;
   std::uint64_t index = 0;
+  std::uint64_t micro_batches = 1;       ///< inputs and outputs of one after another
   std::vector<genie_step_input> inputs;  ///< names point into `names`
   std::vector<genie_step_output> outputs;
   std::vector<std::shared_ptr<const RecordedTensor>> holds;  ///< what the inputs point to

@@ -131,8 +131,20 @@ class Paper {
     return *this;
   }
 
-  /// Runs steps one after the other; then the questions below are answered.
+  /// Of every step that run() takes.
+  Paper& micro_batches(std::uint32_t count) {
+    schedule_.methods["forward"].micro_batches = count;
+    return *this;
+  }
+  Paper& copy_engines(const std::string& device, std::uint32_t count) {
+    for (plan::Device& d : topology_.devices)
+      if (d.id == device) d.copy_engines = count;
+    return *this;
+  }
+
+  /// Runs steps one after the other; then the questions below are answered. Micro-batch m of step i counts as i · count + m.
   void run(std::uint64_t steps = 1) {
+    const std::uint32_t batches = schedule_.methods["forward"].micro_batches;
     const plan::Costs costs = plan::model_costs(plan_, topology_, {});
     auto joined = plan::join_schedule(plan_, schedule_, topology_, costs);
     if (!joined) throw std::runtime_error(plan::to_json(joined.errors()));
@@ -141,17 +153,21 @@ class Paper {
     genie_session* session = rig_->open(rig_->prepare(scheduled_));
     for (std::uint64_t i = 0; i < steps; ++i) {
       std::vector<In> inputs;
-      for (const plan::Port& port : method().inputs) {
-        const std::int64_t bytes = *method().values.at(port.name).shape.front().evaluate({});
-        inputs.push_back({port.name,
-                          {{bytes}, std::vector<float>(static_cast<std::size_t>(bytes / 4 + 1))},
-                          nullptr,
-                          {GENIE_TYPE_UINT, 8, 1}});
-      }
+      for (std::uint32_t m = 0; m < batches; ++m)
+        for (const plan::Port& port : method().inputs) {
+          const std::int64_t bytes = *method().values.at(port.name).shape.front().evaluate({});
+          inputs.push_back({port.name,
+                            {{bytes}, std::vector<float>(static_cast<std::size_t>(bytes / 4 + 1))},
+                            nullptr,
+                            {GENIE_TYPE_UINT, 8, 1}});
+        }
       std::vector<Out> outputs;
-      for (const plan::Port& port : method().outputs)
-        outputs.push_back({port.name});
-      if (const auto failed = rig_->submit(session, i, std::move(inputs), std::move(outputs))->wait())
+      for (std::uint32_t m = 0; m < batches; ++m)
+        for (const plan::Port& port : method().outputs)
+          outputs.push_back({port.name});
+      if (const auto failed = rig_->submit(session, i * batches, std::move(inputs), std::move(outputs),
+                                           GENIE_NO_DEADLINE, "forward", batches)
+                                  ->wait())
         throw std::runtime_error(failed->message);
     }
   }

@@ -131,7 +131,7 @@ class Rig {
   /// Submits and returns at once.
   std::unique_ptr<Pending> submit(genie_session* session, std::uint64_t index, std::vector<In> inputs,
                                   std::vector<Out> outputs, std::uint64_t deadline_ns = GENIE_NO_DEADLINE,
-                                  const std::string& method = "forward") {
+                                  const std::string& method = "forward", std::uint64_t micro_batches = 0) {
     auto p = std::make_unique<Pending>(100 + index, deadline_ns);
     for (In& in : inputs) {
       Array& a = p->arrays.emplace_back(std::move(in.array));
@@ -149,7 +149,8 @@ class Rig {
                p->inputs.size(),
                p->outputs.data(),
                p->outputs.size(),
-               index};
+               index,
+               micro_batches};
     p->refused = error(table->submit(&p->call.raw, backend, session, &p->step, &p->completion));
     return p;
   }

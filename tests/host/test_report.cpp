@@ -82,7 +82,7 @@ RunReport example() {
   report.plan = std::move(plan);
   report.topology = *plan::decode_topology(kTopology);
   report.time = {1000, 2'000'000, 3'000'000, 4'000'000, 5'000'000};
-  report.steps = {{0, "forward", 12'000'000, 10'000}};
+  report.steps = {{0, 1, "forward", 12'000'000, 10'000}};
   report.stats = *report::decode_stats(
       R"({"devices": {"w0": {"busy_ns": 6000, "peak_bytes": 524288, "memory_bytes": 1048576},
     "w1": {"busy_ns": 1000, "peak_bytes": 4096, "memory_bytes": 2097152}}, "counters": {"wire_bytes": 256}})");

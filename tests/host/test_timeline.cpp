@@ -188,7 +188,7 @@ TEST_CASE("without a timeline the report says what the links carried, and when s
   report.topology->devices[0].id = "w0";
   report.topology->devices[1].id = "w1";
   for (std::uint64_t i = 0; i < 3; ++i)
-    report.steps.push_back({i, "forward", 5000, 30});
+    report.steps.push_back({i, 1, "forward", 5000, 30});
   report.stats.links = {
       {"a", {10, 1, 5}}, {"b", {2048, 2, 7}}, {"c", {1, 1, 1}}, {"idle", {0, 0, 0}}, {"d", {5, 1, 1}}};
   const std::string without = report::to_text(report, report::Style{});

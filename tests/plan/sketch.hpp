@@ -99,9 +99,9 @@ struct Sketch {
   }
 };
 
-inline const Event& event(const Timeline& timeline, std::string_view id) {
+inline const Event& event(const Timeline& timeline, std::string_view id, std::uint32_t micro_batch = 0) {
   for (const Event& e : timeline.events)
-    if (e.id == id) return e;
+    if (e.id == id && e.micro_batch == micro_batch) return e;
   throw std::runtime_error("no event " + std::string(id));
 }
 

@@ -156,3 +156,56 @@ TEST_CASE("10,000 nodes on 8 devices") {
   MESSAGE("placed 10,000 nodes on 8 devices in " << took.count() << " s");
   CHECK(made->methods.find("forward")->second.stages.size() <= 8);
 }
+
+TEST_CASE("objective throughput makes a pipeline of what latency keeps together") {
+  const auto chain = [](Objective objective, std::uint32_t micro_batches) {
+    Drawn d;  // values of 64 bytes take a microsecond; each node takes 200
+    d.device("w0", 64 * kMiB).device("w1", 64 * kMiB).all_connected().chain(8, kMiB, 64);
+    for (auto& [node, entry] : d.costs.methods["forward"])
+      entry.ns.assign(2, 200'000);
+    d.options = {objective, micro_batches};
+    return d.placed();
+  };
+  const plan::Plan together = chain(Objective::latency, 1);
+  CHECK(together.schedule->methods.at("forward").micro_batches == 1);
+  CHECK(stage_count(together) == 1);
+  const plan::Plan pipeline = chain(Objective::throughput, 8);
+  CHECK(pipeline.schedule->policy.objective == "throughput");
+  CHECK(pipeline.schedule->methods.at("forward").micro_batches == 8);
+  // Two halves of 800 us: the ninth half ends after 9 · 800 us and some messages, where one device needs 8 · 1600 us.
+  CHECK(makespan(pipeline) < 9 * 800'000 + 50'000);
+  CHECK(makespan(pipeline) >= 9 * 800'000);
+  const plan::Decision* made = decision(pipeline, "forward");
+  REQUIRE(made);
+  CHECK(made->chose == "8 micro-batches");
+  CHECK(made->because == "throughput");
+}
+
+TEST_CASE("throughput carries as many micro-batches as memory holds") {
+  Drawn d;  // four inputs of 1 MiB and as many results do not fit beside each other
+  d.device("w0", 6 * kMiB).device("w1", 6 * kMiB).all_connected().chain(8, kMiB / 8, kMiB);
+  d.options = {Objective::throughput, 64};
+  const plan::Plan p = d.placed();
+  const plan::MethodSchedule& method = p.schedule->methods.at("forward");
+  CHECK(method.micro_batches < 64);
+  for (const auto& [device, bytes] : method.predicted->peak_bytes)
+    CHECK(bytes <= 6u * kMiB);
+  REQUIRE(decision(p, "forward"));
+  CHECK(decision(p, "forward")->because == "memory");
+}
+
+TEST_CASE("a method that writes states takes one step at a time, whatever the objective") {
+  Drawn d;
+  d.device("w0", 64 * kMiB).device("w1", 64 * kMiB).all_connected().chain(4, kMiB);
+  plan::State state;
+  state.dtype = plan::DType::u8;
+  state.shape = {64};
+  state.strides = {1};
+  d.plan.states["k"] = state;
+  d.plan.required = {"state"};
+  d.plan.methods["forward"].writes.push_back({"k", "l3", false, {}});
+  d.options = {Objective::throughput, 8};
+  const plan::Plan p = d.placed();
+  CHECK(p.schedule->methods.at("forward").micro_batches == 1);
+  CHECK(decision(p, "forward")->because == "states");
+}

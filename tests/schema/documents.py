@@ -86,7 +86,7 @@ def good(kind):
         return copy.deepcopy([FAULTS, DRAWN])
     if kind == "worker":
         return copy.deepcopy([WORKER, {"devices": [{"id": "w0", "memory_bytes": 1}]}])
-    return [*golden(kind), *({"plan": fixed_numbers, "topology": list}[kind]())]
+    return [*golden(kind), *({"plan": lambda: [fixed_numbers(), pipeline()], "topology": lambda: [copy_engines()]}[kind]())]
 
 
 def fixed_numbers():
@@ -98,7 +98,21 @@ def fixed_numbers():
         method["values"][name] = {"scalar": kind}
         method["inputs"].append({"name": name, "value": name, "constant": {kind: number}})
     method["nodes"][0].update(effects="rng", rng_stream=0)
-    return [plan]
+    return plan
+
+
+def pipeline():
+    """A scheduled plan whose calls carry several micro-batches."""
+    plan = next(plan for plan in golden("plan") if "schedule" in plan)
+    next(iter(plan["schedule"]["methods"].values()))["micro_batches"] = 4
+    return plan
+
+
+def copy_engines():
+    """A topology with a device that does not take any number of messages at once."""
+    topology = golden("topology")[0]
+    topology["devices"][0]["copy_engines"] = 2
+    return topology
 
 
 def edge_cases(kind):

@@ -37,11 +37,12 @@ void Record::trace(genie::Host host, const genie::Call& call, const CompiledMeth
   const plan::MethodSchedule& schedule = plan.schedule->methods.find(*method.name)->second;
   const auto emit = [&](std::uint32_t kind, std::string_view process, std::string_view queue,
                         std::string_view name, std::string_view scope, std::uint64_t at,
-                        std::uint64_t duration, std::uint64_t bytes, std::uint64_t flow) {
+                        std::uint64_t duration, std::uint64_t bytes, std::uint64_t flow,
+                        std::uint32_t micro_batch) {
     genie_trace_event event{};
     event.struct_size = sizeof event;
     event.kind = kind;
-    event.step = static_cast<std::uint32_t>(step);
+    event.step = static_cast<std::uint32_t>(step + micro_batch);
     event.process = genie::str(process);
     event.queue = genie::str(queue);
     event.name = genie::str(name);
@@ -58,9 +59,10 @@ void Record::trace(genie::Host host, const genie::Call& call, const CompiledMeth
   std::map<std::string_view, const plan::Transfer*> transfers;
   for (const plan::Transfer& transfer : schedule.transfers)
     transfers.emplace(transfer.id, &transfer);
-  std::map<std::string_view, std::uint64_t> stage_start;
+  std::map<std::pair<std::string_view, std::uint32_t>, std::uint64_t> stage_start;  // by micro-batch
   for (const plan::Event& event : timeline.events)
-    if (event.kind == plan::Event::Kind::stage) stage_start.emplace(event.id, event.start_ns);
+    if (event.kind == plan::Event::Kind::stage)
+      stage_start.emplace(std::pair(std::string_view(event.id), event.micro_batch), event.start_ns);
 
   std::uint64_t flow = first_flow;
   for (const plan::Event& event : timeline.events) {
@@ -68,31 +70,32 @@ void Record::trace(genie::Host host, const genie::Call& call, const CompiledMeth
     if (event.kind == plan::Event::Kind::stage) {
       const auto stage = stages.find(event.id);
       emit(GENIE_TRACE_SPAN, event.place, "compute", event.id,
-           stage == stages.end() ? "" : stage->second->scope, event.start_ns, duration, 0, 0);
+           stage == stages.end() ? "" : stage->second->scope, event.start_ns, duration, 0, 0,
+           event.micro_batch);
       continue;
     }
     const auto found = transfers.find(event.id);
     if (found == transfers.end() || event.place.empty()) continue;  // nothing was crossed
     const plan::Transfer* transfer = found->second;
     emit(GENIE_TRACE_SPAN, event.place, "transfer", event.id, transfer->value, event.start_ns, duration,
-         event.bytes, 0);
+         event.bytes, 0, event.micro_batch);
     // An arrow from where the value was made to where it is used.
     const auto from = stages.find(transfer->from);
     const auto to = stages.find(transfer->to);
     if (from == stages.end() || to == stages.end()) continue;
     emit(GENIE_TRACE_FLOW_BEGIN, from->second->stage->device, "compute", event.id, {}, event.start_ns, 0,
-         event.bytes, flow);
-    const auto used = stage_start.find(transfer->to);
+         event.bytes, flow, event.micro_batch);
+    const auto used = stage_start.find({transfer->to, event.micro_batch});
     emit(GENIE_TRACE_FLOW_END, to->second->stage->device, "compute", event.id, {},
-         used == stage_start.end() ? event.end_ns : used->second, 0, event.bytes, flow);
+         used == stage_start.end() ? event.end_ns : used->second, 0, event.bytes, flow, event.micro_batch);
     ++flow;
   }
   // What each device holds: the most of an instant, then what remains.
   for (const auto& [device, curve] : timeline.memory)
     for (const plan::MemoryPoint& point : curve) {
       if (point.most_bytes > point.bytes)
-        emit(GENIE_TRACE_COUNTER, device, "memory", "memory", {}, point.at_ns, 0, point.most_bytes, 0);
-      emit(GENIE_TRACE_COUNTER, device, "memory", "memory", {}, point.at_ns, 0, point.bytes, 0);
+        emit(GENIE_TRACE_COUNTER, device, "memory", "memory", {}, point.at_ns, 0, point.most_bytes, 0, 0);
+      emit(GENIE_TRACE_COUNTER, device, "memory", "memory", {}, point.at_ns, 0, point.bytes, 0, 0);
     }
 }
 
@@ -177,6 +180,7 @@ std::string Record::stats(genie::Host host, const Options& options, const Device
     w.begin_object();
     w.key("job").value(step.job).key("index").value(step.index).key("method").value(step.method);
     w.key("virtual_ns").value(step.virtual_ns).key("wall_ns").value(step.wall_ns);
+    if (step.micro_batches != 1) w.key("micro_batches").value(std::uint64_t{step.micro_batches});
     w.end_object();
   }
   w.end_array();

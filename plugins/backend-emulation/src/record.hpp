@@ -17,6 +17,7 @@ struct StepRecord {
   std::string method;
   std::uint64_t virtual_ns = 0;
   std::uint64_t wall_ns = 0;
+  std::uint32_t micro_batches = 1;  ///< of the call, from `index` on
 };
 
 /// [any-thread]; one lock guards it.

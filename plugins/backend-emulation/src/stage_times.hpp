@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "executor.hpp"
 #include "options.hpp"
@@ -12,10 +13,10 @@ namespace genie::emulation {
 
 using StageTimes = std::map<std::string, std::uint64_t, std::less<>>;  ///< stage → ns
 
-/// On their devices: with `costs: measured` what was measured here, at each device's speed; with `costs: recorded` what the same
+/// Of the micro-batches that ran together, the first of them number `first` of the session; on their devices: with `costs: measured` what was measured here, at each device's speed; with `costs: recorded` what the same
 /// step took then (GE0600 for a step or a stage that was not recorded).
 [[nodiscard]] genie::Expected<plan::Timeline> observed_timeline(
     const Options& options, const Program& program, const CompiledMethod& method, const plan::Bindings& sizes,
-    const StageTimes& measured, std::uint64_t step);
+    const std::vector<const StageTimes*>& measured, std::uint64_t first);
 
 }  // namespace genie::emulation

@@ -1,13 +1,12 @@
 #include "step.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
-#include <limits>
+#include <cstddef>
+#include <deque>
+#include <optional>
 
 #include "executor.hpp"
-#include "genie/plan/validate.hpp"
-#include "observation.hpp"
+#include "micro_batch.hpp"
 #include "stage_times.hpp"
 #include "step_faults.hpp"
 
@@ -15,31 +14,9 @@ namespace genie::emulation {
 
 namespace {
 
-/// A 0-d tensor's number; nothing for other tensors and for complex ones.
-std::optional<double> number_of(const Tensor& tensor) {
-  if (!tensor.shape.empty() || tensor.data == nullptr) return std::nullopt;
-  const auto* bytes = static_cast<const std::byte*>(tensor.data) + tensor.byte_offset;
-  const auto read = [&]<class T>(T) {
-    T value;
-    std::memcpy(&value, bytes, sizeof value);
-    return static_cast<double>(value);
-  };
-  const auto type = plan::dtype_from_dlpack(tensor.dtype.code, tensor.dtype.bits, tensor.dtype.lanes);
-  if (!type) return std::nullopt;
-  switch (*type) {
-    case plan::DType::i64:
-      return read(std::int64_t{});
-    case plan::DType::f64:
-      return read(double{});
-    case plan::DType::boolean:
-      return read(std::uint8_t{});
-    case plan::DType::i32:
-      return read(std::int32_t{});
-    case plan::DType::f32:
-      return read(float{});
-    default:
-      return std::nullopt;
-  }
+std::uint64_t micro_batches_of(const genie_step& step) {
+  const bool known = step.struct_size >= offsetof(genie_step, micro_batches) + sizeof step.micro_batches;
+  return known ? std::max<std::uint64_t>(1, step.micro_batches) : 1;
 }
 
 class Step {
@@ -48,173 +25,115 @@ class Step {
       : c_(context), job_(job), session_(std::move(session)), program_(session_->program()), step_(step) {}
 
   genie::Outcome run() {
-    started_ns_ = now_ns();
     if (auto usable = session_->usable(); !usable) return usable;
     auto method = program_.method(genie::view(step_.method));
     if (!method) return std::move(method).error();
     method_ = *method;
-    if (auto ready = take_inputs(); !ready) return ready;
-    if (auto ready = match_outputs(); !ready) return ready;
-    auto bound = plan::bind_symbols(program_.plan(), *method_->method, shapes_);
-    if (!bound) return error_of(GENIE_INVALID_ARGUMENT, bound.errors());
-    bound_ = *std::move(bound);
-    auto sized = program_.sized(*method_, bound_);
-    if (!sized) return std::move(sized).error();
-    sized_ = *std::move(sized);
+    const std::uint64_t count = micro_batches_of(step_);
+    if (auto right = check_count(count); !right) return right;
+    for (std::uint64_t m = 0; m < count; ++m)
+      batches_.emplace_back(c_, job_, session_, *method_, share(m, count));
 
-    slots_.resize(method_->slots.size());
-    observation_.emplace(c_.host, job_.call(), *session_, *method_, slots_, step_.index);
-    timeline_ = &sized_->timeline;
-    if (auto ready = foresee(); !ready) return ready;
-
-    genie::Outcome outcome = run_stages();
-    if (outcome) outcome = halts() ? halt() : finish();
+    // Faults are scripted by step: with them, each micro-batch goes through all stages before the next.
+    const std::size_t together = c_.faults != nullptr ? 1 : batches_.size();
+    genie::Outcome outcome = genie::Done{};
+    for (first_ = 0; outcome && first_ < batches_.size(); first_ += together)
+      outcome = run_together(together);
     if (!outcome) {
-      end_early();
-      give_up();
-      if (wrote_) session_->lose(step_.index, genie::view(step_.method), outcome.error());
+      bool wrote = interrupted_a_write_;
+      for (MicroBatch& batch : batches_) {
+        batch.give_up();
+        wrote = wrote || batch.wrote();
+      }
+      if (wrote) session_->lose(step_.index, genie::view(step_.method), outcome.error());
     }
     return outcome;
   }
 
  private:
-  bool imagined() const { return program_.imagined(); }
-
-  genie::Outcome wrong(std::string_view code, std::string message, std::string help) const {
-    return problem(GENIE_INVALID_ARGUMENT, code,
-                   "step " + std::to_string(step_.index) + ": " + std::move(message), std::move(help));
+  genie::Outcome check_count(std::uint64_t count) const {
+    const std::uint32_t most = program_.plan().schedule->methods.find(*method_->name)->second.micro_batches;
+    if (count > most)
+      return problem(GENIE_INVALID_ARGUMENT, "GE0606",
+                     "step " + std::to_string(step_.index) + " carries " + std::to_string(count) +
+                         " micro-batches; method " + *method_->name + " is scheduled for " +
+                         std::to_string(most),
+                     "split it, or schedule the method for more");
+    if (step_.input_count % count == 0 && step_.output_count % count == 0) return genie::Done{};
+    return problem(GENIE_INVALID_ARGUMENT, "GE0606",
+                   "the inputs and outputs of step " + std::to_string(step_.index) +
+                       " cannot be dealt out to " + std::to_string(count) + " micro-batches",
+                   "list the same inputs and outputs for each micro-batch, one micro-batch after another");
   }
 
-  // --- inputs ---
-
-  genie::Outcome take_inputs() {
-    const std::vector<plan::Port>& ports = method_->method->inputs;
-    inputs_.resize(ports.size());
-    std::vector<std::string_view> names;
-    for (const plan::Port& port : ports)
-      names.push_back(port.name);
-    for (std::uint64_t i = 0; i < step_.input_count; ++i) {
-      const genie_step_input& given = step_.inputs[i];
-      const std::string_view name = genie::view(given.name);
-      const auto at = std::ranges::find(names, name);
-      if (at == names.end()) {
-        const std::string_view near = plan::json::nearest(name, names);
-        return wrong("GE0606", "method " + *method_->name + " has no input " + std::string(name),
-                     near.empty() ? "`genie-host plan show` lists its inputs"
-                                  : "did you mean " + std::string(near) + "?");
-      }
-      if (auto taken = take_input(static_cast<std::size_t>(at - names.begin()), given); !taken) return taken;
-    }
-    for (std::size_t i = 0; i < ports.size(); ++i) {
-      if (!inputs_[i].given)
-        return wrong("GE0606", "input " + ports[i].name + " of method " + *method_->name + " is missing",
-                     "give it");
-      if (auto checked = check_type(i); !checked) return checked;
-      plan::InputShape shape{ports[i].name, inputs_[i].tensor.shape, std::nullopt};
-      if (inputs_[i].tensor.kernels == nullptr || inputs_[i].tensor.device_kind == GENIE_DEVICE_CPU)
-        shape.number = number_of(inputs_[i].tensor);
-      shapes_.push_back(std::move(shape));
-    }
-    return genie::Done{};
+  StepShare share(std::uint64_t m, std::uint64_t count) const {
+    StepShare share;
+    share.index = step_.index + m;
+    const std::uint64_t inputs = step_.input_count / count, outputs = step_.output_count / count;
+    for (std::uint64_t i = 0; i < inputs; ++i)
+      share.inputs.push_back(&step_.inputs[m * inputs + i]);
+    for (std::uint64_t i = 0; i < outputs; ++i)
+      share.outputs.push_back(&step_.outputs[m * outputs + i]);
+    return share;
   }
 
-  genie::Outcome take_input(std::size_t port, const genie_step_input& given) {
-    Input& input = inputs_[port];
-    const std::string& name = method_->method->inputs[port].name;
-    if (input.given) return wrong("GE0606", "input " + name + " is given twice", "give it once");
-    input.given = true;
-    if ((given.tensor == nullptr) == (given.kept == nullptr))
-      return wrong("GE0606", "input " + name + " must be a tensor or a kept value, exactly one of them",
-                   "set one of the two");
-    if (given.tensor != nullptr) {
-      if (given.tensor->device_kind != GENIE_DEVICE_CPU &&
-          given.tensor->device_kind != GENIE_DEVICE_CUDA_HOST)
-        return genie::unimplemented("input " + name + " is not in host memory; copy it there first");
-      input.tensor = describe(*given.tensor);
-      return genie::Done{};
-    }
-    const KeptValue* kept = c_.kept(given.kept);
-    if (kept == nullptr || kept->session != session_)
-      return wrong("GE0606",
-                   "input " + name + " is a kept value of another session, or one that was given back",
-                   "use values that this session kept");
-    input.tensor = kept->tensor;
-    input.kept_on = kept->device;
-    const std::string& device = program_.device(kept->device).spec().id;
-    if (c_.faults != nullptr)
-      if (const auto by = c_.faults->gone(device)) return gone_error("input " + name, device, *by);
-    return genie::Done{};
+  /// So many micro-batches from `first_` on, overlapping.
+  genie::Outcome run_together(std::size_t count) {
+    started_ns_ = now_ns();
+    count_ = count;
+    for (std::size_t m = 0; m < count; ++m)
+      if (auto ready = batch(m).prepare(); !ready) return ready;
+    for (std::size_t m = 1; m < count; ++m)
+      if (batch(m).bound() != batch(0).bound())
+        return problem(GENIE_INVALID_ARGUMENT, "GE0606",
+                       "micro-batches of step " + std::to_string(step_.index) + " differ in size",
+                       "give all micro-batches of a step inputs of the same sizes");
+    auto sized = program_.sized(*method_, batch(0).bound(), static_cast<std::uint32_t>(count));
+    if (!sized) return std::move(sized).error();
+    sized_ = *std::move(sized);
+    timeline_ = &sized_->timeline;
+    if (auto ready = foresee(); !ready) return ready;
+    for (std::size_t m = 0; m < count; ++m)
+      batch(m).begin(sized_, faults_ ? &*faults_ : nullptr);
+
+    genie::Outcome outcome = run_stages();
+    if (outcome) outcome = faults_ && faults_->halts() ? halt() : finish();
+    if (!outcome) end_early();
+    return outcome;
   }
 
-  genie::Outcome check_type(std::size_t port) const {
-    const auto* value = std::get_if<plan::arg::Value>(&method_->method->inputs[port].value.is);
-    const auto declared =
-        value == nullptr ? method_->method->values.end() : method_->method->values.find(value->id);
-    if (declared == method_->method->values.end()) return genie::Done{};
-    const genie_dtype want = dtype_of(declared->second.dtype);
-    const genie_dtype have = inputs_[port].tensor.dtype;
-    if (want.code == have.code && want.bits == have.bits && have.lanes == 1) return genie::Done{};
-    const auto type = plan::dtype_from_dlpack(have.code, have.bits, have.lanes);
-    return wrong("GE0606",
-                 "input " + method_->method->inputs[port].name + " is " +
-                     std::string(type ? plan::name(*type) : "of an unknown type") + "; the model takes " +
-                     std::string(plan::name(declared->second.dtype)),
-                 "convert it before the step");
-  }
-
-  // --- outputs ---
-
-  genie::Outcome match_outputs() {
-    std::vector<std::string_view> names;
-    for (const Output& output : method_->outputs)
-      names.push_back(output.port->name);
-    wanted_.assign(step_.output_count, kNone);
-    slot_wanted_.assign(method_->slots.size(), 0);
-    for (std::uint64_t i = 0; i < step_.output_count; ++i) {
-      const std::string_view name = genie::view(step_.outputs[i].name);
-      const auto at = std::ranges::find(names, name);
-      if (at == names.end()) {
-        const std::string_view near = plan::json::nearest(name, names);
-        return wrong("GE0607", "method " + *method_->name + " has no output " + std::string(name),
-                     near.empty() ? "`genie-host plan show` lists its outputs"
-                                  : "did you mean " + std::string(near) + "?");
-      }
-      wanted_[i] = static_cast<Index>(at - names.begin());
-      const Output& output = method_->outputs[wanted_[i]];
-      if (output.slot == kNone) continue;
-      ++slot_wanted_[output.slot];
-      outputs_of_.emplace(output.slot, i);
-    }
-    delivered_.assign(step_.output_count, false);
-    return genie::Done{};
-  }
-
-  // --- stages ---
+  MicroBatch& batch(std::size_t number) { return batches_[first_ + number]; }
+  [[nodiscard]] std::uint64_t index() const { return step_.index + first_; }
 
   /// Everything in the order of the virtual clock, so that a device holds at no time more than it would: a stage has its room
   /// from its start, computes at its end, and what it made leaves then.
   genie::Outcome run_stages() {
-    left_.resize(slots_.size());
-    for (std::size_t i = 0; i < left_.size(); ++i)
-      left_[i] = method_->slots[i].uses;
-    work_.resize(method_->stages.size());
     for (const plan::Moment& moment : timeline_->moments) {
       if (faults_) faults_->come_to(moment.at_ns);
-      if (auto done = happen(moment); !done) return short_of_memory(moment, std::move(done));
+      if (auto go = come_to(moment); !go) return go;
+      if (auto done = batch(moment.micro_batch).happen(moment); !done)
+        return short_of_memory(moment, std::move(done));
     }
     return genie::Done{};
   }
 
+  genie::Outcome come_to(const plan::Moment& moment) {
+    if (moment.kind == plan::Event::Kind::transfer) return genie::Done{};
+    if (auto go = job_.check(); !go) return go;
+    c_.worker->look_after_waiting();
+    // With `timing: wall`, nothing happens before its time.
+    if (c_.options->timing != Timing::wall || c_.options->costs != Costs::model) return genie::Done{};
+    return c_.worker->wait_until(job_, started_ns_ + moment.at_ns);
+  }
+
   // --- faults ---
 
-  bool halts() const { return faults_ && faults_->halts(); }
-
   genie::Outcome foresee() {
+    faults_.reset();
     if (c_.faults == nullptr) return genie::Done{};
-    auto forecast =
-        c_.faults->forecast(program_, *method_, sized_->sizes, step_.index, c_.record->clock_ns());
+    auto forecast = c_.faults->forecast(program_, *method_, sized_->sizes, index(), c_.record->clock_ns());
     if (!forecast) return std::move(forecast).error();
-    faults_.emplace(c_, job_, program_, *method_, step_.index, *std::move(forecast));
+    faults_.emplace(c_, job_, program_, *method_, index(), *std::move(forecast));
     timeline_ = &faults_->timeline();
     return genie::Done{};
   }
@@ -230,7 +149,7 @@ class Step {
 
   /// The step ends where the forecast halts it.
   genie::Outcome halt() {
-    wrote_ = wrote_ || faults_->interrupts_a_write();
+    interrupted_a_write_ = faults_->interrupts_a_write();
     if (c_.options->timing == Timing::wall)
       if (auto paced = c_.worker->wait_until(job_, started_ns_ + faults_->halt_ns()); !paced) return paced;
     record(faults_->seen(faults_->halt_ns()));
@@ -246,189 +165,22 @@ class Step {
 
   void record(const plan::Timeline& timeline) {
     c_.record->add(c_.host, job_.call(), *method_, program_.plan(), timeline,
-                   {job_.call().job(), step_.index, *method_->name, timeline.predicted.makespan_ns,
-                    now_ns() - started_ns_});
-  }
-
-  genie::Outcome happen(const plan::Moment& moment) {
-    // Measured costs are known when the step is done; the order is the model's all the same.
-    if (c_.options->costs == Costs::model) observation_->now(moment.at_ns);
-    if (moment.kind == plan::Event::Kind::transfer) {
-      const Message& message = method_->messages[moment.number];
-      return moment.ends ? end_message(message) : start_message(message);
-    }
-    const CompiledStage& stage = method_->stages[method_->places[moment.number]];
-    if (auto go = job_.check(); !go) return go;
-    c_.worker->look_after_waiting();
-    // With `timing: wall`, nothing happens before its time.
-    if (c_.options->timing == Timing::wall && c_.options->costs == Costs::model)
-      if (auto paced = c_.worker->wait_until(job_, started_ns_ + moment.at_ns); !paced) return paced;
-    return moment.ends ? end_stage(stage) : start_stage(stage);
-  }
-
-  genie::Outcome start_stage(const CompiledStage& stage) {
-    if (faults_)
-      if (auto met = faults_->meet(stage); !met) return met;
-    auto work = program_.device(stage.device)
-                    .budget()
-                    .take("values that stage " + stage.stage->id + " computes",
-                          sized_->timeline.stage_peak_bytes[stage.number]);
-    if (!work) {
-      genie::Error error = std::move(work).error();
-      error.node = stage.stage->id;
-      return error;
-    }
-    work_[stage.number] = *std::move(work);
-    return observation_->begins(stage);
-  }
-
-  genie::Outcome end_stage(const CompiledStage& stage) {
-    wrote_ = wrote_ || stage.writes_state;
-    if (auto done = run_stage(stage); !done) return done;
-    if (auto seen = observation_->ended(stage); !seen) return seen;
-    for (const StageInput& in : stage.inputs)
-      used(in.slot);
-    for (const StageOutput& out : stage.outputs)
-      let_go(out.slot);
-    return genie::Done{};
-  }
-
-  void used(Index slot) {
-    if (left_[slot] != 0) --left_[slot];
-    let_go(slot);
-  }
-  void let_go(Index slot) {
-    if (left_[slot] == 0 && slot_wanted_[slot] == 0) slots_[slot] = {};
-  }
-
-  std::string value_name(Index value) const { return *method_->index->values()[value].id; }
-
-  genie::Outcome start_message(const Message& message) {
-    if (message.to == kNone || slots_[message.to].here) return genie::Done{};
-    const Tensor* tensor = nullptr;
-    Index from = kNone;
-    if (message.from != kNone) {
-      if (!slots_[message.from].here) return genie::Done{};  // the operator returned nothing
-      tensor = &slots_[message.from].tensor;
-      from = method_->slots[message.from].device;
-    } else if (message.port != kNone) {
-      tensor = &inputs_[message.port].tensor;
-      from = inputs_[message.port].kept_on;
-    } else {
-      return genie::Done{};
-    }
-    const Slot& target = method_->slots[message.to];
-    if (halts() && !faults_->arrives(value_name(target.value), target.device)) return genie::Done{};
-    auto there = receive(*tensor, from, target.device, value_name(target.value),
-                         method_->stages[message.place].kernels);
-    if (!there) return std::move(there).error();
-    slots_[message.to].tensor = *std::move(there);
-    slots_[message.to].here = true;
-    return genie::Done{};
-  }
-
-  genie::Outcome end_message(const Message& message) {
-    if (auto seen = arrived(message); !seen) return seen;
-    if (message.from == kNone) return genie::Done{};
-    if (message.to == kNone)
-      if (auto got = deliver_from(message.from); !got) return got;
-    used(message.from);
-    return genie::Done{};
-  }
-
-  /// Tells the observer of a value that came from another device, or from the client.
-  genie::Outcome arrived(const Message& message) {
-    if (message.to == kNone || !slots_[message.to].here) return genie::Done{};
-    const Slot& to = method_->slots[message.to];
-    const Index from =
-        message.from != kNone ? method_->slots[message.from].device : inputs_[message.port].kept_on;
-    if (from == to.device) return genie::Done{};
-    const std::string_view sender = from == kNone ? std::string_view() : program_.device(from).spec().id;
-    return observation_->arrived(to.value, sender, program_.device(to.device).spec().id,
-                                 span_bytes(slots_[message.to].tensor));
-  }
-
-  /// The outputs that a slot holds, but for those whose storage is written later in the step.
-  genie::Outcome deliver_from(Index slot) {
-    if (slot_wanted_[slot] == 0) return genie::Done{};
-    const auto [first, last] = outputs_of_.equal_range(slot);
-    for (auto at = first; at != last; ++at)
-      if (!method_->outputs[wanted_[at->second]].late)
-        if (auto got = deliver(at->second); !got) return got;
-    return genie::Done{};
-  }
-
-  /// A tensor brought to a device: from the client (`from` kNone), another device, or the same one (shared).
-  genie::Expected<Tensor> receive(const Tensor& tensor, Index from, Index to, const std::string& name,
-                                  KernelsDevice* kernels) {
-    if (from == to) return tensor;
-    EmulatedDevice& device = program_.device(to);
-    auto claim = device.budget().take("value " + name, span_bytes(tensor));
-    if (!claim) return std::move(claim).error();
-    count_wire(from, to, span_bytes(tensor));
-    std::optional<Tensor> carried;
-    if (faults_) {
-      auto came = faults_->carry(tensor, from, to, name);
-      if (!came) return std::move(came).error();
-      carried = *std::move(came);
-    }
-    if (imagined()) {
-      Tensor there = tensor;
-      there.storage = Storage::imagined(*std::move(claim));
-      return there;
-    }
-    return send(job_.call(), tensor, is_number(name) ? nullptr : kernels, *std::move(claim), *c_.counters,
-                carried ? &*carried : nullptr);
-  }
-
-  /// Numbers cross as 0-d tensors in host memory.
-  bool is_number(const std::string& value) const {
-    const auto at = method_->method->values.find(value);
-    return at != method_->method->values.end() && at->second.scalar.has_value();
-  }
-
-  void count_wire(Index from, Index to, std::uint64_t bytes) const {
-    if (program_.crosses_link(from, to)) c_.counters->add("wire_bytes", bytes);
-  }
-
-  genie::Outcome run_stage(const CompiledStage& stage) {
-    const std::uint64_t began = now_ns();
-    StageRun run{.host = c_.host,
-                 .call = job_.call(),
-                 .session = *session_,
-                 .method = *method_,
-                 .stage = stage,
-                 .slots = slots_,
-                 .sizes = bound_,
-                 .planned = sized_->sizes,
-                 .room = program_.device(stage.device).budget(),
-                 .step = step_.index,
-                 .claimed = sized_->timeline.stage_peak_bytes[stage.number],
-                 .counters = *c_.counters};
-    Claim work = std::move(work_[stage.number]);
-    if (imagined()) {
-      work = Claim();
-      if (auto made = run.imagine(); !made) return made;
-    } else {
-      if (auto done = run.execute(); !done) return done;
-      work = Claim();
-      if (auto held = run.account(); !held) return held;
-    }
-    stage_ns_[stage.stage->id] = now_ns() - began;
-    return genie::Done{};
+                   {job_.call().job(), index(), *method_->name, timeline.predicted.makespan_ns,
+                    now_ns() - started_ns_, static_cast<std::uint32_t>(count_)});
   }
 
   // --- the end ---
 
   genie::Outcome finish() {
-    for (std::uint64_t i = 0; i < step_.output_count; ++i) {
-      if (delivered_[i]) continue;  // when it was made
-      if (auto got = deliver(i); !got) return got;
-    }
+    for (std::size_t m = 0; m < count_; ++m)
+      if (auto got = batch(m).deliver_rest(); !got) return got;
     const plan::Timeline* timeline = timeline_;
     plan::Timeline measured;
     if (c_.options->costs != Costs::model) {
-      auto made = observed_timeline(*c_.options, program_, *method_, sized_->sizes, stage_ns_, step_.index);
+      std::vector<const StageTimes*> times;
+      for (std::size_t m = 0; m < count_; ++m)
+        times.push_back(&batch(m).stage_ns());
+      auto made = observed_timeline(*c_.options, program_, *method_, sized_->sizes, times, index());
       if (!made) return std::move(made).error();
       measured = *std::move(made);
       timeline = &measured;
@@ -441,139 +193,26 @@ class Step {
     return genie::Done{};
   }
 
-  genie::Outcome deliver(std::uint64_t i) {
-    genie_step_output& out = step_.outputs[i];
-    const Output& output = method_->outputs[wanted_[i]];
-    Delivery delivery{c_.host, job_.call(), *session_, *method_, bound_, *c_.counters, imagined()};
-    auto found = delivery.find(output, slots_, inputs_of_step());
-    if (!found) return std::move(found).error();
-    if (faults_ && *found && (*found)->device != kNone && out.mode != GENIE_OUTPUT_KEEP) {
-      auto came = faults_->carry((*found)->tensor, (*found)->device, kNone, sent_name(output));
-      if (!came) return std::move(came).error();
-      (*found)->tensor = *std::move(came);
-    }
-    if (out.mode == GENIE_OUTPUT_KEEP) {
-      if (!found->has_value())
-        return wrong("GE0607", "output " + output.port->name + " is nothing; it cannot be kept", "fetch it");
-      auto kept = keep(**found, output);
-      if (!kept) return std::move(kept).error();
-      out.kept = *kept;
-      made_values_.push_back(&out);
-    } else {
-      if (*found && (*found)->device != kNone)
-        count_wire((*found)->device, kNone, span_bytes((*found)->tensor));
-      const bool own = out.tensor == nullptr;
-      if (auto fetched = delivery.fetch(*found, out); !fetched) {
-        fetched = add_place(std::move(fetched), output);
-        return fetched;
-      }
-      if (own && out.tensor != nullptr) made_tensors_.push_back(&out);
-    }
-    delivered_[i] = true;
-    if (output.slot != kNone) {
-      --slot_wanted_[output.slot];
-      let_go(output.slot);
-    }
-    return genie::Done{};
-  }
-
-  /// What transfers call the output's value.
-  std::string sent_name(const Output& output) const {
-    if (output.value != kNone) return value_name(output.value);
-    const auto* state = std::get_if<plan::arg::State>(&output.port->value.is);
-    return state == nullptr ? std::string() : "state:" + state->name;
-  }
-
-  genie::Outcome add_place(genie::Outcome outcome, const Output& output) const {
-    genie::Error error = std::move(outcome).error();
-    error.message = "output " + output.port->name + ": " + error.message;
-    return error;
-  }
-
-  std::vector<Found> inputs_of_step() const {
-    std::vector<Found> out;
-    for (const Input& input : inputs_)
-      out.push_back({input.tensor, input.kept_on});
-    return out;
-  }
-
-  genie::Expected<genie_value*> keep(const Found& found, const Output& output) {
-    KeptValue kept{session_, found.tensor, found.device, output.port->name};
-    // What the client sent, and what a later step would overwrite, gets bytes of its own.
-    if (found.device == kNone || found.tensor.in_state) {
-      kept.device = found.device == kNone ? 0 : found.device;
-      EmulatedDevice& device = program_.device(kept.device);
-      auto claim = device.budget().take("kept output " + output.port->name, span_bytes(found.tensor));
-      if (!claim) return std::move(claim).error();
-      if (imagined()) {
-        kept.tensor.storage = Storage::imagined(*std::move(claim));
-      } else {
-        auto copied = send(job_.call(), found.tensor, device.any_kernels(), *std::move(claim), *c_.counters);
-        if (!copied) return std::move(copied).error();
-        kept.tensor = *std::move(copied);
-      }
-    }
-    return c_.keep(std::move(kept));
-  }
-
-  /// What a failed step has handed out already is taken back: its receiver expects nothing.
-  void give_up() {
-    for (genie_step_output* out : made_tensors_) {
-      if (out->tensor->deleter != nullptr) out->tensor->deleter(out->tensor);
-      out->tensor = nullptr;
-    }
-    for (genie_step_output* out : made_values_) {
-      dropped_.push_back(out->kept);
-      out->kept = nullptr;
-    }
-  }
-
- public:
-  std::vector<genie_value*> dropped_;  ///< handles that a failed step made and nobody received
-
- private:
-  struct Input {
-    bool given = false;
-    Tensor tensor;
-    Index kept_on = kNone;  // device; kNone: the client has it
-  };
-
   const StepContext& c_;
   Job& job_;
   std::shared_ptr<Session> session_;
   Program& program_;
   const genie_step& step_;
   const CompiledMethod* method_ = nullptr;
-  std::vector<Input> inputs_;
-  std::vector<plan::InputShape> shapes_;
-  plan::Bindings bound_;
+  std::deque<MicroBatch> batches_;
+  std::size_t first_ = 0, count_ = 1;  // of those that are under way
   std::shared_ptr<const Sized> sized_;
   std::optional<StepFaults> faults_;
-  const plan::Timeline* timeline_ = nullptr;        // by the cost model and the faults
-  std::vector<Index> wanted_;                       // per output slot of the caller: which output
-  std::vector<std::uint32_t> slot_wanted_;          // per slot: deliveries still to come
-  std::multimap<Index, std::uint64_t> outputs_of_;  // slot → output slots of the caller
-  std::vector<bool> delivered_;                     // per output slot of the caller
-  std::vector<Index> left_;                         // per slot: uses still to come
-  std::vector<Claim> work_;                         // per stage of the schedule, while it runs
-  std::vector<Held> slots_;
-  std::optional<Observation> observation_;
-  StageTimes stage_ns_;
-  std::vector<genie_step_output*> made_tensors_;
-  std::vector<genie_step_output*> made_values_;
+  const plan::Timeline* timeline_ = nullptr;  // by the cost model and the faults
   std::uint64_t started_ns_ = 0;
-  bool wrote_ = false;
+  bool interrupted_a_write_ = false;
 };
 
 }  // namespace
 
 genie::Outcome run_step(const StepContext& context, Job& job, const std::shared_ptr<Session>& session,
                         const genie_step& step) {
-  Step run(context, job, session, step);
-  genie::Outcome outcome = run.run();
-  for (genie_value* value : run.dropped_)
-    context.release(value);
-  return outcome;
+  return Step(context, job, session, step).run();
 }
 
 }  // namespace genie::emulation

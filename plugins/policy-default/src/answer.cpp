@@ -33,6 +33,9 @@ class Decisions {
     for (Index s = 0; s < p_.states.size(); ++s)
       out_.push_back(of_state(s));
     copies_of_weights();
+    if (q_.goal.objective == Objective::throughput)
+      for (std::size_t m = 0; m < p_.methods.size(); ++m)
+        out_.push_back(of_micro_batches(m));
     for (const Rule* rule : q_.dropped)
       out_.push_back(dropped(*rule));
     for (const Rule* rule : q_.rules)
@@ -78,7 +81,7 @@ class Decisions {
   }
 
   std::string name_of_objective() const {
-    return q_.objective == Objective::latency ? "makespan" : std::string(name(q_.objective));
+    return q_.goal.objective == Objective::latency ? "makespan" : std::string(name(q_.goal.objective));
   }
 
   bool honours(const Rule& rule, const MethodGraph& method, const StageNodes& stage) const {
@@ -176,6 +179,25 @@ class Decisions {
     return d;
   }
 
+  Decision of_micro_batches(std::size_t m) const {
+    const std::uint32_t count = schedule(m).micro_batches;
+    Decision d;
+    d.subject = *p_.methods[m].name;
+    d.chose = std::to_string(count) + (count == 1 ? " micro-batch" : " micro-batches");
+    d.because = p_.methods[m].writes_states       ? "states"
+                : count < q_.wanted_micro_batches ? "memory"
+                                                  : "throughput";
+    if (p_.methods[m].writes_states)
+      d.detail = "the method writes states, so that a call carries one step";
+    else if (count < q_.wanted_micro_batches)
+      d.detail = "what more of them would hold at once does not fit (" +
+                 std::to_string(q_.wanted_micro_batches) + " were asked for)";
+    else if (const auto& predicted = schedule(m).predicted)
+      d.detail = "together " + milliseconds(predicted->makespan_ns) + ", one every " +
+                 milliseconds(predicted->makespan_ns / count);
+    return d;
+  }
+
   /// A weight on several devices costs memory: it is said why.
   void copies_of_weights() {
     for (const auto& [weight, devices] : joined_.schedule->residence.weights) {
@@ -235,11 +257,12 @@ class Decisions {
 plan::Schedule make_schedule(const Question& question, const Placed& placed) {
   const Problem& p = *question.problem;
   plan::Schedule schedule;
-  schedule.policy = {"org.genie.policy-default", "0.1.0", std::string(name(question.objective)), {}};
+  schedule.policy = {"org.genie.policy-default", "0.1.0", std::string(name(question.goal.objective)), {}};
   schedule.assumes = question.costs->assumes;
   std::size_t number = 0;  // stage ids are unique in the plan, so that decisions can name them
   for (std::size_t m = 0; m < p.methods.size(); ++m) {
     plan::MethodSchedule& method = schedule.methods[*p.methods[m].name];
+    method.micro_batches = question.goal.micro_batches_of(p.methods[m]);
     for (const StageNodes& nodes : placed.stages[m]) {
       plan::Stage stage;
       stage.id = "s" + std::to_string(number++);

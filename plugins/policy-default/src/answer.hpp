@@ -10,7 +10,9 @@ struct Question {
   const plan::Costs* costs = nullptr;
   std::vector<const Rule*> rules;    ///< in force
   std::vector<const Rule*> dropped;  ///< soft rules that no feasible placement honoured
-  Objective objective = Objective::latency;
+  Goal goal;
+  std::uint32_t wanted_micro_batches =
+      1;  ///< of the options; the goal has fewer where memory does not suffice
 };
 
 /// Stages and residence, ready to be joined to the plan.

@@ -204,7 +204,8 @@ void Chain::measure_segments() {
 }
 
 double Chain::combine(double a, double b) const {
-  return task_->objective == Objective::memory ? std::max(a, b) : a + b;
+  return task_->objective == Objective::memory || task_->objective == Objective::throughput ? std::max(a, b)
+                                                                                            : a + b;
 }
 
 double Chain::cost(std::size_t from, std::size_t to, std::size_t device, std::size_t previous) const {
@@ -217,6 +218,7 @@ double Chain::cost(std::size_t from, std::size_t to, std::size_t device, std::si
     case Objective::bytes:
       return static_cast<double>(bytes);
     case Objective::latency:
+    case Objective::throughput:
       break;
   }
   const std::uint64_t work = work_[to * p.device_count + device] - work_[from * p.device_count + device];
@@ -225,6 +227,9 @@ double Chain::cost(std::size_t from, std::size_t to, std::size_t device, std::si
     const Path& path = p.path(previous, device);
     if (!path.ok) return std::numeric_limits<double>::infinity();
     moving = path.time_ns(bytes);
+    // In a pipeline the link works while both devices do.
+    if (task_->objective == Objective::throughput)
+      return static_cast<double>(std::max(work, moving - path.latency_ns));
   }
   return static_cast<double>(work) + static_cast<double>(moving);
 }

@@ -11,7 +11,17 @@
 
 namespace genie::policy {
 
-enum class Objective : std::uint8_t { latency, memory, bytes };
+enum class Objective : std::uint8_t { latency, throughput, memory, bytes };
+
+/// What is asked of a placement.
+struct Goal {
+  Objective objective = Objective::latency;
+  std::uint32_t micro_batches = 1;  ///< of a call; more than one with throughput
+  /// A method that writes states takes one micro-batch at a time.
+  [[nodiscard]] std::uint32_t micro_batches_of(const MethodGraph& method) const {
+    return method.writes_states ? 1 : micro_batches;
+  }
+};
 
 /// One method's search: what is given.
 struct Task {
@@ -22,6 +32,7 @@ struct Task {
   std::vector<std::uint64_t> memory;  ///< per device
   const Resident* resident = nullptr;
   Objective objective = Objective::latency;
+  std::uint32_t micro_batches = 1;    ///< of a call
   bool prefers_few_crossings = true;  ///< a value that crosses must save something (search.cpp)
   [[nodiscard]] Index unit(Index node) const { return units->of_node[method->global(node)]; }
   [[nodiscard]] DeviceSet node_allowed(Index node) const { return allowed[unit(node)]; }

@@ -77,6 +77,8 @@ void Estimator::time(const std::vector<StageNodes>& stages) {
   device_free_.assign(devices, 0);
   arrival_.assign(method_.values.size() * devices, 0);
   path_free_.assign((devices + 1) * (devices + 1), 0);
+  path_busy_.assign((devices + 1) * (devices + 1), 0);
+  device_busy_.assign(devices, 0);
   last_stage_.assign(method_.values.size() * devices, 0);
 
   for (Index s = 0; s < stages.size(); ++s) {
@@ -108,6 +110,7 @@ void Estimator::time(const std::vector<StageNodes>& stages) {
       }
     }
     stage_end_[s] = device_free_[device] = start + work;
+    device_busy_[device] += work;
     result_.time_ns = std::max(result_.time_ns, stage_end_[s]);
   }
   // Outputs go home as they are made.
@@ -125,12 +128,16 @@ void Estimator::time(const std::vector<StageNodes>& stages) {
     result_.time_ns = std::max(
         result_.time_ns, send(stages[s].device, problem_.client(), stage_end_[s], method_.values[v].bytes));
   }
+  result_.busiest_ns =
+      std::max(*std::ranges::max_element(device_busy_), *std::ranges::max_element(path_busy_));
 }
 
 std::uint64_t Estimator::send(std::size_t from, std::size_t to, std::uint64_t at_ns, std::uint64_t bytes) {
   const Path& path = problem_.path(from, to);
   std::uint64_t& free = path_free_[from * (problem_.device_count + 1) + to];
-  free = std::max(free, at_ns) + (path.time_ns(bytes) - path.latency_ns);
+  const std::uint64_t busy_ns = path.time_ns(bytes) - path.latency_ns;
+  path_busy_[from * (problem_.device_count + 1) + to] += busy_ns;
+  free = std::max(free, at_ns) + busy_ns;
   return free + path.latency_ns;
 }
 

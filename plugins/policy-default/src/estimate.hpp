@@ -56,6 +56,7 @@ void make_resident(const Problem& problem, const MethodGraph& method, const Assi
 
 struct Estimate {
   std::uint64_t time_ns = 0;
+  std::uint64_t busiest_ns = 0;  ///< of one device, or of one way between two places
   std::uint64_t wire_bytes = 0;
   Index crossings = 0;    ///< values times devices that they are sent to
   bool reachable = true;  ///< false when something must cross where nothing connects
@@ -97,6 +98,8 @@ class Estimator {
   std::vector<std::uint64_t> device_free_;  // per device
   std::vector<std::uint64_t> arrival_;      // value × device, 0: not sent
   std::vector<std::uint64_t> path_free_;    // (devices + 1)²: when the last message has left
+  std::vector<std::uint64_t> path_busy_;    // (devices + 1)²
+  std::vector<std::uint64_t> device_busy_;  // per device
   std::vector<Index> method_outputs_;       // values, in the order in which they are made
   std::vector<Index> last_stage_;           // value × device: last stage there that reads it, plus 1
   std::vector<Index> last_node_;            // value: last reader inside the stage being looked at

@@ -75,7 +75,7 @@ std::optional<std::uint64_t> enough_on(const Problem& p, const std::vector<const
                                        std::uint64_t alone) {
   const auto fits = [&](std::uint64_t bytes) {
     memory[device] = bytes;
-    return place(p, rules, memory, Objective::latency, false).has_value();
+    return place(p, rules, memory, Goal{}, false).has_value();
   };
   std::uint64_t low = memory[device];
   std::uint64_t high = std::max(alone, low);
@@ -126,7 +126,7 @@ Diagnostic too_little_memory(const Problem& p, const std::vector<const Rule*>& r
     for (const Rule* rule : rules)
       if (rule->kind != Rule::Kind::other) {
         const auto rest = without(rules, rule);
-        if (place(p, rest, memory_under(p, rest), Objective::latency, false))
+        if (place(p, rest, memory_under(p, rest), Goal{}, false))
           ways.push_back("drop the hint " + rule->name());
       }
   }
@@ -164,8 +164,7 @@ Diagnostic not_connected(const Problem& p, const std::vector<const Rule*>& rules
   d.help = "add links to the topology";
   for (const Rule* rule : rules)
     if (rule->kind != Rule::Kind::other)
-      if (const auto rest = without(rules, rule);
-          place(p, rest, memory_under(p, rest), Objective::latency, false))
+      if (const auto rest = without(rules, rule); place(p, rest, memory_under(p, rest), Goal{}, false))
         d.help += ", or drop the hint " + rule->name();
   return d;
 }
@@ -196,11 +195,11 @@ Diagnostics explain_infeasible(const Problem& problem, const std::vector<const R
     if (units.allowed[u] == 0) out.push_back(nowhere(problem, rules, units.members[u]));
   if (out.empty() &&
       std::ranges::any_of(rules, [](const Rule* r) { return r->kind == Rule::Kind::separate; }) &&
-      place(problem, rules, memory_under(problem, rules), Objective::latency, false))
+      place(problem, rules, memory_under(problem, rules), Goal{}, false))
     out.push_back(cannot_separate(problem, rules));
   if (!out.empty()) return out;
   const std::vector<std::uint64_t> endless(problem.device_count, kEndlessBytes);
-  const bool cut_off = has_gaps(problem) && !place(problem, rules, endless, Objective::latency, false);
+  const bool cut_off = has_gaps(problem) && !place(problem, rules, endless, Goal{}, false);
   out.push_back(cut_off ? not_connected(problem, rules) : too_little_memory(problem, rules));
   return out;
 }

@@ -102,13 +102,13 @@ std::vector<StageNodes> final_stages(const Task& task, const Assignment& assignm
   std::uint64_t excess = finest.excess_bytes;
   const auto good = [&](const std::vector<StageNodes>& stages) {
     const Estimate& e = estimator.of_stages(stages);
-    return static_cast<double>(e.time_ns) <= limit && e.excess(task.memory) <= excess;
+    return score(task, e).tie <= limit && e.excess(task.memory) <= excess;
   };
   std::vector<StageNodes> coarse = form_stages(*task.problem, *task.method, assignment, false);
   if (excess != 0)
     if (const Estimate& e = estimator.of_stages(coarse);
         e.excess(task.memory) < excess) {  // what fits comes first
-      limit = static_cast<double>(e.time_ns) * kTolerance;
+      limit = score(task, e).tie * kTolerance;
       excess = e.excess(task.memory);
     }
   if (good(coarse)) best = std::move(coarse);

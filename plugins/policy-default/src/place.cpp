@@ -82,7 +82,7 @@ bool place_idle_states(const Problem& p, const std::vector<std::uint64_t>& memor
 }
 
 std::optional<Placed> place_in_order(const Problem& p, const Units& units,
-                                     const std::vector<std::uint64_t>& memory, Objective objective,
+                                     const std::vector<std::uint64_t>& memory, const Goal& goal,
                                      bool thorough, const std::vector<std::size_t>& order, double share,
                                      const Resident& replicas) {
   Placed placed;
@@ -92,7 +92,7 @@ std::optional<Placed> place_in_order(const Problem& p, const Units& units,
   std::vector<DeviceSet> allowed = units.allowed;
   for (std::size_t i = 0; i < order.size(); ++i) {
     const MethodGraph& m = p.methods[order[i]];
-    Task task{&p, &m, &units, allowed, memory, &placed.resident, objective};
+    Task task{&p, &m, &units, allowed, memory, &placed.resident, goal.objective, goal.micro_batches_of(m)};
     if (i + 1 < order.size() && share > 0) {
       const std::vector<std::size_t> now(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(i) + 1);
       const std::vector<std::size_t> later(order.begin() + static_cast<std::ptrdiff_t>(i) + 1, order.end());
@@ -130,7 +130,7 @@ Resident replicas_under(const Problem& problem, const std::vector<const Rule*>& 
 }
 
 std::optional<Placed> place(const Problem& problem, const std::vector<const Rule*>& rules,
-                            const std::vector<std::uint64_t>& memory, Objective objective, bool thorough) {
+                            const std::vector<std::uint64_t>& memory, const Goal& goal, bool thorough) {
   Units units = make_units(problem, rules);
   if (std::ranges::find(units.allowed, DeviceSet{0}) != units.allowed.end()) return std::nullopt;
   const Resident replicas = replicas_under(problem, rules);
@@ -138,7 +138,7 @@ std::optional<Placed> place(const Problem& problem, const std::vector<const Rule
   for (const double share : {0.0, 1.0, 1.15}) {
     if (share > 0 && !several) break;
     for (const auto& order : method_orders(problem))
-      if (auto placed = place_in_order(problem, units, memory, objective, thorough, order, share, replicas)) {
+      if (auto placed = place_in_order(problem, units, memory, goal, thorough, order, share, replicas)) {
         placed->units = std::move(units);
         return placed;
       }
@@ -154,7 +154,7 @@ std::vector<Placed> contenders(const Problem& problem, const std::vector<const R
   if (std::ranges::find(units.allowed, DeviceSet{0}) != units.allowed.end()) return all;
   const Resident replicas = replicas_under(problem, rules);
   const MethodGraph& m = problem.methods.front();
-  const Task task{&problem, &m, &units, units.allowed, memory, &replicas, Objective::latency, false};
+  const Task task{&problem, &m, &units, units.allowed, memory, &replicas, Objective::latency, 1, false};
   for (const Candidate& candidate : search_few(task))
     for (auto& stages :
          {final_stages(task, candidate.assignment), form_stages(problem, m, candidate.assignment, true),

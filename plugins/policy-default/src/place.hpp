@@ -20,7 +20,7 @@ struct Placed {
 /// One attempt under some rules and budgets. `memory`: what the search may use per device, at most the real budget.
 /// `thorough`: the whole search; otherwise only whether something fits. Nothing when nothing was found.
 [[nodiscard]] std::optional<Placed> place(const Problem& problem, const std::vector<const Rule*>& rules,
-                                          const std::vector<std::uint64_t>& memory, Objective objective,
+                                          const std::vector<std::uint64_t>& memory, const Goal& goal,
                                           bool thorough);
 
 /// For a plan of one method: the search's best few placements for latency alone, however many values cross, each in

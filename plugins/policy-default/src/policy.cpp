@@ -45,7 +45,7 @@ std::uint64_t total_makespan(const plan::Plan& joined) {
 void decide_by_simulation(const Question& question, const std::vector<std::uint64_t>& memory,
                           Solution& best) {
   const Problem& p = *question.problem;
-  if (question.objective != Objective::latency || p.methods.size() != 1 || p.device_count == 1 ||
+  if (question.goal.objective != Objective::latency || p.methods.size() != 1 || p.device_count == 1 ||
       p.node_count > kMaxSimulated)
     return;
   const auto simulated = [&](const Placed& placed) -> std::optional<plan::Plan> {
@@ -122,7 +122,7 @@ std::optional<Solution> solve(const Question& question) {
   const std::vector<std::uint64_t> real = memory_under(p, question.rules);
   for (const bool thorough : {true, false}) {
     const auto search = [&](const std::vector<std::uint64_t>& memory) {
-      return place(p, question.rules, memory, question.objective, thorough);
+      return place(p, question.rules, memory, question.goal, thorough);
     };
     // What has no room by the search's own count will not get any from smaller budgets.
     const auto first = search(real);
@@ -149,7 +149,7 @@ std::optional<Solution> solve_apart(const Question& question) {
     for (const Rule& pin : way)
       narrowed.rules.push_back(&pin);
     if (!place(*question.problem, narrowed.rules, memory_under(*question.problem, narrowed.rules),
-               question.objective, false))
+               question.goal, false))
       continue;
     auto solution = solve(narrowed);
     if (solution && (!best || total_makespan(solution->joined) < total_makespan(best->joined)))
@@ -170,12 +170,17 @@ plan::Result<plan::Schedule> make_schedule(const plan::Plan& plan, const plan::T
   auto rules = make_rules(*problem, hints);
   if (!rules) return std::move(rules).errors();
 
-  Question question{&*problem, &costs, {}, {}, options.objective};
+  Question question{
+      &*problem, &costs, {}, {}, {options.objective, options.micro_batches}, options.micro_batches};
   for (const Rule& rule : *rules)
     question.rules.push_back(&rule);
   for (;;) {
-    if (auto solution = solve_apart(question))
-      return finish_schedule(question, solution->placed, solution->joined);
+    // Fewer micro-batches hold less at once.
+    for (question.goal.micro_batches = options.micro_batches; question.goal.micro_batches > 0;
+         question.goal.micro_batches /= 2)
+      if (auto solution = solve_apart(question))
+        return finish_schedule(question, solution->placed, solution->joined);
+    question.goal.micro_batches = 1;
     // The lightest soft rule goes, the later one of two equals.
     auto lightest = question.rules.end();
     for (auto at = question.rules.begin(); at != question.rules.end(); ++at)

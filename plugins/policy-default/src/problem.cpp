@@ -160,6 +160,7 @@ class Builder {
     m.first = p_.node_count;
     m.count = static_cast<Index>(method.nodes.size());
     p_.node_count += m.count;
+    m.writes_states = plan::writes_states(*m.index, method);
     add_values(m);
     for (Index n = 0; n < m.count; ++n)
       if (auto ok = add_node(m, n); !ok) return ok;

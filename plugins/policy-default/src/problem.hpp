@@ -62,6 +62,7 @@ struct MethodGraph {
   std::vector<std::vector<Index>> makes;
   std::vector<std::vector<Index>> before;  ///< per node: nodes that must run before it
   std::vector<std::uint64_t> scratch;      ///< per node: bytes needed while it runs, beside its results
+  bool writes_states = false;
   [[nodiscard]] Index global(Index node) const { return first + node; }
 };
 

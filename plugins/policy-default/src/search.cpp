@@ -470,6 +470,12 @@ Score score(const Task& task, const Estimate& estimate) {
       s.objective = s.tie;
       if (task.prefers_few_crossings) s.objective *= 1 + kCrossingWorth * estimate.crossings;
       break;
+    case Objective::throughput:
+      // The first micro-batch takes its time; then one comes out whenever the busiest has done one.
+      s.tie += static_cast<double>(estimate.busiest_ns) * (task.micro_batches - 1);
+      s.objective = s.tie;
+      if (task.prefers_few_crossings) s.objective *= 1 + kCrossingWorth * estimate.crossings;
+      break;
     case Objective::bytes:
       s.objective = static_cast<double>(estimate.wire_bytes);
       break;

@@ -249,22 +249,24 @@ plan::Bindings Program::complete(const plan::Bindings& bound) const {
 }
 
 genie::Expected<plan::Timeline> Program::timeline(const CompiledMethod& method, const plan::Bindings& sizes,
-                                                  const plan::StageTime& stage_time) const {
-  auto timeline = plan::simulate(plan_, *method.name, topology(), sizes, stage_time);
+                                                  const plan::StageTime& stage_time,
+                                                  std::uint32_t micro_batches) const {
+  auto timeline = plan::simulate(plan_, *method.name, topology(), sizes, stage_time, micro_batches);
   if (!timeline) return error_of(GENIE_FAILED_PRECONDITION, timeline.errors());
   return *std::move(timeline);
 }
 
 genie::Expected<std::shared_ptr<const Sized>> Program::sized(const CompiledMethod& method,
-                                                             const plan::Bindings& bound) {
+                                                             const plan::Bindings& bound,
+                                                             std::uint32_t micro_batches) {
   const std::lock_guard hold(sizes_lock_);
-  const auto known = sizes_.find({&method, bound});
+  const auto known = sizes_.find({&method, micro_batches, bound});
   if (known != sizes_.end()) return known->second;
 
   auto sized = std::make_shared<Sized>();
   sized->sizes = complete(bound);
   const plan::Costs costs = plan::model_costs(plan_, topology(), sized->sizes);
-  auto timeline = plan::simulate(plan_, *method.name, topology(), costs);
+  auto timeline = plan::simulate(plan_, *method.name, topology(), costs, micro_batches);
   if (!timeline) return error_of(GENIE_FAILED_PRECONDITION, timeline.errors());
   if (auto fits =
           plan::check_memory(plan_, topology(), *method.name, sized->sizes, timeline->predicted.peak_bytes);
@@ -272,7 +274,7 @@ genie::Expected<std::shared_ptr<const Sized>> Program::sized(const CompiledMetho
     return error_of(GENIE_RESOURCE_EXHAUSTED, fits.errors());
   sized->timeline = *std::move(timeline);
   if (sizes_.size() >= kMaxSizes) sizes_.clear();
-  sizes_.emplace(std::pair{&method, bound}, sized);
+  sizes_.emplace(std::tuple{&method, micro_batches, bound}, sized);
   return std::shared_ptr<const Sized>(sized);
 }
 

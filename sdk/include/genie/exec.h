@@ -36,6 +36,11 @@ typedef struct genie_step {
   genie_step_output* outputs; /* only what the caller wants; nothing else is moved */
   uint64_t output_count;
   uint64_t index; /* counts the session's steps, from 0: names the step in errors and traces */
+  /* Where the method is scheduled for several (micro_batches of its schedule): how many the step carries, at most that many; 0
+   * and 1: one. Inputs and outputs are then listed for one micro-batch after another, equally many for each, of the same sizes;
+   * micro-batch k counts as step index + k. A backend that does not
+   * take several refuses the submission with UNIMPLEMENTED; the host then gives them one at a time. */
+  uint64_t micro_batches;
 } genie_step;
 
 /* --- one stage, for kernels --- */

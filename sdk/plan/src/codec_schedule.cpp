@@ -153,7 +153,7 @@ void write_predicted(json::Writer& writer, const Predicted& predicted) {
   object.key("wire_bytes").value(predicted.wire_bytes);
 }
 
-constexpr std::string_view kMethodKeys[] = {"stages", "transfers", "predicted"};
+constexpr std::string_view kMethodKeys[] = {"micro_batches", "stages", "transfers", "predicted"};
 
 MethodSchedule read_method_schedule(Problems& problems, const View& view) {
   const Fields fields(problems, view, kMethodKeys);
@@ -166,12 +166,16 @@ MethodSchedule read_method_schedule(Problems& problems, const View& view) {
                                            [&](const View& item) { return read_transfer(problems, item); });
   if (const View* predicted = fields.find("predicted"))
     method.predicted = read_predicted(problems, *predicted);
+  if (const View* micro_batches = fields.find("micro_batches"))
+    method.micro_batches =
+        static_cast<std::uint32_t>(read_integer(problems, *micro_batches, 1, kMaxMicroBatches));
   fields.keep_unknown(method.extra);
   return method;
 }
 
 void write_method_schedule(json::Writer& writer, const MethodSchedule& method) {
   ObjectWriter object(writer, &method.extra);
+  if (method.micro_batches != 1) object.key("micro_batches").value(std::uint64_t{method.micro_batches});
   if (method.predicted) write_predicted(object.key("predicted"), *method.predicted);
   object.key("stages").begin_array();
   for (const Stage& stage : method.stages)

@@ -100,7 +100,9 @@ std::span<const CodeInfo> runtime_codes() {
       {"GE0668", "A recording that lacks times",
        "A run with measured costs can only be replayed with the time of every stage of every step. Some were "
        "not kept, because\n"
-       "the run was longer than what is kept of a trace, or because the backend did not tell them.\n"
+       "the run was longer than what is kept of a trace, because the backend did not tell them, or because "
+       "several steps were\n"
+       "micro-batches of one call.\n"
        "\n"
        "What to do: record fewer steps, or record the run with costs: model, whose times need no "
        "recording.\n"},

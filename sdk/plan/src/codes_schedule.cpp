@@ -134,6 +134,12 @@ stage of a method its own id.
 
 What to do: add the method's stages, or let a policy schedule the plan.
 )"},
+      {"GE0522", "Micro-batches that would share a state",
+       R"(A call may carry several micro-batches, one behind the other through the stages. A method that writes states cannot: the
+second micro-batch would meet what the first has written, or not, by chance.
+
+What to do: take `micro_batches` out of the method's schedule. For several requests at once, open a session for each.
+)"},
       {"GE0530", "A pin that is not honoured",
        R"(A hard hint pins what its selector matches to a device, and the schedule puts it elsewhere.
 

@@ -183,7 +183,7 @@ namespace genie::plan::detail {
 
 StageTime cost_of_stage(const Costs& costs, std::string_view method) {
   const auto entries = costs.methods.find(method);
-  return [&costs, entries](std::string_view, const Stage& stage) {
+  return [&costs, entries](std::string_view, const Stage& stage, std::uint32_t) {
     std::uint64_t total = 0;
     const auto column = costs.column(stage.device);
     if (entries == costs.methods.end() || !column) return total;

@@ -36,6 +36,8 @@ class ScheduleDiff {
     stages();
     transfers();
     predicted();
+    compare_text(changes_, "schedule-changed", base_, base_ + ": micro-batches of a call",
+                 std::to_string(a_.micro_batches), std::to_string(b_.micro_batches));
     compare_text(changes_, "schedule-changed", base_, base_ + ": unknown keys", written(a_.extra),
                  written(b_.extra));
   }

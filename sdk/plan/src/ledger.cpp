@@ -81,7 +81,8 @@ std::uint64_t peak_of_stage(const Placement& placement, std::uint32_t stage, con
   return peak;
 }
 
-Ledger::Ledger(const Placement& placement, const Schedule& schedule, const Bindings& sizes)
+Ledger::Ledger(const Placement& placement, const Schedule& schedule, const Bindings& sizes,
+               std::uint32_t micro_batches)
     : placement_(&placement), sizes_(&sizes) {
   for (const auto& [device, bytes] : resident_bytes(placement.plan(), schedule))
     grow(device_number(device), bytes);
@@ -89,13 +90,18 @@ Ledger::Ledger(const Placement& placement, const Schedule& schedule, const Bindi
     stage_device_.push_back(device_number(placement.schedule().stages[s].device));
     stage_peak_.push_back(peak_of_stage(placement, s, sizes));
   }
+  const auto use = [&](std::uint32_t device, std::uint32_t value) {
+    Key at = key(device, value, 0);
+    for (; at.micro_batch < micro_batches; ++at.micro_batch)
+      ++holdings_[at].uses;
+  };
   for (std::uint32_t s = 0; s < placement.stages().size(); ++s)
     for (const std::uint32_t v : placement.stages()[s].inputs)
-      ++holdings_[key(stage_device_[s], v)].uses;
+      use(stage_device_[s], v);
   for (const Transfer& t : placement.schedule().transfers) {
     const std::uint32_t v = placement.index().value(t.value);
     const std::string_view from = device_of_end(placement, nullptr, t.from);
-    if (v != kNone && !from.empty()) ++holdings_[key(device_number(from), v)].uses;
+    if (v != kNone && !from.empty()) use(device_number(from), v);
   }
 }
 
@@ -107,7 +113,7 @@ std::uint32_t Ledger::device_number(std::string_view device) {
 }
 
 // What a device holds for a value: the storage it views, up to the value that was made or received here.
-Ledger::Key Ledger::key(std::uint32_t device, std::uint32_t value) const {
+Ledger::Key Ledger::key(std::uint32_t device, std::uint32_t value, std::uint32_t micro_batch) const {
   const GraphIndex& index = placement_->index();
   for (std::size_t steps = 0; steps < index.values().size(); ++steps) {
     const std::uint32_t maker = placement_->maker(value);
@@ -118,7 +124,7 @@ Ledger::Key Ledger::key(std::uint32_t device, std::uint32_t value) const {
     if (viewed == kNone) break;
     value = viewed;
   }
-  return {device, value};
+  return {device, value, micro_batch};
 }
 
 void Ledger::note(std::uint32_t device) {
@@ -160,13 +166,13 @@ void Ledger::hold(const Key& key, std::uint64_t bytes) {
   if (at == holdings_.end() || at->second.held || at->second.uses == 0) return;
   at->second.held = true;
   at->second.bytes = bytes;
-  grow(key.first, bytes);
+  grow(key.device, bytes);
 }
 
 void Ledger::release(const Key& key) {
   const auto at = holdings_.find(key);
   if (at == holdings_.end() || at->second.uses == 0 || --at->second.uses != 0 || !at->second.held) return;
-  shrink(key.first, at->second.bytes);
+  shrink(key.device, at->second.bytes);
   at->second.held = false;
 }
 
@@ -174,26 +180,26 @@ void Ledger::stage_starts(std::uint32_t stage) {
   grow(stage_device_[stage], stage_peak_[stage]);
 }
 
-void Ledger::stage_ends(std::uint32_t stage) {
+void Ledger::stage_ends(std::uint32_t stage, std::uint32_t micro_batch) {
   const std::uint32_t device = stage_device_[stage];
   shrink(device, stage_peak_[stage]);
   const GraphIndex& index = placement_->index();
   for (const std::uint32_t v : placement_->stages()[stage].outputs) {
-    const Key k = key(device, v);
-    const bool owned = !on_resident_storage(index, k.second);
-    hold(k, owned ? bytes_of(index.values()[k.second].value, *sizes_) : 0);
+    const Key k = key(device, v, micro_batch);
+    const bool owned = !on_resident_storage(index, k.storage);
+    hold(k, owned ? bytes_of(index.values()[k.storage].value, *sizes_) : 0);
   }
   for (const std::uint32_t v : placement_->stages()[stage].inputs)
-    release(key(device, v));
+    release(key(device, v, micro_batch));
 }
 
-void Ledger::send_starts(std::uint32_t value, std::string_view to) {
+void Ledger::send_starts(std::uint32_t value, std::string_view to, std::uint32_t micro_batch) {
   if (to.empty()) return;
-  hold({device_number(to), value}, bytes_of(placement_->index().values()[value].value, *sizes_));
+  hold({device_number(to), value, micro_batch}, bytes_of(placement_->index().values()[value].value, *sizes_));
 }
 
-void Ledger::send_ends(std::uint32_t value, std::string_view from) {
-  if (!from.empty()) release(key(device_number(from), value));
+void Ledger::send_ends(std::uint32_t value, std::string_view from, std::uint32_t micro_batch) {
+  if (!from.empty()) release(key(device_number(from), value, micro_batch));
 }
 
 Table<std::uint64_t> Ledger::peaks() const {

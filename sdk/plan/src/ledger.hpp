@@ -24,13 +24,14 @@ namespace genie::plan::detail {
 /// is allocated is freed first only if it came first.
 class Ledger {
  public:
-  Ledger(const Placement& placement, const Schedule& schedule, const Bindings& sizes);
+  Ledger(const Placement& placement, const Schedule& schedule, const Bindings& sizes,
+         std::uint32_t micro_batches = 1);
 
   void stage_starts(std::uint32_t stage);
-  void stage_ends(std::uint32_t stage);
+  void stage_ends(std::uint32_t stage, std::uint32_t micro_batch = 0);
   /// Messages of a value between devices ("" is the client, which has no budget).
-  void send_starts(std::uint32_t value, std::string_view to);
-  void send_ends(std::uint32_t value, std::string_view from);
+  void send_starts(std::uint32_t value, std::string_view to, std::uint32_t micro_batch = 0);
+  void send_ends(std::uint32_t value, std::string_view from, std::uint32_t micro_batch = 0);
 
   /// Ends an instant: what it changed becomes a point of the device's curve.
   void close_instant(std::uint64_t at_ns);
@@ -53,10 +54,14 @@ class Ledger {
     bool changed = false;    ///< in the instant
     std::vector<MemoryPoint> curve;
   };
-  using Key = std::pair<std::uint32_t, std::uint32_t>;  // device number, storage (value number)
+  struct Key {
+    std::uint32_t device, storage;  ///< numbers; a storage is the value that owns it
+    std::uint32_t micro_batch = 0;
+    friend auto operator<=>(const Key&, const Key&) = default;
+  };
 
   [[nodiscard]] std::uint32_t device_number(std::string_view device);
-  [[nodiscard]] Key key(std::uint32_t device, std::uint32_t value) const;
+  [[nodiscard]] Key key(std::uint32_t device, std::uint32_t value, std::uint32_t micro_batch) const;
   void hold(const Key& key, std::uint64_t bytes);
   void release(const Key& key);
   void grow(std::uint32_t device, std::uint64_t bytes);

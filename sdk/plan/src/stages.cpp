@@ -205,8 +205,22 @@ std::vector<Plan> stage_plans(const Plan& plan, std::string_view method) {
   return out;
 }
 
+bool writes_states(const GraphIndex& index, const Method& method) {
+  const auto in_state = [&](const std::string& id) {
+    if (id.starts_with("state:")) return true;
+    const std::uint32_t value = index.value(id);
+    if (value == kNone) return false;
+    const Value* storage = index.values()[index.values()[value].storage].value;
+    return storage != nullptr && storage->alias_of.starts_with("state:");
+  };
+  return !method.writes.empty() || std::ranges::any_of(method.nodes, [&](const Node& node) {
+    return node.effects == "state" || std::ranges::any_of(node.mutates, in_state);
+  });
+}
+
 Schedule one_node_stages(Schedule schedule) {
   for (auto& [name, method] : schedule.methods) {
+    method.micro_batches = 1;                              // one thing after another
     std::map<std::string, std::string, std::less<>> last;  // stage → the stage that its last node is now
     for (const Stage& stage : method.stages)
       if (!stage.nodes.empty())

@@ -37,7 +37,8 @@ Device::Compute read_compute(Problems& problems, const View& view) {
 }
 
 constexpr std::string_view kDeviceKeys[] = {"id",   "kind",    "memory_bytes", "speed",
-                                            "host", "kernels", "compute"};
+                                            "host", "kernels", "compute",      "copy_engines"};
+constexpr std::int64_t kMaxCopyEngines = 1024;
 
 Device read_device(Problems& problems, const View& view) {
   const Fields fields(problems, view, kDeviceKeys);
@@ -50,6 +51,8 @@ Device read_device(Problems& problems, const View& view) {
     device.host = read_id(problems, *host);
   else
     device.host = device.id;
+  if (const View* engines = fields.find("copy_engines"))
+    device.copy_engines = static_cast<std::uint32_t>(read_integer(problems, *engines, 1, kMaxCopyEngines));
   if (const View* kernels = fields.find("kernels")) device.kernels = read_ids(problems, *kernels);
   if (const View* compute = fields.need("compute")) device.compute = read_compute(problems, *compute);
   fields.refuse_unknown(&device.extra);
@@ -161,6 +164,7 @@ void write_device(json::Writer& writer, const Device& device) {
     if (device.compute.op_overhead_ns != 0)
       compute.key("op_overhead_ns").value(device.compute.op_overhead_ns);
   }
+  if (device.copy_engines != 0) object.key("copy_engines").value(std::uint64_t{device.copy_engines});
   if (device.host != device.id) object.text_unless_empty("host", device.host);
   object.key("id").value(device.id);
   if (!device.kernels.empty()) write_ids(object.key("kernels"), device.kernels);

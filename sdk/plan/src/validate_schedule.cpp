@@ -46,6 +46,7 @@ class MethodCheck {
     }
     check_transfers();
     check_storage();
+    check_micro_batches();
     for (const StateWrite* write : placement_.orphan_writes())
       stage_problem("GE0518",
                     "state " + write->state + " takes value " + write->value +
@@ -57,6 +58,17 @@ class MethodCheck {
   }
 
  private:
+  /// States are one for a session: a second micro-batch must not meet what the first leaves in them.
+  void check_micro_batches() {
+    if (schedule_.micro_batches <= 1) return;
+    if (!writes_states(placement_.index(), placement_.method())) return;
+    stage_problem("GE0522",
+                  "method " + name_ + " writes states and is scheduled for " +
+                      std::to_string(schedule_.micro_batches) + " micro-batches",
+                  pointer() + "/micro_batches", {},
+                  "leave micro_batches out; for several requests at once, open a session for each");
+  }
+
   std::string pointer() const { return "/schedule/methods" + json::pointer_token(name_); }
   std::string pointer(std::uint32_t stage) const { return pointer() + "/stages/" + std::to_string(stage); }
   const Stage& stage(std::uint32_t s) const { return schedule_.stages[s]; }

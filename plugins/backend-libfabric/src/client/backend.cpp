@@ -350,6 +350,7 @@ JobLinks RemoteBackend::job_links() {
 
 genie::Outcome RemoteBackend::submit(const genie::Call& call, genie_session* session, const genie_step& step,
                                      genie_completion* completion) {
+  if (step.micro_batches > 1) return genie::unimplemented("workers take one micro-batch at a time");
   const std::shared_ptr<ClientSession> target = handle(session).session;
   {
     const std::lock_guard hold(lock_);

@@ -138,11 +138,13 @@ class Program {
   [[nodiscard]] Index state_device(std::string_view state) const;
   /// What follows from sizes; the error is V4's when memory does not suffice at them. [any-thread]
   [[nodiscard]] genie::Expected<std::shared_ptr<const Sized>> sized(const CompiledMethod& method,
-                                                                    const plan::Bindings& bound);
+                                                                    const plan::Bindings& bound,
+                                                                    std::uint32_t micro_batches = 1);
   /// The map of stage id → duration turned into a timeline.
   [[nodiscard]] genie::Expected<plan::Timeline> timeline(const CompiledMethod& method,
                                                          const plan::Bindings& sizes,
-                                                         const plan::StageTime& stage_time) const;
+                                                         const plan::StageTime& stage_time,
+                                                         std::uint32_t micro_batches = 1) const;
 
   /// States of scope `program`, shared by its sessions; filled by the first (session.cpp). Guarded by states_lock.
   std::mutex states_lock;
@@ -174,7 +176,8 @@ class Program {
   std::vector<CompiledMethod> methods_;                 // after weights_: executables go first
   std::optional<plan::Table<std::uint64_t>> foreseen_;  // bytes by device, of all methods
   std::mutex sizes_lock_;
-  std::map<std::pair<const CompiledMethod*, plan::Bindings>, std::shared_ptr<const Sized>> sizes_;
+  std::map<std::tuple<const CompiledMethod*, std::uint32_t, plan::Bindings>, std::shared_ptr<const Sized>>
+      sizes_;  // method, micro-batches, sizes
 };
 
 /// Numbers of a method's schedule without kernels: slots, transfers, lifetimes, run order. (layout.cpp)

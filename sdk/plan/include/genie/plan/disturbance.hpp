@@ -67,7 +67,7 @@ struct DisturbedTimeline {
   std::optional<Halt> halt;
 };
 
-/// simulate(), disturbed. Nothing that a disturbance leaves alone takes another time than there.
+/// simulate() of one micro-batch, disturbed. Nothing that a disturbance leaves alone takes another time than there.
 [[nodiscard]] Result<DisturbedTimeline> simulate_disturbed(const Plan& scheduled, std::string_view method,
                                                            const Topology& topology, const Costs& costs,
                                                            Disturbance& disturbance);

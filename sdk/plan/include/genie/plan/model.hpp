@@ -319,8 +319,12 @@ struct Predicted {
   Extra extra;
 };
 
+inline constexpr std::uint32_t kMaxMicroBatches = 1024;
+
 struct MethodSchedule {
   std::vector<Stage> stages;  ///< per device, in execution order
+  /// How many micro-batches a call carries through the stages at most, one behind the other. `predicted` is of that many.
+  std::uint32_t micro_batches = 1;
   std::vector<Transfer> transfers;
   std::optional<Predicted> predicted;
   Extra extra;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "genie/plan/index.hpp"
 #include "genie/plan/model.hpp"
 #include "genie/plan/result.hpp"
 #include "genie/plan/topology.hpp"
@@ -65,8 +66,11 @@ struct StageInterface {
 /// Of all stages of a scheduled method, in schedule order, in one pass.
 [[nodiscard]] std::vector<Plan> stage_plans(const Plan& scheduled, std::string_view method);
 
+/// Whether a call changes states: then its micro-batches, were there several, would share them.
+[[nodiscard]] bool writes_states(const GraphIndex& index, const Method& method);
+
 /// The same placement and order with one stage for each node, named by the node, and no transfers, which are derived anew by
-/// join_schedule: what debuggers run. A stage that recomputes nodes of others stays whole, as it would name them twice.
+/// join_schedule: what debuggers run, one micro-batch at a time. A stage that recomputes nodes of others stays whole, as it would name them twice.
 [[nodiscard]] Schedule one_node_stages(Schedule schedule);
 
 /// Transfers that the placement implies: one per value and device that takes it from elsewhere, addressed to the first
@@ -89,7 +93,8 @@ struct Event {
   std::string place;  ///< device id, or link id ("bus:HOST" for a shared memory bus; first link of a route)
   std::uint64_t start_ns = 0;
   std::uint64_t end_ns = 0;
-  std::uint64_t bytes = 0;  ///< of a transfer
+  std::uint64_t bytes = 0;        ///< of a transfer
+  std::uint32_t micro_batch = 0;  ///< of the call
 };
 
 /// What a device holds from an instant on.
@@ -105,6 +110,7 @@ struct Moment {
   bool ends = false;
   std::uint32_t number = 0;  ///< of the stage or transfer in the method's schedule
   std::uint64_t at_ns = 0;
+  std::uint32_t micro_batch = 0;
 };
 
 struct Timeline {
@@ -121,23 +127,30 @@ struct Timeline {
 };
 
 /// Duration of a stage on its device; the default sums its nodes' costs. The emulator passes measured times.
-using StageTime = std::function<std::uint64_t(std::string_view method, const Stage& stage)>;
+using StageTime =
+    std::function<std::uint64_t(std::string_view method, const Stage& stage, std::uint32_t micro_batch)>;
 
 /// Discrete-event simulation of one call: stages of a device one at a time in schedule order once their transfers have
 /// arrived; a transfer starts when its value's stage ends (an input's at 0) and takes its bytes at the max–min fair share of
 /// every link and shared resource on its route, recomputed when any transfer starts or its last byte leaves, plus the
 /// route's latency. A link carries each direction at its full bandwidth; links that name one shared resource share it, as
 /// fast as the fastest of them, both directions together; transfers of class "control" take their share before "bulk".
+/// A device with `copy_engines` sends and receives at most so many messages at once: others line up, control before bulk, else
+/// as they became ready; a message keeps an engine at both ends until its last byte has left.
+/// A call carries `micro_batches` (those of the schedule, when not given), each of which passes through all stages; a device
+/// that is free takes the next stage of the earliest micro-batch that is ready.
 /// Events fall on the next whole nanosecond, by exact arithmetic. Deterministic. Sizes come from `sizes`; a symbol they
 /// leave unbound takes its maximum, else 1. Peak bytes per device: the blobs of resident weights and the states; a running
 /// stage's own values (stage_peak_bytes); what other stages or transfers still want, from its stage's end or its transfer's
 /// start to the end of the last stage or transfer that wants it. wire_bytes counts what crosses links.
 [[nodiscard]] Result<Timeline> simulate(const Plan& scheduled, std::string_view method,
                                         const Topology& topology, const Bindings& sizes,
-                                        const StageTime& stage_time);
+                                        const StageTime& stage_time,
+                                        std::optional<std::uint32_t> micro_batches = {});
 /// With the node costs.
 [[nodiscard]] Result<Timeline> simulate(const Plan& scheduled, std::string_view method,
-                                        const Topology& topology, const Costs& costs);
+                                        const Topology& topology, const Costs& costs,
+                                        std::optional<std::uint32_t> micro_batches = {});
 
 /// Peak bytes a stage's own values need beside resident weights and states, by the plan's lifetimes (freed at last use).
 [[nodiscard]] std::uint64_t stage_peak_bytes(const Plan& plan, std::string_view method, const Stage& stage,

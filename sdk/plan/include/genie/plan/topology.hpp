@@ -26,6 +26,7 @@ struct Device {
   double speed = 1.0;                ///< relative factor on flops and memory rates
   std::string host;                  ///< devices of one host share memory bus; defaults to the id
   std::vector<std::string> kernels;  ///< ids of kernels plug-ins it offers, preferred first
+  std::uint32_t copy_engines = 0;    ///< messages that it sends and receives at once at most; 0: any number
   Compute compute;
   Extra extra;
 };
