@@ -164,6 +164,9 @@ class Builder {
     add_values(m);
     for (Index n = 0; n < m.count; ++n)
       if (auto ok = add_node(m, n); !ok) return ok;
+    for (const plan::StateWrite& write : method.writes)  // who makes what a state takes uses the state too
+      if (const Index v = m.index->value(write.value); v != kNone && m.values[v].producer != kNone)
+        use_state(p_.node_states[m.global(m.values[v].producer)], write.state);
     p_.methods.push_back(std::move(m));
     return plan::Unit{};
   }

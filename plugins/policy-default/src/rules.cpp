@@ -146,13 +146,6 @@ void join_states(const Problem& p, Groups& groups) {
   for (Index g = 0; g < p.node_count; ++g)
     for (const Index s : p.node_states[g])
       touch(s, g);
-  for (const MethodGraph& m : p.methods)
-    for (const plan::StateWrite& write : m.method->writes) {
-      const Index v = m.index->value(write.value);
-      if (v == kNone || m.values[v].producer == kNone) continue;
-      for (Index s = 0; s < p.states.size(); ++s)
-        if (p.states[s].name == root_state(*p.plan, write.state)) touch(s, m.global(m.values[v].producer));
-    }
 }
 
 }  // namespace
