@@ -12,6 +12,7 @@ import struct
 import subprocess
 import threading
 import time
+import zlib
 
 KERNELS = "org.genie.kernels-aten"
 BACKEND = "org.genie.backend-libfabric"
@@ -99,7 +100,7 @@ def wait_until(true, what, patience=PATIENCE):
 
 # --- the protocol by hand: written from docs/protocol.md, not from the code ---
 
-MAGIC = 0x31574E47
+PROTOCOL = b"GNW1"
 TYPES = {"hello": 1, "auth": 2, "welcome": 3, "refused": 4, "ping": 10, "pong": 11, "done": 20, "failed": 21, "prepare": 30, "blob": 31,
          "compile": 32, "release_program": 33, "open_session": 34, "close_session": 35, "step": 36, "cancel": 37, "value": 38,
          "release_value": 39, "read_state": 40, "write_state": 41, "stats": 42, "goodbye": 43,
@@ -122,8 +123,9 @@ def texts(message, offset=0):
     return found
 
 
-def header(kind, identity=0, message=0, payload=0, magic=MAGIC, flags=0):
-    return struct.pack("<IHHQIIQ", magic, TYPES.get(kind, kind), flags, identity, message, 0, payload)
+def header(kind, identity=0, message=0, payload=0, protocol=PROTOCOL, flags=0):
+    rest = struct.pack("<HHQIIQ", TYPES.get(kind, kind), flags, identity, message, 0, payload)
+    return struct.pack("<I", zlib.crc32(protocol + rest)) + rest
 
 
 def hello(protocol=(1, 1), plan=(0, 1, 1), role=0, software="test", nonce=b"n" * 32, ticket=b""):

@@ -130,5 +130,5 @@ def nonsense(dice):
         header(kind, dice.randrange(8), len(word)) + word,
         header(kind, 1, 8) + struct.pack("<Q", dice.randrange(4)),
         header(kind, 1, len(word), 64) + word + bytes(64),
-        header(kind, 1, magic=dice.randrange(1 << 32)),
+        header(kind, 1, protocol=word),
         header(kind, 1, message=(1 << 32) - 1, payload=(1 << 64) - 1)])

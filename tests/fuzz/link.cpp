@@ -18,7 +18,7 @@ using namespace genie::remote;
 using Bytes = std::span<const std::byte>;
 
 constexpr std::uint8_t kVersion = 1, kRing = 2;
-constexpr std::uint8_t kNeed = 4;
+constexpr std::uint8_t kInlineFrame = 1, kPlacedFrame = 2, kNeed = 4;
 /// An honest end gives memory, too: how much of it a peer may ask for is not what is tried here.
 constexpr std::uint64_t kMostNeeded = 64 << 10;
 constexpr std::size_t kMostNeeds = 2;
@@ -115,6 +115,11 @@ class Script final : public datapath::Connection {
   std::deque<std::vector<std::byte>> words_;  // the receiving thread's
 };
 
+bool carries_frame(Bytes word) {
+  return word.size() > kHeaderBytes && (static_cast<std::uint8_t>(word[0]) == kInlineFrame ||
+                                        static_cast<std::uint8_t>(word[0]) == kPlacedFrame);
+}
+
 bool read_words(Bytes bytes) {
   std::deque<std::vector<std::byte>> words;
   std::size_t needs = 0;
@@ -131,6 +136,12 @@ bool read_words(Bytes bytes) {
       if (needed > kMostNeeded || ++needs > kMostNeeds) return false;
     }
     words.emplace_back(word.begin(), word.end());
+    if (carries_frame(word)) {  // a mutation that makes the check right is not to be waited for
+      RawHeader header{};
+      std::memcpy(header.data(), words.back().data() + 1, header.size());
+      seal(header);
+      std::memcpy(words.back().data() + 1, header.data(), header.size());
+    }
   }
   std::mutex lock;
   std::condition_variable ended;

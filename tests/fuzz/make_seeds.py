@@ -14,6 +14,7 @@ import struct
 import sys
 import tempfile
 import zipfile
+import zlib
 
 import numpy
 import torch
@@ -170,13 +171,18 @@ def tensor_seeds():
     yield "npy.parts", b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }" + PART + bytes(24)
 
 
+def frame_header(kind, identity, message, payload):
+    rest = struct.pack("<HHQIIQ", kind, 0, identity, message, 0, payload)
+    return struct.pack("<I", zlib.crc32(b"GNW1" + rest)) + rest
+
+
 def wire_seeds():
     """One frame of each message that has parts."""
     def text(value):
         return struct.pack("<I", len(value)) + value.encode("latin-1")
 
     def frame(kind, message=b"", payload=b"", identity=1):
-        return struct.pack("<IHHQIIQ", 0x31574E47, kind, 0, identity, len(message), 0, len(payload)) + message + payload
+        return frame_header(kind, identity, len(message), len(payload)) + message + payload
 
     tensor = struct.pack("<BBBHI4qQQ", 1, 2, 32, 1, 2, 2, 3, 3, 1, 64, 24)
     kept = struct.pack("<BBBHI4qQQ", 1, 2, 32, 1, 2, 2, 3, 3, 1, 0, 0)
@@ -219,10 +225,10 @@ def link_seeds():
     region = struct.pack("<BBBBQQQ", 1, ord("r"), 1, 0, 4 << 20, 0, 5)
     yield "region.bytes", region
     yield "ring.bytes", struct.pack("<H", 2) + struct.pack("<QI4s", 8, 4, b"word")
-    head = struct.pack("<IHHQIIQ", 0x31574E47, 33, 0, 1, 8, 0, 0)
+    head = frame_header(33, 1, 8, 0)
     yield "frame.words", words(b"\1" + head + struct.pack("<Q", 1))
     yield "region.words", words(b"\4" + struct.pack("<Q", 4096))
-    placed = struct.pack("<IHHQIIQ", 0x31574E47, 38, 0, 0, 8, 0, 64)
+    placed = frame_header(38, 0, 8, 64)
     yield "placed.words", words(b"\4" + struct.pack("<Q", 4096), b"\2" + placed + struct.pack("<IQ", 0, 64))
 
 

@@ -55,6 +55,13 @@ std::uint32_t checksum_of(std::uint32_t before, const void* bytes, std::size_t s
   return static_cast<std::uint32_t>(::crc32_z(before, static_cast<const Bytef*>(bytes), size));
 }
 
+/// Of a header: what its first four bytes should be.
+std::uint32_t check_of(const std::byte* header) {
+  constexpr std::string_view kProtocol = "GNW1";
+  const std::uint32_t begun = checksum_of(0, kProtocol.data(), kProtocol.size());
+  return checksum_of(begun, header + sizeof begun, kHeaderBytes - sizeof begun);
+}
+
 }  // namespace
 
 bool known(std::uint16_t type) {
@@ -67,9 +74,14 @@ std::string_view name(Type type) {
   return at == std::end(kTypes) ? "unknown" : at->name;
 }
 
-std::array<std::byte, kHeaderBytes> encode(const Header& header) {
+void seal(RawHeader& raw) {
+  const std::uint32_t check = check_of(raw.data());
+  std::memcpy(raw.data(), &check, sizeof check);
+}
+
+RawHeader encode(const Header& header) {
   Encoder out;
-  out.number(kMagic)
+  out.number(std::uint32_t{0})
       .number(static_cast<std::uint16_t>(header.type))
       .number(header.checksum ? kChecked : std::uint16_t{0})
       .number(header.id)
@@ -77,14 +89,15 @@ std::array<std::byte, kHeaderBytes> encode(const Header& header) {
       .number(header.checksum.value_or(0))
       .number(header.payload_bytes);
   const std::string bytes = out.take();
-  std::array<std::byte, kHeaderBytes> raw{};
+  RawHeader raw{};
   std::memcpy(raw.data(), bytes.data(), raw.size());
+  seal(raw);
   return raw;
 }
 
 std::optional<Header> decode_header(const std::byte* bytes, const Limits& limits, std::string& why) {
   Decoder in({reinterpret_cast<const char*>(bytes), kHeaderBytes});
-  const auto magic = in.number<std::uint32_t>();
+  const auto check = in.number<std::uint32_t>();
   const auto type = in.number<std::uint16_t>();
   const auto flags = in.number<std::uint16_t>();
   Header header;
@@ -92,8 +105,8 @@ std::optional<Header> decode_header(const std::byte* bytes, const Limits& limits
   header.message_bytes = in.number<std::uint32_t>();
   const auto checksum = in.number<std::uint32_t>();
   header.payload_bytes = in.number<std::uint64_t>();
-  if (magic != kMagic)
-    why = "the bytes are not of Genie's protocol";
+  if (check != check_of(bytes))
+    why = "the bytes are not of Genie's protocol, or were damaged on the way";
   else if (!known(type))
     why = "message type " + std::to_string(type) + " is unknown";
   else if ((flags & ~kChecked) != 0 || (flags == 0 && checksum != 0))

@@ -1,8 +1,9 @@
 // The unit of the control channel: a header of fixed size, the message's own bytes, and the payloads it carries.
 //
-//   u32 magic "GNW1" | u16 type | u16 flags | u64 id | u32 message bytes | u32 checksum | u64 payload bytes
+//   u32 check | u16 type | u16 flags | u64 id | u32 message bytes | u32 checksum | u64 payload bytes
 //
-// Flag 1: the checksum is there; else it is 0.
+// The check is a CRC-32 of "GNW1" and the rest of the header: a length that was damaged on the way would be waited for. Flag 1: the
+// checksum is there; else it is 0.
 //
 // docs/protocol.md is the contract. Nothing is allocated for a length before the bytes arrive (net/connection.cpp).
 #pragma once
@@ -56,7 +57,6 @@ enum class Type : std::uint16_t {
 [[nodiscard]] std::string_view name(Type type);
 
 inline constexpr std::size_t kHeaderBytes = 32;
-inline constexpr std::uint32_t kMagic = 0x31574e47;  ///< "GNW1" in memory
 inline constexpr std::size_t kPayloadAlign = 64;
 
 struct Header {
@@ -76,7 +76,10 @@ struct Limits {
 inline constexpr Limits kStranger{64u << 10, 0};
 inline constexpr Limits kTrusted{1u << 30, std::uint64_t{16} << 30};
 
-[[nodiscard]] std::array<std::byte, kHeaderBytes> encode(const Header& header);
+using RawHeader = std::array<std::byte, kHeaderBytes>;
+/// Writes the check of the other bytes.
+void seal(RawHeader& raw);
+[[nodiscard]] RawHeader encode(const Header& header);
 /// Nothing for bytes that are no header within the limits; `why` then says what is wrong.
 [[nodiscard]] std::optional<Header> decode_header(const std::byte* bytes, const Limits& limits,
                                                   std::string& why);
