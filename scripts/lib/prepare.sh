@@ -104,7 +104,7 @@ build_tree() {
 
 # build_threads: what remote workers and their clients are made of, under the thread sanitizer. Without a framework.
 build_threads() (
-  PARTS=run build_tree --werror -Db_sanitize=thread -Db_lundef=false \
+  PARTS=run build_tree --werror -Db_sanitize=thread -Db_lundef=false -Doptimization=1 \
     -D{frontend_pytorch,kernels_aten,emulation_backend}=disabled || return
   step "build $(basename "$BUILD"), kernels and client" ninja -C "$BUILD" campaign
 )

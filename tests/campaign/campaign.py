@@ -72,15 +72,15 @@ class Seat:
                     return scene.json.loads(peer.answer(1)[2])["devices"][self.name]["used_bytes"]
         return None
 
-    def left_over(self, path):
-        """What a run over that path has left here; empty when nothing."""
+    def left_over(self, cell):
+        """What a run in that phase over that path has left here; empty when nothing."""
         held = level(self.worker.process.pid)
-        allowed = self.levels.get(path)
+        allowed = self.levels.get(cell)
         if allowed is not None and any(now > then for now, then in zip(held, allowed)):
             return f"{self.name} holds {held[0]} files and {held[1]} threads, {allowed[0]} and {allowed[1]} before"
         if used := self.used_bytes():
             return f"{self.name} holds {used} bytes"
-        settle(self.levels, path, held)
+        settle(self.levels, cell, held)
         return ""
 
 
@@ -88,10 +88,11 @@ def level(process):
     return len(os.listdir(f"/proc/{process}/fd")), len(os.listdir(f"/proc/{process}/task"))
 
 
-def settle(levels, path, held):
-    """What a process may hold from now on. The first run over a path may bring threads and files for good, whatever runs next."""
-    if path not in levels:
-        levels[path] = held
+def settle(levels, cell, held):
+    """What a process may hold from now on. The first run that gets so far over a path may bring threads and files for good, whatever
+    runs next."""
+    if cell not in levels:
+        levels[cell] = held
         for other in levels:
             levels[other] = tuple(map(max, levels[other], held))
 
@@ -157,7 +158,7 @@ class Campaign:
         self.times.append(took)
         if not happening.done:
             self.late[f"{fault}:{phase}:{path}"] += 1
-        wrong = f"no end after {DEADLINE_S} s" if hung else self.judge(ends, model) or self.look(happening, path)
+        wrong = f"no end after {DEADLINE_S} s" if hung else self.judge(ends, model) or self.look(happening, (phase, path))
         for left in folder.iterdir():
             left.unlink()
         folder.rmdir()
@@ -205,16 +206,16 @@ class Campaign:
             return f"not one typed error: {diagnostics}"
         return f"an error and a result: {diagnostics}" if made else None
 
-    def look(self, fault, path):
+    def look(self, fault, cell):
         """What the run has left behind."""
         end, wrong = time.monotonic() + PATIENCE_S, "not looked"
         while wrong and time.monotonic() < end:
-            wrong = self.left(fault, path)
+            wrong = self.left(fault, cell)
             if wrong:
                 time.sleep(0.01)
         return wrong or None
 
-    def left(self, fault, path):
+    def left(self, fault, cell):
         for seat in self.seats:
             if fault.killed and seat.worker is fault.target:
                 seat.worker.process.wait()
@@ -229,12 +230,12 @@ class Campaign:
                 return "not looked"
             elif not seat.alive:
                 return f"{seat.name} is gone ({seat.worker.process.returncode}): {seat.worker.said()[-2000:]}"
-            elif wrong := seat.left_over(path):
+            elif wrong := seat.left_over(cell):
                 return wrong
-        held, allowed = level(self.client.process.pid), self.client_levels.get(path)
+        held, allowed = level(self.client.process.pid), self.client_levels.get(cell)
         if allowed is not None and any(now > then for now, then in zip(held, allowed)):
             return f"the client holds {held[0]} files and {held[1]} threads, {allowed[0]} and {allowed[1]} before"
-        settle(self.client_levels, path, held)
+        settle(self.client_levels, cell, held)
         if files := self.left_files():
             return f"files are left: {sorted(files)}"
         return ""
