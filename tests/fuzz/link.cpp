@@ -183,7 +183,7 @@ Reading read(std::string_view text) {
     reading.accepted = described(fabric::decode_address(bytes), bytes);
   else if (at(0) == kVersion && at(1) == 'r')
     reading.accepted = described(fabric::decode_descriptor(bytes), bytes);
-  else if (at(0) == kRing && at(1) == 0)
+  else if (bytes.size() >= 2 && at(0) == kRing && at(1) == 0)
     reading.accepted = read_ring(bytes.subspan(2));
   else
     reading.accepted = !bytes.empty() && read_words(bytes);
