@@ -23,6 +23,7 @@ namespace genie::config {
 
 inline constexpr std::string_view kDefaultPolicy = "org.genie.policy-default";
 inline constexpr std::string_view kDefaultBackend = "org.genie.backend-emulation";
+inline constexpr std::string_view kDefaultKernels = "org.genie.kernels-aten";
 inline constexpr std::string_view kDefaultMethod = "forward";
 
 /// One entry of the allow-list (A20): this plug-in, with exactly these bytes.

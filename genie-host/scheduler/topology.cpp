@@ -1,6 +1,7 @@
 #include "scheduler/topology.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "genie/plan/json.hpp"
@@ -61,14 +62,17 @@ Result<plan::KernelsInfo> describe(runtime::EngineCore& core, KernelsInstance& k
   return info;
 }
 
-// What a device without kernels of its own gets.
-std::vector<std::string> default_kernels(const runtime::EngineCore& core) {
+// What a device without kernels of its own gets. `computes`: they are going to be used; else a name does.
+std::vector<std::string> default_kernels(const runtime::EngineCore& core, bool computes) {
   std::vector<std::string> ids;
   for (const config::PluginUse& use : core.config.kernels)
     ids.push_back(use.plugin);
   if (ids.empty()) {
     const std::vector<std::string> found = core.catalogue.ids_of_kind("kernels");
-    if (!found.empty()) ids.push_back(found.front());
+    if (!found.empty())
+      ids.push_back(found.front());
+    else if (!computes)
+      ids.emplace_back(config::kDefaultKernels);
   }
   return ids;
 }
@@ -86,13 +90,20 @@ Result<plan::Topology> make_topology(runtime::EngineCore& core) {
   if (!decoded) return failure(Category::plugin, std::move(decoded).errors(), GENIE_INTERNAL);
   plan::Topology topology = std::move(decoded).value();
 
-  const std::vector<std::string> defaults = default_kernels(core);
+  // A backend that computes nothing says what kernels can do, so that none are loaded only to be asked.
+  std::optional<plan::KernelsInfo> others;
+  if (const auto entry = topology.kernels.find(plan::kOtherKernels); entry != topology.kernels.end()) {
+    others = std::move(entry->second);
+    topology.kernels.erase(entry);
+  }
+  const std::vector<std::string> defaults = default_kernels(core, !others);
   plan::Diagnostics unusable;  // kernels that devices name and that cannot be had
   std::set<std::string> bad;
   for (plan::Device& device : topology.devices) {
     if (device.kernels.empty()) device.kernels = defaults;
     bool any = false;
     for (const std::string& id : device.kernels) {
+      if (others && !core.kernels.contains(id)) topology.kernels.try_emplace(id, *others);
       if (!topology.kernels.contains(id) && !bad.contains(id)) {
         auto kernels = core.use_kernels(id);
         auto info = kernels ? describe(core, **kernels) : Result<plan::KernelsInfo>(kernels.failure());

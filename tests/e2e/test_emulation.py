@@ -1,11 +1,14 @@
 """The emulated cluster under `costs: model`: a function of its inputs, and what was predicted is what is observed."""
 
+import copy
 import json
+import shutil
+import subprocess
 
 import genie.export
 import pytest
 import torch
-from harness import OK, topology
+from harness import KERNELS, NOT_SCHEDULED, OK, PLUGIN_FAILED, topology
 from safetensors.torch import save_file
 
 MIB = 1 << 20
@@ -108,3 +111,56 @@ def test_models_observe_what_was_predicted_on_devices_with_just_that_memory(host
     again = host.run({**wanted, "hints": pins}, tmp_path, check=OK)
     assert observed_as_predicted(again.report)["peak_bytes"].keys() == predicted["peak_bytes"].keys()
     assert again.report["verify"]["equal_bits"]
+
+
+def loaded(host, folder, arguments):
+    """What the host loads when run with these arguments, and its exit code: the dynamic loader's own list."""
+    listed = folder / "loaded"
+    process = subprocess.Popen([host.binary, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               env={**host.environment, "LD_DEBUG": "files", "LD_DEBUG_OUTPUT": str(listed)})
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == OK, errors
+    text = listed.with_name(f"loaded.{process.pid}").read_text()
+    assert "backend-emulation.so" in text
+    return {name for name in ("kernels-aten.so", "libtorch_cpu.so") if name in text}
+
+
+@pytest.mark.parametrize("cluster", [True, False], ids=["topology", "local"])
+def test_computing_nothing_loads_no_kernels_and_plans_the_same(host, branches, cluster):
+    """Rule of `compute: none`: kernels that the config does not name are neither loaded nor asked."""
+    plans = {}
+    for compute, expected in (("none", set()), ("real", {"kernels-aten.so", "libtorch_cpu.so"})):
+        settings = config(compute)
+        if not cluster:
+            del settings["backend"]["options"]["topology"], settings["hints"]
+        path = host.write(settings, branches)
+        assert loaded(host, branches, ["--config", path]) == expected
+        plans[compute] = json.loads((branches / "plan.json").read_text())
+    # What is planned where nothing computes may be run where kernels do.
+    assert plans["none"] == plans["real"]
+    assert {stage["kernels"] for stage in plans["none"]["schedule"]["methods"]["forward"]["stages"]} == {KERNELS}
+
+
+@pytest.mark.parametrize("cluster", [True, False], ids=["topology", "local"])
+def test_computing_nothing_needs_no_kernels_installed(host, branches, cluster):
+    bare = copy.copy(host)  # one that does not find the plug-ins of its build tree
+    bare.binary = shutil.copy2(host.binary, branches)
+    (branches / "plugins").mkdir()
+    for plugin in ("backend-emulation", "policy-default", "frontend-pytorch"):
+        (branches / "plugins" / plugin).symlink_to(host.plugins / plugin)
+    settings = {**config("none"), "plugins": {"paths": ["plugins"]}}
+    if not cluster:
+        del settings["backend"]["options"]["topology"], settings["hints"]
+    result = bare.run(settings, branches, check=OK)
+    assert result.report["time"]["steps"][0]["virtual_ns"] > 0 and KERNELS not in result.report["versions"]
+    settings["backend"]["options"]["compute"] = "real"
+    assert "GE0145" in bare.run(settings, branches, check=PLUGIN_FAILED).err
+
+
+def test_kernels_described_in_the_topology_count_where_nothing_computes(host, branches):
+    cluster = json.loads((branches / "cluster.json").read_text())
+    cluster["kernels"] = {KERNELS: {"kinds": ["cpu"], "ops": ["aten.relu.default"], "dtypes": ["f32"]}}
+    (branches / "cluster.json").write_text(json.dumps(cluster))
+    refused = host.run(config("none"), branches, check=NOT_SCHEDULED)
+    assert "GE05" in refused.err and "aten." in refused.err
+    host.run(config("real"), branches, check=OK)  # the plug-in knows better

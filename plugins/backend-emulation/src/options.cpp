@@ -168,6 +168,10 @@ plan::Result<Options> read_options(std::string_view json) {
   if (errors.empty() && options.topology.devices.empty())
     errors.push_back(wrong("/topology", "the topology has no devices", "describe at least one"));
   if (!errors.empty()) return errors;
+  if (options.compute == Compute::none)
+    options.topology.kernels.try_emplace(std::string(plan::kOtherKernels));  // they can do anything
+  else
+    options.topology.kernels.clear();  // they compute here, and know best what they can
   return options;
 }
 

@@ -22,7 +22,7 @@ typedef struct genie_backend_v1 {
   /* After drain, or when no job is under way and everything was released. */
   void (*destroy)(genie_backend* self) GENIE_NOEXCEPT;
 
-  /* Writes the topology (genie.topology) of what there is now; the host adds what kernels describe. [serial] [may-block] */
+  /* Writes the topology (genie.topology); the host asks those kernels that it leaves undescribed. [serial] [may-block] */
   genie_status* (*topology)(const genie_call* call, genie_backend* self, genie_sink topology)GENIE_NOEXCEPT;
 
   /* Compiles the stages of a scheduled plan and places its weights. The plan's bytes are its identity: the same bytes may be

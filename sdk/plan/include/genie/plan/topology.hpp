@@ -40,13 +40,16 @@ struct Link {
   Extra extra;
 };
 
-/// What one kernels plug-in can compute, from its describe(); the host fills it in.
+/// What one kernels plug-in can compute: from its describe(), filled in by the host, unless the topology says it.
 struct KernelsInfo {
   std::vector<std::string> kinds;               ///< device kinds
   std::optional<std::vector<std::string>> ops;  ///< nothing: every op ("*")
   std::vector<DType> dtypes;
   Extra extra;
 };
+
+/// The entry of Topology::kernels that describes all kernels without one of their own. The host replaces it by theirs.
+inline constexpr std::string_view kOtherKernels = "*";
 
 struct Topology {
   Version version;
