@@ -1,6 +1,8 @@
 """The benchmarks' commands run on small sizes and print what they say they print. What they measure is not judged."""
 
+import itertools
 import json
+import random
 import subprocess
 import sys
 
@@ -11,6 +13,7 @@ SMALL = {
     "capture": ["--only", "tiny", "--rounds", "1"],
     "host_start": ["--runs", "1", "--calls", "1000"],
     "placement": ["--random", "40"],
+    "tight": ["--shares", "0.75", "0.3"],
     "scale": ["--nodes", "200", "--devices", "3", "100", "--steps", "2"],
     "forward": ["--models", "tiny", "--sequences", "4", "--threads", "1", "--rounds", "1", "--repeat", "2", "--no-onnx"],
     "fabric": ["--turns", "1", "--largest", "4096", "--paths", "arena", "net"],
@@ -26,6 +29,7 @@ COLUMNS = {
     "host_start": {"command", "min_ns", "median_ns", "cpu_ns", "ratio", "peak_kib"},
     "placement": {"family", "problems", "proved", "unplaced", "mean", "worst", "worse_than_heft", "worse_than_round_robin", "worse_than_all_on_one",
                   "mean_heft", "mean_round_robin", "mean_all_on_one"},
+    "tight": {"model", "nodes", "alone_bytes", "share", "device_bytes", "placed", "peak_bytes", "proof"},
     "scale": {"nodes", "devices", "stages", "transfers", "read_ns", "validate_ns", "schedule_ns", "prepare_ns", "step_ns", "wall_ns", "cpu_ns",
               "peak_bytes", "peak_bytes_per_node", "virtual_ns"},
     "forward": {"model", "sequence", "threads", "stages", "equal_bits", "close_difference",
@@ -124,6 +128,47 @@ def test_placement_is_near_the_optimum_and_no_worse_than_others(root, build, cor
     every = rows["all"]
     assert every["proved"] >= 40 and every["unplaced"] == 0 and every["mean"] <= 1.05
     assert [every[key] for key in ("worse_than_heft", "worse_than_round_robin", "worse_than_all_on_one")] == [0, 0, 0]
+
+
+@pytest.mark.slow
+def test_tight(root, build, corpus):
+    """Counts, not times: the same on every machine."""
+    models = [str(corpus.folder / corpus.archives[name]["archive"]) for name in ("gpt2-static.plain", "bert-static.recommended")]
+    done = subprocess.run([sys.executable, root / "bench/tight.py", "--build", build, *models, *SMALL["tight"], "--json"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["rows"]
+    assert len(rows) == 4 and all(set(row) == COLUMNS["tight"] for row in rows)
+    assert all(row["placed"] and row["peak_bytes"] <= row["device_bytes"] < row["alone_bytes"] for row in rows[::2])
+    # Three times 0.3 of what one needs is less than the weights.
+    assert all(not row["placed"] and row["proof"] for row in rows[1::2])
+
+
+def test_tight_proves_just_what_is_so(root, monkeypatch):
+    """On small problems, where every way of giving operators to devices can be tried."""
+    monkeypatch.syspath_prepend(root / "bench")
+    import tight
+
+    draw = random.Random(5)
+    seen = set()
+    for _ in range(300):
+        blobs, states, devices = [draw.randint(1, 40) for _ in range(4)], [draw.randint(1, 20)], draw.randint(1, 3)
+        nodes = [{"blobs": draw.sample(range(4), draw.randint(0, 2)), "states": [0] * (draw.random() < 0.2), "passing_bytes": draw.randint(0, 30)}
+                 for _ in range(draw.randint(1, 6))]
+        needs, memory = {"blobs": blobs, "states": states, "nodes": nodes}, draw.randint(30, 120)
+
+        def fits(mine):
+            return not mine or memory >= (sum(blobs[b] for b in {b for node in mine for b in node["blobs"]})
+                                          + states[0] * any(node["states"] for node in mine) + max(node["passing_bytes"] for node in mine))
+
+        possible = any(all(fits([node for node, at in zip(nodes, places) if at == device]) for device in range(devices))
+                       for places in itertools.product(range(devices), repeat=len(nodes)))
+        assert tight.Parts(needs, memory, devices).possible() == possible
+        used = {b for node in nodes for b in node["blobs"]}
+        if len(used) == 4 and any(node["states"] for node in nodes):
+            why = tight.proof(needs, memory, devices)
+            assert (why is None) == possible
+            seen.add(why)
+    assert seen == {None, "one operator", "together", "parts"}
 
 
 @pytest.mark.slow
