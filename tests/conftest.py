@@ -63,6 +63,20 @@ def families(build):
     return corpus_folder(build, "corpus-families", "--families")
 
 
+@pytest.fixture
+def check_golden(request):
+    """Compares a text with the file of that name in the folder EXPECTED of the test's module; --rewrite-golden writes it anew."""
+    def check(name, text):
+        path = request.module.EXPECTED / name
+        if request.config.getoption("--rewrite-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        assert path.exists(), f"there is no {path}; write it with --rewrite-golden"
+        assert text == path.read_text(), f"{path} says otherwise"
+
+    return check
+
+
 def pytest_terminal_summary(terminalreporter):
     """Shows what tests have recorded as their summary: figures that a reader of the log looks for."""
     lines = [value for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")

@@ -189,7 +189,8 @@ plan::Diagnostics verification_diagnostics(const report::Verification& verificat
             verification.beyond, verification.elements,
             exact ? "equal bits" : fmt::format("rtol {} and atol {}", verification.rtol, verification.atol),
             worst.output, index_text(worst.index), worst.actual, worst.expected),
-        exact ? fmt::format("the same bits need the same torch and the same number of threads; to allow "
+        exact ? fmt::format("the same bits need the same torch, the same number of threads and exact "
+                            "`results` of the kernels; to allow "
                             "rounding, set `expect.rtol` "
                             "and `expect.atol` (the largest difference is {:.3g})",
                             verification.max_abs)

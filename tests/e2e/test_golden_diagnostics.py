@@ -15,7 +15,7 @@ import diagnostics
 from diagnostics.world import World, make_files
 from harness import OK, VERIFICATION_FAILED
 
-GOLDEN = pathlib.Path(__file__).parent / "golden-diagnostics"
+EXPECTED = pathlib.Path(__file__).parent / "golden-diagnostics"
 CASES = dict(diagnostics.all_cases())
 #: What differs from run to run and from folder to folder: times, digests, the size of an archive, which holds paths.
 VARIABLE = [(re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "TIME"), (re.compile(r"\b[0-9a-f]{64}\b"), "SHA256"),
@@ -59,16 +59,10 @@ def said(host, case, arguments, folder):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_diagnostic(host, files, tmp_path, pytestconfig, name):
+def test_diagnostic(host, files, tmp_path, check_golden, name):
     world = World(host, files, tmp_path)
-    text = said(host, CASES[name], CASES[name](world), tmp_path)
-    golden = GOLDEN / f"{name}.txt"
-    if pytestconfig.getoption("--rewrite-golden"):
-        golden.parent.mkdir(parents=True, exist_ok=True)
-        golden.write_text(text)
-    assert golden.exists(), f"there is no {golden}; write it with --rewrite-golden"
-    assert text == golden.read_text()
+    check_golden(f"{name}.txt", said(host, CASES[name], CASES[name](world), tmp_path))
 
 
 def test_every_golden_text_has_its_case():
-    assert {str(path.relative_to(GOLDEN).with_suffix("")) for path in GOLDEN.rglob("*.txt")} == set(CASES)
+    assert {str(path.relative_to(EXPECTED).with_suffix("")) for path in EXPECTED.rglob("*.txt")} == set(CASES)

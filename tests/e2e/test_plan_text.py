@@ -16,18 +16,6 @@ PLANS = pathlib.Path(__file__).resolve().parent.parent / "plan" / "golden" / "0.
 LINES, COLUMNS = 50, 100
 
 
-@pytest.fixture
-def check_golden(pytestconfig):
-    def check(name, text):
-        path = EXPECTED / name
-        if pytestconfig.getoption("--rewrite-golden"):
-            EXPECTED.mkdir(exist_ok=True)
-            path.write_text(text)
-        assert text == path.read_text(), f"{path} says otherwise"
-
-    return check
-
-
 def plan(name):
     return json.loads((PLANS / f"{name}.plan.json").read_text())
 

@@ -17,18 +17,6 @@ LINES, COLUMNS = 24, 100
 STATE_BYTES = 16384  # room for the caches of the small models, which lie on one device
 
 
-@pytest.fixture
-def check_golden(pytestconfig):
-    def check(name, text):
-        path = EXPECTED / name
-        if pytestconfig.getoption("--rewrite-golden"):
-            EXPECTED.mkdir(exist_ok=True)
-            path.write_text(text)
-        assert text == path.read_text(), f"{path} says otherwise"
-
-    return check
-
-
 def without_wall_clock(text):
     """The text without what this machine decides: wall time, and the digest of a plan that this torch exported."""
     text = re.sub(r"^  wall clock .*\n", "", text, flags=re.MULTILINE)

@@ -108,9 +108,14 @@ std::span<const CodeInfo> verify_codes() {
        "another machine\n"
        "adds in another order. Set the threads of the kernels to those that the expected outputs were "
        "computed with\n"
-       "(`kernels[].options.threads`), or allow a tolerance (`expect.rtol`, `expect.atol`). Large ones mean "
-       "that the expected\n"
-       "file belongs to other inputs or another export, or a bug: please report it.\n"},
+       "(`kernels[].options.threads`), or allow a tolerance (`expect.rtol`, `expect.atol`). With "
+       "kernels-aten's\n"
+       "option `results` at `close` they are to be expected, up to 1e-5 of an output's largest element; its "
+       "default, `exact`,\n"
+       "gives torch's bits.\n"
+       "\n"
+       "Large ones mean that the expected file belongs to other inputs or another export, or a bug: please "
+       "report it.\n"},
       {"GE0721", "An expected output is missing",
        "The expected file holds a tensor whose name no output has. With `steps`, outputs are named "
        "`<step>/<output>`.\n"
