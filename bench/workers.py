@@ -11,8 +11,32 @@ import subprocess
 VERSION = {"major": 0, "minor": 1}
 KERNELS = [{"plugin": "org.genie.kernels-aten", "options": {"threads": 1}}]
 REMOTE = "org.genie.backend-libfabric"
+#: Options of the backend for each path; `tls` differs in what the two ends show each other.
+PATHS = {"arena": {"provider": "arena"}, "net": {"provider": "net"}, "tcp": {"provider": "tcp"}, "control": {"payload": "tls"},
+         "tls": {"payload": "tls"}}
 #: Seconds that a worker may take to start.
 PATIENCE = 120
+
+
+def run_config(archive, backend=None):
+    """What runs an exported program on inputs that the caller gives: in this process, or by this backend section."""
+    config = {"schema": "genie.run", "version": VERSION, "source": {"uri": str(archive)}, "kernels": KERNELS, "run": {"inputs": {}}}
+    return config | ({"backend": backend} if backend else {})
+
+
+def next_line(process, seconds):
+    """What a process says first on its stdout, or nothing if it ends or that time does."""
+    readable, _, _ = select.select([process.stdout], [], [], seconds)
+    return process.stdout.readline() if readable else ""
+
+
+def cpu_ns(pid):
+    """Processor time of all threads of a process that live."""
+    total = 0
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            total += int((task / "schedstat").read_text().split()[0])
+    return total
 
 
 class Worker:
@@ -25,8 +49,7 @@ class Worker:
             "service": {"plugin": REMOTE, "options": {"listen": "127.0.0.1:0", **trust}}, "devices": [{"id": name, "memory_bytes": memory_bytes}]}))
         self.process = subprocess.Popen([build / "genie-host/genie-host", "serve", "--config", config], cwd=folder, text=True, env=environment,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
-        readable, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
-        line = self.process.stdout.readline() if readable else ""
+        line = next_line(self.process, PATIENCE)
         if not line:
             self.process.kill()
             raise SystemExit(f"worker {name} did not start: {self.process.communicate()[1]}")
@@ -35,14 +58,6 @@ class Worker:
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
-
-    def cpu_ns(self):
-        """Processor time of all threads that live."""
-        total = 0
-        for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                total += int((task / "schedstat").read_text().split()[0])
-        return total
 
 
 class Trust:

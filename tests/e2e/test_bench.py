@@ -1,5 +1,6 @@
 """The benchmarks' commands run on small sizes and print what they say they print. What they measure is not judged."""
 
+import importlib.util
 import itertools
 import json
 import random
@@ -18,6 +19,7 @@ SMALL = {
     "forward": ["--models", "tiny", "--sequences", "4", "--threads", "1", "--rounds", "1", "--repeat", "2", "--no-onnx"],
     "fabric": ["--turns", "1", "--largest", "4096", "--paths", "arena", "net"],
     "remote": ["--paths", "arena", "control", "tls", "--turns", "1", "--local-ms", "0.1", "--sizes", "4096", "--weights", "1", "--idle", "0.1"],
+    "peers": ["--paths", "control", "--peers", "rpc-tcp", "grpc", "gloo", "--turns", "1", "--sizes", "8192", "--steps", "4", "--idle", "0.1"],
     "kernels_aten": ["--sequences", "4", "--rounds", "1", "--repeat", "2"],
     "accuracy": ["--models", "wide", "pyramid", "--placements", "two halves", "--rates", "400", "--steps", "2", "--rounds", "1"],
 }
@@ -39,6 +41,7 @@ COLUMNS = {
     "fabric": {"path", "what", "size", "ours_s", "limit_s", "ratio"},
     "accuracy": {"model", "placement", "link", "held_out", "measured_ns", "emulated_ns", "model_ns"},
     "remote": {"what", "path", "here_ns", "remote_ns", "ratio", "wire_bytes_per_step", "wire_messages_per_step"},
+    "peers": {"what", "side", "median_ns", "least_ns", "cpu_ns", "tcp_bytes", "to_genie", "right"},
     "kernels_aten": {"sequence", "threads", "genie_ns", "eager_ns", "exported_ns", "to_eager", "to_exported", "best_to_best_eager", "equal_bits"},
 }
 
@@ -196,6 +199,35 @@ def test_remote(root, build):
     assert all(row["cold_bytes_sent"] >= 1 << 20 and row["warm_bytes_sent"] == 0 for row in result["weights"])
     assert [row["path"] for row in result["failures"]] == paths and all(row["median_ns"] > 0 for row in result["failures"])
     assert [row["path"] for row in result["idle"]] == paths
+
+
+@pytest.mark.slow
+def test_peers(root, build):
+    if not (build / "bench" / "raw_fabric").exists():
+        pytest.skip("backend-libfabric was not built")
+    result = json.loads(run(root, build, "peers", "--json"))
+    # gRPC is no package of the tests: without it the benchmark says what to install.
+    peers = ["rpc-tcp", *(["grpc"] if importlib.util.find_spec("grpc") else []), "gloo"]
+    assert result["bench"] == "peers" and all("grpcio" in why for why in result["missing"].values())
+    assert set(result["missing"]) == {"rpc-tcp", "grpc", "gloo"} - set(peers)
+    sides = ["torch here", "genie here", "control", *peers]
+    rows = result["rows"]
+    assert [(row["what"], row["side"]) for row in rows] == [(what, side) for what in ("8 KiB", "decoding step") for side in sides]
+    assert all(set(row) == COLUMNS["peers"] and row["right"] and 0 < row["least_ns"] <= row["median_ns"] and row["cpu_ns"] > 0 for row in rows)
+    assert all(row["to_genie"].keys() == {"control"} for row in rows)
+    # Over TCP a tensor crosses once in each direction; nothing leaves this process when all is done here.
+    there_and_back = {row["side"]: row["tcp_bytes"] for row in rows if row["what"] == "8 KiB"}
+    assert all(2 * 8192 <= there_and_back[side] < 3 * 8192 for side in ("control", *peers))
+    assert all(row["tcp_bytes"] == 0 for row in rows if row["side"].endswith("here"))
+    assert [row["side"] for row in result["idle"]] == sides
+
+
+def test_peers_that_are_not_there_are_left_out_with_what_they_need(root, monkeypatch):
+    monkeypatch.syspath_prepend(root / "bench")
+    import peers
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert "pip install grpcio" in peers.lacking("grpc")
 
 
 @pytest.mark.slow
