@@ -28,7 +28,7 @@ import workers
 sys.path.insert(0, str(figures.ROOT / "python"))
 
 PATHS = [path for path in workers.PATHS if path != "tls"]
-PEERS = {"rpc-tcp": "torch RPC, TCP", "rpc-shm": "torch RPC, shared memory", "grpc": "gRPC", "gloo": "Gloo"}
+PEERS = {"rpc-tcp": "torch RPC, TCP", "rpc-multi": "torch RPC, several TCP", "rpc-shm": "torch RPC, shared memory", "grpc": "gRPC", "gloo": "Gloo"}
 HERE = {"torch here": "torch, in this process", "genie here": "genie, in this process"}
 STEP = "decoding step"
 MIB = 1 << 20
@@ -50,6 +50,10 @@ def lacking(peer):
         if rpc.is_available():
             return ""
     return "needs a torch that has torch.distributed.rpc"
+
+
+class Failed(Exception):
+    """A side that cannot do its trips on this machine."""
 
 
 @contextlib.contextmanager
@@ -74,10 +78,14 @@ def tell(process, task):
 
 def hear(process, folder, role, seconds):
     line = workers.next_line(process, seconds)
-    if not line:
-        said = (folder / f"{role}.err").read_text().strip().splitlines()
-        raise SystemExit(said[-1] if said and process.poll() is not None else f"no answer within {seconds} s")
-    return json.loads(line)
+    if line:
+        return json.loads(line)
+    try:
+        process.wait(1)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"no answer within {seconds} s") from None
+    said = (folder / f"{role}.err").read_text().strip().splitlines()
+    raise Failed(said[-1] if said else f"ended with {process.returncode}")
 
 
 class Bench:
@@ -124,7 +132,7 @@ class Bench:
                     continue
                 try:
                     answers[side].append(self.ask(side))
-                except SystemExit as why:  # this machine has no such way
+                except Failed as why:
                     self.missing[side] = str(why)
         answers = {side: some for side, some in answers.items() if side not in self.missing}
         return {"rows": list(self.rows(answers)), "idle": [
