@@ -1,5 +1,6 @@
 // The fabric paths, each test over every provider that this machine has.
 #include <doctest/doctest.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "fabric_pair.hpp"
@@ -214,6 +215,31 @@ TEST_CASE("memory of others is registered once as long as its owner lives") {
     owner = std::make_shared<std::vector<std::byte>>(1000);
     write(owner);
     CHECK(pair.first->traffic().registrations - before == (needed ? 2 : 0));
+  });
+}
+
+TEST_CASE("memory that may only be read is written to a peer") {
+  for_each_provider([](const std::string& name) {
+    // More than the buffers take at once that it is copied through where it cannot be registered.
+    constexpr std::size_t kSize = 5 << 20;
+    Pair pair = fabric_pair(name);
+    const Exposed exposed = expose(*pair.second, *pair.first, kSize);
+    Attendant attendant(*pair.second);
+    // As weights and inputs are: a private view of a file.
+    std::vector<std::byte> bytes(kSize);
+    fill(bytes, 7);
+    const datapath::Fd file(::memfd_create("weights", MFD_CLOEXEC));
+    REQUIRE(::write(file.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
+    void* const view = ::mmap(nullptr, kSize, PROT_READ, MAP_PRIVATE, file.get(), 0);
+    REQUIRE(view != MAP_FAILED);
+    const std::shared_ptr<std::byte> owner(static_cast<std::byte*>(view),
+                                           [](std::byte* at) { ::munmap(at, kSize); });
+    must(pair.first->wait(must(pair.first->write({host_memory({owner.get(), kSize}), owner},
+                                                 {exposed.remote, 0}, deadline_in(30s)))));
+    CHECK(holds(exposed.memory->bytes(), 7));
+    const auto staged = pair.first->traffic().bytes_staged;
+    CHECK((staged == 0 || staged == kSize));
+    MESSAGE(name << ": " << staged << " bytes copied before they were sent");
   });
 }
 

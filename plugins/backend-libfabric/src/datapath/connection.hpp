@@ -45,6 +45,7 @@ struct Facts {
 struct Traffic {
   std::uint64_t messages_sent = 0, messages_received = 0, message_bytes_sent = 0, message_bytes_received = 0;
   std::uint64_t transfers = 0, bytes_written = 0, bytes_read = 0;
+  std::uint64_t bytes_staged = 0;   ///< of those written, the ones that were copied first
   std::uint64_t registrations = 0;  ///< of memory; a cached one counts once
 };
 

@@ -1,5 +1,7 @@
 #include "fabric_connection.hpp"
 
+#include <algorithm>
+
 #include "../arena/socket.hpp"
 
 namespace genie::fabric {
@@ -77,7 +79,7 @@ FabricConnection::~FabricConnection() {
 datapath::Traffic FabricConnection::traffic() const {
   const std::lock_guard lock(watch_.mutex());
   datapath::Traffic traffic = traffic_;
-  traffic.registrations += registrations_.made();
+  traffic.registrations += registrations_.made() + staging_.made();
   return traffic;
 }
 
@@ -85,7 +87,7 @@ Expected<std::shared_ptr<datapath::Region>> FabricConnection::expose(std::shared
                                                                      Deadline) {
   const Lock lock(watch_.mutex());
   if (auto refused = refusal()) return *std::move(refused);
-  auto made = Registration::make(*endpoint_, memory->memory(), true);
+  auto made = Registration::make(*endpoint_, memory->memory(), Access::peer);
   if (!made) return std::move(made).error();
   ++traffic_.registrations;
   const bool by_address = endpoint_->provider().has_mode(FI_MR_VIRT_ADDR);
@@ -167,10 +169,13 @@ Expected<datapath::Transfer> FabricConnection::move(const datapath::Remote& remo
   ++traffic_.transfers;
   (out ? traffic_.bytes_written : traffic_.bytes_read) += size;
   std::shared_ptr<Registration> registration;
+  bool staged = false;
   if (endpoint_->provider().has_mode(FI_MR_LOCAL) && size > 0) {
-    auto found = registrations_.of(local);
+    auto found = registrations_.of(local, out ? Access::source : Access::local);
     if (!found) return std::move(found).error();
     registration = *std::move(found);
+    staged = registration == nullptr;
+    if (staged) traffic_.bytes_staged += size;
   }
   if (out && size > 0) {
     state->order = next_write_++;
@@ -178,11 +183,22 @@ Expected<datapath::Transfer> FabricConnection::move(const datapath::Remote& remo
   }
   const RegionDescriptor& there = region->descriptor();
   for (std::uint64_t done = 0; done < size;) {
-    const std::uint64_t length = std::min(size - done, facts_.max_transfer);
-    const datapath::Local part{*local.memory.part(done, length), local.owner};
+    const std::uint64_t length =
+        std::min({size - done, facts_.max_transfer, staged ? Staging::kBytes : size});
+    datapath::Local part{*local.memory.part(done, length), local.owner};
     std::int64_t result = -FI_EAGAIN;
     std::optional<genie::Error> refused = refusal();
-    if (!refused && moves_ < kMostMoves)
+    bool room = moves_ < kMostMoves;
+    if (staged && !refused && room) {
+      auto copied = staging_.copy(part.memory);
+      if (!copied) refused = std::move(copied).error();
+      room = copied && *copied != nullptr;
+      if (room) {
+        part = {*(*copied)->memory->memory().part(0, length), *copied};
+        registration = (*copied)->registration;
+      }
+    }
+    if (!refused && room)
       result = post_move(state, part, registration, there.base + remote.offset + done, there.key);
     if (result == 0) {
       done += length;

@@ -16,6 +16,7 @@
 #include "connection.hpp"
 #include "peer_address.hpp"
 #include "registration.hpp"
+#include "staging.hpp"
 
 namespace genie::fabric {
 
@@ -133,6 +134,7 @@ class FabricConnection final : public datapath::Connection, private datapath::Wa
   std::shared_ptr<arena::Arena> buffers_;  // received messages first, then sent ones
   std::shared_ptr<Registration> buffers_registration_;
   RegistrationCache registrations_;
+  Staging staging_;
   std::map<std::uint64_t, std::shared_ptr<Registration>> exposures_;
   std::uint64_t next_exposure_ = 1;
   std::deque<Operation> operations_;  // all there are; they never move

@@ -33,7 +33,8 @@ FabricConnection::FabricConnection(std::unique_ptr<Endpoint> endpoint, std::uint
       anchor_(std::make_shared<Anchor>()),
       watch_(*this, options),
       buffers_(make_buffers()),
-      registrations_(*endpoint_) {
+      registrations_(*endpoint_),
+      staging_(*endpoint_) {
   const fi_info& info = endpoint_->info();
   facts_.path = endpoint_->provider().name;
   facts_.version = endpoint_->provider().version;
@@ -47,7 +48,7 @@ FabricConnection::FabricConnection(std::unique_ptr<Endpoint> endpoint, std::uint
   facts_.sleeps_on_fd = endpoint_->wait_descriptor() >= 0;
   facts_.ordered_after_writes = endpoint_->provider().sends_after_writes;
   if (endpoint_->provider().has_mode(FI_MR_LOCAL)) {
-    auto made = Registration::make(*endpoint_, buffers_->memory(), false);
+    auto made = Registration::make(*endpoint_, buffers_->memory(), Access::local);
     if (!made) throw std::move(made).error();
     buffers_registration_ = *std::move(made);
     ++traffic_.registrations;

@@ -18,6 +18,14 @@ std::optional<fi_hmem_iface> interface_of(datapath::MemoryKind kind) {
   return std::nullopt;
 }
 
+/// Access to more than is needed would do harm: read-only memory can be registered for nothing that writes to it.
+std::uint64_t flags_of(Access access) {
+  std::uint64_t flags = FI_WRITE;
+  if (access >= Access::local) flags |= FI_SEND | FI_RECV | FI_READ;
+  if (access >= Access::peer) flags |= FI_REMOTE_READ | FI_REMOTE_WRITE;
+  return flags;
+}
+
 /// A key that no peer can guess, where the provider leaves the choice: as many bits as it takes.
 std::uint64_t key_for(const fi_info& info) {
   const std::size_t bytes = info.domain_attr->mr_key_size;
@@ -33,7 +41,7 @@ bool covers(const Memory& outer, const Memory& inner) {
 }  // namespace
 
 Expected<std::shared_ptr<Registration>> Registration::make(const Endpoint& endpoint, Memory memory,
-                                                           bool for_peer) {
+                                                           Access access) {
   const auto kind = interface_of(memory.kind);
   const std::string what = endpoint.provider().name + ": cannot register " + std::to_string(memory.size) +
                            " bytes of " + std::string(name(memory.kind)) + " memory";
@@ -42,8 +50,7 @@ Expected<std::shared_ptr<Registration>> Registration::make(const Endpoint& endpo
   fi_mr_attr attributes{};
   attributes.mr_iov = &range;
   attributes.iov_count = 1;
-  attributes.access = FI_SEND | FI_RECV | FI_READ | FI_WRITE;
-  if (for_peer) attributes.access |= FI_REMOTE_READ | FI_REMOTE_WRITE;
+  attributes.access = flags_of(access);
   attributes.iface = *kind;
   int result = -FI_ENOKEY;
   fid_mr* region = nullptr;
@@ -52,6 +59,9 @@ Expected<std::shared_ptr<Registration>> Registration::make(const Endpoint& endpo
     if (!endpoint.provider().has_mode(FI_MR_PROV_KEY)) attributes.requested_key = key_for(endpoint.info());
     result = ::fi_mr_regattr(endpoint.domain(), &attributes, 0, &region);
   }
+  // libfabric's own cache registers for writing in any case (FI_MR_CACHE_MAX_COUNT=0 turns it off).
+  if (result == -FI_EFAULT && access == Access::source && memory.kind == datapath::MemoryKind::host)
+    return std::shared_ptr<Registration>();
   if (result != 0)
     return fabric_problem(GENIE_RESOURCE_EXHAUSTED, kSharedMemory, what, result,
                           "RDMA needs lockable memory: raise the limit (ulimit -l), or use less");
@@ -61,20 +71,22 @@ Expected<std::shared_ptr<Registration>> Registration::make(const Endpoint& endpo
     if (result == 0) result = ::fi_mr_enable(region);
     if (result != 0) return fabric_problem(GENIE_RESOURCE_EXHAUSTED, kSharedMemory, what, result);
   }
-  return std::shared_ptr<Registration>(new Registration(memory, std::move(owned)));
+  return std::shared_ptr<Registration>(new Registration(memory, access, std::move(owned)));
 }
 
-Expected<std::shared_ptr<Registration>> RegistrationCache::of(const datapath::Local& local) {
+Expected<std::shared_ptr<Registration>> RegistrationCache::of(const datapath::Local& local, Access access) {
   entries_.remove_if([](const Entry& entry) { return entry.owner.expired(); });
   for (auto entry = entries_.begin(); local.owner && entry != entries_.end(); ++entry) {
     const bool same_owner =
         !entry->owner.owner_before(local.owner) && !local.owner.owner_before(entry->owner);
-    if (!same_owner || !covers(entry->registration->memory(), local.memory)) continue;
+    if (!same_owner || entry->registration->access() < access ||
+        !covers(entry->registration->memory(), local.memory))
+      continue;
     entries_.splice(entries_.begin(), entries_, entry);
     return entry->registration;
   }
-  auto made = Registration::make(endpoint_, local.memory, false);
-  if (!made) return made;
+  auto made = Registration::make(endpoint_, local.memory, access);
+  if (!made || *made == nullptr) return made;
   ++made_;
   if (local.owner) {
     entries_.push_front({*made, local.owner});

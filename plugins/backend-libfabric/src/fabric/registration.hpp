@@ -10,21 +10,30 @@
 
 namespace genie::fabric {
 
+/// What registered memory is for. Each includes those before it.
+enum class Access : std::uint8_t {
+  source,  ///< transfers read it, so that it may be read-only: weights and inputs are, in mapped files
+  local,   ///< messages and transfers read and write it
+  peer,    ///< the peer does, too
+};
+
 /// A registered run of memory.
 class Registration {
  public:
-  /// Access is local; with `for_peer`, the peer may read and write too.
+  /// Null for a source that the provider refuses because nobody may write to it.
   [[nodiscard]] static Expected<std::shared_ptr<Registration>> make(const Endpoint& endpoint,
-                                                                    datapath::Memory memory, bool for_peer);
+                                                                    datapath::Memory memory, Access access);
 
   [[nodiscard]] const datapath::Memory& memory() const { return memory_; }
+  [[nodiscard]] Access access() const { return access_; }
   [[nodiscard]] void* local() const { return ::fi_mr_desc(region_.get()); }
   [[nodiscard]] std::uint64_t key() const { return ::fi_mr_key(region_.get()); }
 
  private:
-  Registration(datapath::Memory memory, Handle<fid_mr> region)
-      : memory_(memory), region_(std::move(region)) {}
+  Registration(datapath::Memory memory, Access access, Handle<fid_mr> region)
+      : memory_(memory), access_(access), region_(std::move(region)) {}
   datapath::Memory memory_;
+  Access access_;
   Handle<fid_mr> region_;
 };
 
@@ -36,8 +45,8 @@ class RegistrationCache {
  public:
   explicit RegistrationCache(const Endpoint& endpoint) : endpoint_(endpoint) {}
 
-  /// A registration that covers the memory. Without an owner it is made for this one use.
-  [[nodiscard]] Expected<std::shared_ptr<Registration>> of(const datapath::Local& local);
+  /// A registration that covers the memory. Without an owner it is made for this one use. Null as from Registration::make().
+  [[nodiscard]] Expected<std::shared_ptr<Registration>> of(const datapath::Local& local, Access access);
   /// Made so far.
   [[nodiscard]] std::uint64_t made() const { return made_; }
 
