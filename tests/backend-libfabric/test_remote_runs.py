@@ -141,17 +141,21 @@ class Wide(torch.nn.Module):
         return self.second(torch.relu(self.first(x)))
 
 
+def wide_config(folder, rows, steps):
+    torch.manual_seed(0)
+    x = torch.randn(rows, 256)
+    genie.export.save(genie.export.export(Wide().eval(), (x,)), folder / "wide.pt2")
+    save_file({"x": x}, folder / "in.safetensors")
+    return {"source": {"uri": "wide.pt2"}, "kernels": [{"plugin": "org.genie.kernels-aten", "options": {"threads": 1}}],
+            "run": {"steps": [{"inputs": {"x": {"file": "in.safetensors"}}} for _ in range(steps)]},
+            "hints": [{"kind": "pin", "select": part, "device": device, "strength": "hard"} for part, device in (("first", "w0"), ("second", "w1"))],
+            "report": {"json": "report.json"}}
+
+
 @pytest.mark.parametrize("options, path", [({}, "arena"), ({"provider": "arena"}, "arena"), ({"provider": "net"}, "net"), ({"provider": "tcp"}, "tcp;ofi_rxm"),
                                            ({"provider": "shm"}, "shm"), ({"payload": "tls"}, "control")])
 def test_megabytes_give_the_emulators_bits_over_every_data_path(host, cluster, tmp_path, options, path):
-    torch.manual_seed(0)
-    x = torch.randn(4096, 256)
-    genie.export.save(genie.export.export(Wide().eval(), (x,)), tmp_path / "wide.pt2")
-    save_file({"x": x}, tmp_path / "in.safetensors")
-    config = {"source": {"uri": "wide.pt2"}, "kernels": [{"plugin": "org.genie.kernels-aten", "options": {"threads": 1}}],
-              "run": {"steps": [{"inputs": {"x": {"file": "in.safetensors"}}} for _ in range(3)]},
-              "hints": [{"kind": "pin", "select": part, "device": device, "strength": "hard"} for part, device in (("first", "w0"), ("second", "w1"))],
-              "report": {"json": "report.json"}}
+    config = wide_config(tmp_path, rows=4096, steps=3)
     topology(tmp_path, [1 << 30] * 2)
     host.run(emulated(config, 2), tmp_path, check=OK)
     expected = outputs(tmp_path)
@@ -162,12 +166,7 @@ def test_megabytes_give_the_emulators_bits_over_every_data_path(host, cluster, t
 
 
 def test_a_worker_may_insist_on_a_data_path_and_a_client_on_another(host, cluster, tmp_path):
-    torch.manual_seed(0)
-    x = torch.randn(4, 256)
-    genie.export.save(genie.export.export(Wide().eval(), (x,)), tmp_path / "wide.pt2")
-    save_file({"x": x}, tmp_path / "in.safetensors")
-    config = {"source": {"uri": "wide.pt2"}, "kernels": [{"plugin": "org.genie.kernels-aten", "options": {"threads": 1}}],
-              "run": {"steps": [{"inputs": {"x": {"file": "in.safetensors"}}}]}, "report": {"json": "report.json"}}
+    config = {**wide_config(tmp_path, rows=4, steps=1), "hints": []}
     cluster.start("w0", options={"provider": "net"})
     host.run({**config, "backend": cluster.backend()}, tmp_path, check=OK)
     assert json.loads((tmp_path / "report.json").read_text())["counters"]["workers_on_net"] == 1

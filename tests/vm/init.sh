@@ -1,5 +1,5 @@
 #!/busybox sh
-# The first process of the guest. Makes the host's root visible, read-only, makes a software RDMA device on a dummy network card, runs
+# The first process of the guest. Makes the host's root visible, read-only, makes a software RDMA device on a network card, runs
 # the job in the host's root, and ends the machine with the job's status.
 say() { /busybox echo "guest: $*"; }
 
@@ -27,11 +27,17 @@ for kind in proc:proc sysfs:sys; do /busybox mount -t "${kind%%:*}" none "/host/
 for place in dev/shm run; do /busybox mount -t tmpfs none "/host/$place"; done
 
 /busybox ip link set lo up
-/busybox ip link add rdma-net type dummy
-/busybox ip link set rdma-net mtu 4200
-/busybox ip address add 10.99.0.1/24 dev rdma-net
-/busybox ip link set rdma-net up
-/busybox chroot /host /usr/bin/env PATH=/usr/sbin:/usr/bin:/sbin:/bin rdma link add rxe0 type rxe netdev rdma-net || finish 121
+# The wire to another guest where there is one, else a card that leads nowhere.
+card=eth0
+if [ ! -d /sys/class/net/$card ]; then
+  card=rdma-net
+  /busybox ip link add $card type dummy
+fi
+address=$(/busybox sed -n 's/.*genie\.address=\([0-9.]*\).*/\1/p' /proc/cmdline)
+/busybox ip link set $card mtu 4200
+/busybox ip address add "$address/24" dev $card
+/busybox ip link set $card up
+/busybox chroot /host /usr/bin/env PATH=/usr/sbin:/usr/bin:/sbin:/bin rdma link add rxe0 type rxe netdev $card || finish 121
 
 /busybox cp /job.sh /host/run/job.sh
 ulimit -l unlimited
