@@ -144,10 +144,12 @@ class Bench:
         whats = [(fabric.size_text(size), lambda answer, i=i: answer["tensors"][i]) for i, size in enumerate(self.options.sizes)]
         for what, of in [*whats, (STEP, lambda answer: {**answer["step"], "right": answer["step"]["tokens"] == expected})]:
             took = {side: statistics.median(time for answer in some for time in of(answer)["times_ns"]) for side, some in answers.items()}
+            least = {side: min(time for answer in some for time in of(answer)["times_ns"]) for side, some in answers.items()}
             for side, some in answers.items():
-                yield {"what": what, "side": side, "median_ns": took[side], "least_ns": min(min(of(answer)["times_ns"]) for answer in some),
+                yield {"what": what, "side": side, "median_ns": took[side], "least_ns": least[side],
                        **{name: statistics.median(of(answer)[name] for answer in some) for name in ("cpu_ns", "tcp_bytes")},
-                       "to_genie": {path: took[side] / took[path] for path in PATHS if path in took}, "right": all(of(answer)["right"] for answer in some)}
+                       "to_genie": {path: took[side] / took[path] for path in PATHS if path in took},
+                       "least_to_genie": {path: least[side] / least[path] for path in PATHS if path in least}, "right": all(of(answer)["right"] for answer in some)}
 
 
 # --- showing ---
@@ -161,9 +163,9 @@ def text_of(result):
     rows, idle = result["rows"], {row["side"]: row for row in result["idle"]}
     by = {(row["what"], row["side"]): row for row in rows}
     paths = [path for path in PATHS if path in idle]
-    text = figures.table(["what, where", "it takes", "at best", *(f"genie, {path} (it ÷ genie)" for path in paths)], [
+    text = figures.table(["what, where", "it takes", "at best", *(f"genie, {path} (it ÷ genie, at best)" for path in paths)], [
         [f"{row['what']}, {names[row['side']]}", time_text(row["median_ns"]), time_text(row["least_ns"]),
-         *(f"{time_text(by[row['what'], path]['median_ns'])} ({ratio:.2f})" for path, ratio in row["to_genie"].items())]
+         *(f"{time_text(by[row['what'], path]['median_ns'])} ({ratio:.2f}, {row['least_to_genie'][path]:.2f})" for path, ratio in row["to_genie"].items())]
         for row in rows if row["side"] not in PATHS])
     first = rows[0]["what"]
     text += "\n\n" + figures.table(

@@ -41,7 +41,7 @@ COLUMNS = {
     "fabric": {"path", "what", "size", "ours_s", "limit_s", "ratio"},
     "accuracy": {"model", "placement", "link", "held_out", "measured_ns", "emulated_ns", "model_ns"},
     "remote": {"what", "path", "here_ns", "remote_ns", "ratio", "wire_bytes_per_step", "wire_messages_per_step"},
-    "peers": {"what", "side", "median_ns", "least_ns", "cpu_ns", "tcp_bytes", "to_genie", "right"},
+    "peers": {"what", "side", "median_ns", "least_ns", "cpu_ns", "tcp_bytes", "to_genie", "least_to_genie", "right"},
     "kernels_aten": {"sequence", "threads", "genie_ns", "eager_ns", "exported_ns", "to_eager", "to_exported", "best_to_best_eager", "equal_bits"},
 }
 
@@ -214,7 +214,7 @@ def test_peers(root, build):
     rows = result["rows"]
     assert [(row["what"], row["side"]) for row in rows] == [(what, side) for what in ("8 KiB", "decoding step") for side in sides]
     assert all(set(row) == COLUMNS["peers"] and row["right"] and 0 < row["least_ns"] <= row["median_ns"] and row["cpu_ns"] > 0 for row in rows)
-    assert all(row["to_genie"].keys() == {"control"} for row in rows)
+    assert all(row["to_genie"].keys() == row["least_to_genie"].keys() == {"control"} for row in rows)
     # Over TCP a tensor crosses once in each direction; nothing leaves this process when all is done here.
     there_and_back = {row["side"]: row["tcp_bytes"] for row in rows if row["what"] == "8 KiB"}
     assert all(2 * 8192 <= there_and_back[side] < 3 * 8192 for side in ("control", *peers))
