@@ -56,10 +56,10 @@ stop_workers() {
   done
 }
 
-# The connection between the guests' jobs. That it is made says that the other guest's worker listens; its one line says that the client
-# is done, and how many bytes of values must have come to that worker and gone from it.
+# The connection between the guests' jobs. That it is made says that the other guest's worker listens; its one line says how many bytes of
+# values must have come to that worker and gone from it, and that the client is done.
 await_client() {
-  busybox nc -l -p 6999 </dev/null >crossed && [[ $(cat crossed) == done\ * ]]
+  busybox nc -l -p 6999 </dev/null >crossed && cat crossed && grep -q ' done$' crossed
 }
 
 await_other() {
@@ -74,9 +74,9 @@ at_least() {
 
 # In the other guest, which has no peer of its own, so that every packet of its RDMA device crosses the wire.
 packets_carried_the_values() {
-  local said came went
-  read -r said came went <crossed
-  echo "$said"
+  local came went said
+  read -r came went said <crossed || return 1
+  echo "values: $came bytes came, $went went"
   ((came >= 1 << 20 && went >= 1 << 20)) && at_least 'bytes in packets that came' $((($(cat $packets/rcvd_pkts) - came_before) * 4096)) "$came" &&
     at_least 'bytes in packets that went' $((($(cat $packets/sent_pkts) - went_before) * 4096)) "$went"
 }
@@ -121,11 +121,12 @@ the_doctor_says_so() {
 }
 
 tell_the_other_guest() {
-  local model came=0 went=0
+  local model came=0 went=0 said=done
   for model in $models; do
     came=$((came + $(number "$model" client--w0/bytes))) went=$((went + $(number "$model" w0--w1/bytes)))
   done
-  if ((failed)); then echo failed >&3; else echo "done $came $went" >&3; fi
+  ((failed == 0)) || said='with failures'
+  echo "$came $went $said" >&3
   exec 3>&-
 }
 
