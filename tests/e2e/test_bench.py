@@ -136,13 +136,13 @@ def test_placement_is_near_the_optimum_and_no_worse_than_others(root, build, cor
 @pytest.mark.slow
 def test_tight(root, build, corpus):
     """Counts, not times: the same on every machine."""
-    models = [str(corpus.folder / corpus.archives[name]["archive"]) for name in ("gpt2-static.plain", "bert-static.recommended")]
+    models = [str(corpus.folder / corpus.archives[name]["archive"]) for name in ("gpt2-static.plain", "bert-dynamic.recommended")]
     done = subprocess.run([sys.executable, root / "bench/tight.py", "--build", build, *models, *SMALL["tight"], "--json"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)["rows"]
     assert len(rows) == 4 and all(set(row) == COLUMNS["tight"] for row in rows)
     assert all(row["placed"] and row["peak_bytes"] <= row["device_bytes"] < row["alone_bytes"] for row in rows[::2])
-    # Three times 0.3 of what one needs is less than the weights.
+    # Three times 0.3 of what one needs is too little for the weights and one operator.
     assert all(not row["placed"] and row["proof"] for row in rows[1::2])
 
 

@@ -145,3 +145,37 @@ TEST_CASE("GE0553 names the hint that makes it infeasible") {
   CHECK(none.errors().front().help.find("drop the hint h0 (run.json#/hints/0)") != std::string::npos);
   CHECK(none.errors().front().help.find("w1 needs") != std::string::npos);
 }
+
+TEST_CASE("weights that are used again and again are found room for, wherever they fit") {
+  // A chain whose nodes take turns with weights that were dealt to the devices beforehand: what they were dealt is the memory they
+  // have, beside four values. No run of neighbours fits.
+  std::uint64_t state = 7;
+  const auto draw = [&state](std::uint64_t below) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<std::int64_t>((state >> 33) % below);
+  };
+  constexpr std::int64_t kValue = kMiB / 16;
+  for (int problem = 0; problem < 25; ++problem) {
+    CAPTURE(problem);
+    std::int64_t memory[3] = {4 * kValue, 4 * kValue, 4 * kValue};
+    std::vector<std::int64_t> sizes;
+    for (int w = 0; w < 9; ++w) {
+      sizes.push_back((1 + draw(4)) * kMiB);
+      memory[draw(3)] += sizes.back();
+    }
+    Drawn d;
+    for (int i = 0; i < 3; ++i)
+      d.device("d" + std::to_string(i), memory[i]);
+    d.all_connected().input("x", kValue);
+    for (std::size_t w = 0; w < sizes.size(); ++w)
+      d.weight("w" + std::to_string(w), sizes[w]);
+    std::string last = "x";
+    for (int n = 0; n < 90; ++n) {
+      const std::string next = "v" + std::to_string(n);
+      d.node(next, {{last}, {"w" + std::to_string(n < 9 ? n : draw(9))}, {}}, kValue);
+      last = next;
+    }
+    d.output(last);
+    (void)d.placed();
+  }
+}

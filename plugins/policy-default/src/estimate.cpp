@@ -156,6 +156,7 @@ void Estimator::live(const std::vector<StageNodes>& stages) {
   result_.live_bytes = resident_.most_live;
   std::vector<std::uint64_t> waiting(devices, 0);
   released_.assign(stages.size(), 0);
+  result_.stage_live_bytes.resize(stages.size());
   last_node_.assign(method_.values.size(), 0);
   const auto owner = [&](Index v) {
     return method_.values[v].storage == kNone ? v : method_.values[v].storage;
@@ -210,6 +211,7 @@ void Estimator::live(const std::vector<StageNodes>& stages) {
       most = std::max(most, now + method_.scratch[nodes[at]]);
       now -= freed_[at];
     }
+    result_.stage_live_bytes[s] = waiting[device] + most;
     result_.live_bytes[device] = std::max(result_.live_bytes[device], waiting[device] + most);
     waiting[device] += kept;
     waiting[device] -= released_[s];

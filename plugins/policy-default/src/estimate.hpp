@@ -63,6 +63,7 @@ struct Estimate {
   std::vector<std::uint64_t>
       resident_bytes;                     ///< per device: weights and states, with those of earlier methods
   std::vector<std::uint64_t> live_bytes;  ///< per device: the most that values need at one time
+  std::vector<std::uint64_t> stage_live_bytes;  ///< per stage: what its device needs for values while it runs
   [[nodiscard]] std::uint64_t needs(std::size_t device) const {
     return resident_bytes[device] + live_bytes[device];
   }

@@ -85,6 +85,40 @@ std::vector<StageNodes> merge_while(const Task& task, std::vector<StageNodes> st
   return stages;
 }
 
+namespace {
+
+/// Stages of neighbouring nodes become one where nothing leaves after the first or arrives before the second: what each device holds,
+/// and when, stays as it is.
+std::vector<StageNodes> neighbours_joined(const MethodGraph& method, const Assignment& assignment,
+                                          std::vector<StageNodes> listed) {
+  const auto leaves = [&](Index n) {
+    return std::ranges::any_of(method.makes[n], [&](Index v) {
+      const ValueUse& value = method.values[v];
+      return value.is_output ||
+             std::ranges::any_of(value.consumers, [&](Index c) { return assignment[c] != assignment[n]; });
+    });
+  };
+  const auto arrives = [&](Index n) {
+    return std::ranges::any_of(method.reads[n], [&](Index v) {
+      if (v == kNone) return false;
+      const Index maker = method.values[v].producer;
+      return maker == kNone || assignment[maker] != assignment[n];
+    });
+  };
+  std::vector<StageNodes> joined;
+  for (StageNodes& stage : listed) {
+    const Index node = stage.nodes.front();
+    if (!joined.empty() && joined.back().device == stage.device && joined.back().kernels == stage.kernels &&
+        !leaves(joined.back().nodes.back()) && !arrives(node))
+      joined.back().nodes.push_back(node);
+    else
+      joined.push_back(std::move(stage));
+  }
+  return joined;
+}
+
+}  // namespace
+
 std::vector<StageNodes> final_stages(const Task& task, const Assignment& assignment) {
   Estimator estimator(*task.problem, *task.method, *task.resident);
   std::vector<StageNodes> best = form_stages(*task.problem, *task.method, assignment, true);
@@ -112,6 +146,11 @@ std::vector<StageNodes> final_stages(const Task& task, const Assignment& assignm
       excess = e.excess(task.memory);
     }
   if (good(coarse)) best = std::move(coarse);
+  if (excess != 0) {  // what make_room() placed: further merging would undo it
+    std::vector<StageNodes> listed = listed_stages(*task.problem, *task.method, assignment);
+    if (score(task, estimator.of_stages(listed)).feasible())
+      return neighbours_joined(*task.method, assignment, std::move(listed));
+  }
   if (best.size() > kMaxStages) return best;
 
   const std::uint64_t calls = kWork / std::max<std::uint64_t>(64, task.method->count);

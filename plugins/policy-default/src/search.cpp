@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "room.hpp"
 #include "timetable.hpp"
 
 namespace genie::policy {
@@ -540,6 +541,9 @@ std::vector<Candidate> candidates_of(const Task& task, bool thorough) {
   candidates.push_back(std::move(wanderer));
   candidates.insert(candidates.end(), improved.begin(), improved.end());
   std::ranges::stable_sort(candidates, {}, &Candidate::score);
+  if (!candidates.front().score.feasible() && task.method->count <= kMaxRanked)
+    if (auto found = make_room(task, estimator, {candidates.front().assignment, in_turns(task)}))
+      candidates.insert(candidates.begin(), *std::move(found));
   return candidates;
 }
 
