@@ -1,6 +1,7 @@
 // Frames over a data path: in order, whole, in memory that is used again; and peers that keep no rule.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <future>
@@ -90,24 +91,6 @@ bool holds(const Frame& frame, std::uint64_t id, std::size_t message, std::size_
 }
 
 }  // namespace
-
-TEST_CASE("free parts are given once, joined when they come back, and never given back twice") {
-  FreeParts parts(1024);
-  const auto a = parts.take(512), b = parts.take(256), c = parts.take(256);
-  REQUIRE(a);
-  REQUIRE(b);
-  REQUIRE(c);
-  CHECK_FALSE(parts.take(64));
-  CHECK(parts.give_back(*b));
-  CHECK_FALSE(parts.give_back(*b));
-  CHECK_FALSE(parts.give_back(7));
-  CHECK_FALSE(parts.take(512));
-  CHECK(parts.give_back(*a));
-  CHECK(parts.take(768) == 0);
-  CHECK(parts.give_back(0));
-  CHECK(parts.give_back(*c));
-  CHECK(parts.take(1024) == 0);
-}
 
 TEST_CASE("frames of all sizes arrive in order and whole, both ways at once, while some are held") {
   Pair pair = arena_pair();
@@ -269,10 +252,11 @@ TEST_CASE(
   Inbox at_first, at_second;
   std::mutex lock;
   std::vector<bool> asked;
-  first->start(at_first.on_frame(), at_first.on_lost(), [&](bool planned) {
+  const auto region = [&](bool planned) {
     const std::lock_guard hold(lock);
     asked.push_back(planned);
-  });
+  };
+  first->start(at_first.on_frame(), at_first.on_lost(), {.region = region, .copy = nullptr});
   second->start(at_second.on_frame(), at_second.on_lost());
   const std::vector<std::uint64_t> none = {100, 200}, sizes = {3'000'000, 3'000'000, 100};
   first->plan(none);  // they go inside messages
@@ -315,6 +299,79 @@ TEST_CASE("values that wait go out in the order of their slack, and pass nothing
   for (const Outgoing& frame : waiting)
     order.push_back(frame.id);
   CHECK(order == std::vector<std::uint64_t>{0, 2, 4, 3, 1, 5, 7, 6});
+}
+
+TEST_CASE(
+    "a payload that is made where the peer reads it is not copied, and its room comes back once both let "
+    "go") {
+  Pair pair = arena_pair();
+  datapath::Connection& path = *pair.first;
+  const auto first = std::make_shared<DataLink>(std::move(pair.first)),
+             second = std::make_shared<DataLink>(std::move(pair.second));
+  Inbox at_first, at_second;
+  std::atomic<int> copies{0};
+  first->start(at_first.on_frame(), at_first.on_lost(), {.region = nullptr, .copy = [&] { ++copies; }});
+  second->start(at_second.on_frame(), at_second.on_lost());
+  constexpr std::size_t kBytes = 3'000'000;
+  CHECK(first->reserve(kBytes) == nullptr);  // nothing is asked for
+  const std::vector<std::uint64_t> sizes = {kBytes};
+  first->plan(sizes);
+  std::shared_ptr<DataLink::Reserved> room;
+  const auto until = std::chrono::steady_clock::now() + 30s;
+  while (!room && std::chrono::steady_clock::now() < until)
+    room = first->reserve(kBytes);
+  REQUIRE(room);
+  CHECK(first->reserve(kBytes) == nullptr);  // half is for what nobody reserved
+  CHECK(first->reserve(100) == nullptr);
+  std::byte* const at = room->data();
+  CHECK(reinterpret_cast<std::uintptr_t>(at) % kPayloadAlign == 0);
+  const auto frame = [&](std::uint64_t id) {
+    const auto made = bytes(kBytes, id);
+    std::memcpy(at, made->data(), kBytes);
+    return Outgoing{
+        Type::value, id, std::string(40, static_cast<char>('a' + id % 26)), {{at, kBytes, 0, room}}};
+  };
+  const std::uint64_t written = path.traffic().bytes_written;
+  first->send(frame(1));
+  REQUIRE(at_second.wait_for(1));
+  CHECK(holds(at_second.frames[0], 1, 40, 0, kBytes));
+  CHECK(copies == 0);
+  CHECK(path.traffic().bytes_written - written < 1000);
+  // The same once more, while the peer has it: that is a copy.
+  first->send(frame(1));
+  REQUIRE(at_second.wait_for(2));
+  CHECK(holds(at_second.frames[1], 1, 40, 0, kBytes));
+  CHECK(copies == 1);
+  const auto comes_back = [&] {
+    std::shared_ptr<DataLink::Reserved> again;
+    const auto limit = std::chrono::steady_clock::now() + 30s;
+    while (!again && std::chrono::steady_clock::now() < limit)
+      again = first->reserve(kBytes);
+    return again;
+  };
+  SUBCASE("the peer first") {
+    at_second.frames.clear();
+    CHECK(std::memcmp(at, bytes(kBytes, 1)->data(), kBytes) == 0);
+    room = nullptr;
+    CHECK(comes_back());
+  }
+  SUBCASE("the maker first") {
+    room = nullptr;
+    CHECK(first->reserve(kBytes) == nullptr);
+    CHECK(holds(at_second.frames[0], 1, 40, 0, kBytes));
+    at_second.frames.clear();
+    CHECK(comes_back());
+  }
+  SUBCASE("after the end") {
+    first->send(frame(2));  // whether it still goes out or not
+    first->stop();
+    second->stop();
+    CHECK(first->reserve(kBytes) == nullptr);
+    std::memset(at, 1, kBytes);  // it is still there
+    room = nullptr;
+  }
+  first->stop();
+  second->stop();
 }
 
 TEST_CASE("a peer whose words are nonsense ends the link with one typed error") {

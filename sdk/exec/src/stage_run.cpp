@@ -63,15 +63,20 @@ void* StageRun::place(void* ctx, std::uint64_t output, genie_dtype dtype, std::i
       return nullptr;
     }
     const plan::Value* declared = run.declared(value);
-    KernelsDevice* kernels = declared != nullptr && declared->scalar ? nullptr : run.stage.kernels;
-    auto storage = Storage::allocate(kernels, bytes, Claim());
+    const bool number = declared != nullptr && declared->scalar.has_value();
+    std::shared_ptr<Storage> storage =
+        run.lend && !number ? run.lend(run.stage.outputs[output], bytes) : nullptr;
     if (!storage) {
-      placing.failed = std::move(storage).error();
-      return nullptr;
+      auto made = Storage::allocate(number ? nullptr : run.stage.kernels, bytes, Claim());
+      if (!made) {
+        placing.failed = std::move(made).error();
+        return nullptr;
+      }
+      storage = *std::move(made);
     }
     placing.placed += bytes;
-    placing.storages[output] = *storage;
-    return (*storage)->data();
+    placing.storages[output] = storage;
+    return storage->data();
   } catch (...) {
     return nullptr;  // out of memory: the executable then allocates, or fails, itself
   }
@@ -178,8 +183,8 @@ genie::Outcome StageRun::take(std::vector<genie_stage_output>& results, Placing&
     }
     if (result.tensor != nullptr && result.tensor->deleter != nullptr)
       result.tensor->deleter(std::exchange(result.tensor, nullptr));
-    if (held.tensor.storage && held.tensor.storage->kernels() == nullptr &&
-        result.origin == GENIE_OUTPUT_PLACED)
+    const plan::Value* type = declared(stage.outputs[i].value);
+    if (result.origin == GENIE_OUTPUT_PLACED && type != nullptr && type->scalar)
       held.tensor.kernels = nullptr;  // a number, in host memory
     held.here = true;
     learn_symbols(stage.outputs[i].value, held.tensor);

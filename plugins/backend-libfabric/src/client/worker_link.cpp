@@ -95,12 +95,13 @@ genie::Outcome WorkerLink::connect(const genie::Call& call, Dial how) {
     self->local_address_ = met->connection->local_address();
     const std::shared_ptr<Connection> connection = std::move(met->connection);
     if (self->checked_) connection->check_values();
-    connection->watch_regions([link = std::weak_ptr(self)](bool planned) {
+    const auto region = [link = std::weak_ptr(self)](bool planned) {
       const auto owner = link.lock();
       if (!owner) return;
       const std::lock_guard hold(owner->lock_);
       ++(planned ? owner->earlier_.arenas_planned : owner->earlier_.arenas_grown);
-    });
+    };
+    connection->count({.region = region, .copy = nullptr});
     const std::weak_ptr<Connection> weak = connection;
     connection->replace_handlers(
         [self, weak](Frame frame) {

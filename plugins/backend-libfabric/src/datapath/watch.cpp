@@ -65,8 +65,8 @@ void Watch::relax(std::unique_lock<std::mutex>& lock) {
   lock.lock();
 }
 
-void Watch::sleep(std::unique_lock<std::mutex>& lock, Deadline deadline) {
-  if (!watched_.before_sleep(interests())) return;
+bool Watch::sleep(std::unique_lock<std::mutex>& lock, Deadline deadline) {
+  if (!watched_.before_sleep(interests())) return false;
   const int descriptor = watched_.descriptor();
   Deadline until = std::min(deadline, Clock::now() + kLongestSleep);
   if (descriptor < 0) {
@@ -92,6 +92,7 @@ void Watch::sleep(std::unique_lock<std::mutex>& lock, Deadline deadline) {
     [[maybe_unused]] const auto taken = ::read(wake_.get(), &count, sizeof count);
   }
   watched_.after_sleep(alarm ? polled[1].revents : short{0});
+  return alarm;
 }
 
 }  // namespace genie::datapath

@@ -68,8 +68,8 @@ class Watch {
           spin_until = now + options_.spin;
         else if (now < spin_until)
           relax(lock);
-        else
-          sleep(lock, deadline);
+        else if (sleep(lock, deadline))
+          spin_until = Clock::now() + options_.spin;  // bytes move, though nothing has arrived whole
       }
     }
   }
@@ -97,7 +97,8 @@ class Watch {
   };
 
   void relax(std::unique_lock<std::mutex>& lock);
-  void sleep(std::unique_lock<std::mutex>& lock, Deadline deadline);
+  /// True if the descriptor ended it.
+  bool sleep(std::unique_lock<std::mutex>& lock, Deadline deadline);
   [[nodiscard]] unsigned interests() const;
 
   Watched& watched_;

@@ -172,17 +172,36 @@ void Connection::finish_frame() {
 }
 
 void Connection::send(Outgoing frame) {
-  boost::asio::dispatch(executor(), [this, self = shared_from_this(), frame = std::move(frame)]() mutable {
-    if (ended_ || end_when_sent_) return;
+  // A link is sent over from any thread, unless what was sent before is still on its way to the io thread.
+  if (DataLink* const link = open_link_.load();
+      link != nullptr && on_their_way_ == 0 && by_link(frame.type)) {
     frame.checked = checked_;
-    if (link_ && by_link(frame.type)) {
-      traffic_.sent_bytes += kHeaderBytes + frame.message.size() + frame.payload_bytes();
-      traffic_.sent_frames += 1;
-      return link_->send(std::move(frame));
-    }
-    queue_up(out_, std::move(frame), writing_ ? 1 : 0);
-    if (!writing_) write_next();
+    traffic_.sent_bytes += kHeaderBytes + frame.message.size() + frame.payload_bytes();
+    traffic_.sent_frames += 1;
+    return link->send(std::move(frame));
+  }
+  on_their_way_ += 1;
+  boost::asio::dispatch(executor(), [this, self = shared_from_this(), frame = std::move(frame)]() mutable {
+    send_now(std::move(frame));
+    on_their_way_ -= 1;
   });
+}
+
+void Connection::send_now(Outgoing frame) {
+  if (ended_ || end_when_sent_) return;
+  frame.checked = checked_;
+  if (link_ && by_link(frame.type)) {
+    traffic_.sent_bytes += kHeaderBytes + frame.message.size() + frame.payload_bytes();
+    traffic_.sent_frames += 1;
+    return link_->send(std::move(frame));
+  }
+  queue_up(out_, std::move(frame), writing_ ? 1 : 0);
+  if (!writing_) write_next();
+}
+
+std::shared_ptr<DataLink::Reserved> Connection::reserve(std::uint64_t bytes) const {
+  DataLink* const link = open_link_.load();
+  return link == nullptr ? nullptr : link->reserve(bytes);
 }
 
 Connection::~Connection() {
@@ -209,7 +228,8 @@ void Connection::begin(std::shared_ptr<DataLink> link) {
   const auto on_lost = [weak](genie::Error why) {
     if (const auto self = weak.lock()) self->lost_link(std::move(why));
   };
-  guarded([&] { link_->start(on_frame, on_lost, on_region_); });
+  guarded([&] { link_->start(on_frame, on_lost, counting_); });
+  if (!ended_) open_link_ = link_.get();
 }
 
 void Connection::plan(std::vector<std::uint64_t> payload_bytes) {
@@ -286,6 +306,7 @@ void Connection::close(genie::Error why) {
 
 void Connection::close_after_sending(genie::Error why) {
   boost::asio::dispatch(executor(), [this, self = shared_from_this(), why = std::move(why)]() mutable {
+    open_link_ = nullptr;
     end_when_sent_ = std::move(why);
     if (!writing_ && out_.empty()) end(*end_when_sent_);
   });
@@ -294,6 +315,7 @@ void Connection::close_after_sending(genie::Error why) {
 void Connection::end(genie::Error why) {
   if (ended_) return;
   ended_ = true;
+  open_link_ = nullptr;
   const auto self = shared_from_this();
   shut();
   if (link_) link_->stop();

@@ -53,8 +53,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void use(std::unique_ptr<datapath::Connection> path);
   /// Frames of these payloads will be under way at once: a data path makes room for them now. [any-thread]
   void plan(std::vector<std::uint64_t> payload_bytes);
-  /// Told of regions that were asked of the other side (DataLink::OnRegion). Before `use`, on the io thread.
-  void watch_regions(DataLink::OnRegion on_region) { on_region_ = std::move(on_region); }
+  /// Told of what is worth counting about the link. Before `use`, on the io thread.
+  void count(DataLink::Counting counting) { counting_ = std::move(counting); }
+  /// Room for a payload in memory that the other side sees, too (DataLink::reserve); null: none. [any-thread]
+  [[nodiscard]] std::shared_ptr<DataLink::Reserved> reserve(std::uint64_t bytes) const;
   /// What carries frames beside the socket; empty: nothing. On the io thread.
   [[nodiscard]] std::string data_path() const;
   [[nodiscard]] std::string local_address();
@@ -91,18 +93,21 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void begin(std::shared_ptr<DataLink> link);
   void came_by_link(Frame frame);
   void lost_link(genie::Error why);
+  void send_now(Outgoing frame);
   void write_next();
   void end(genie::Error why);
 
   Limits limits_ = kStranger;
   OnFrame on_frame_;
   OnClosed on_closed_;
-  DataLink::OnRegion on_region_;
+  DataLink::Counting counting_;
   std::array<std::byte, kHeaderBytes> header_in_{};
   Frame in_;
   std::array<std::byte, kHeaderBytes> header_out_{};
   std::deque<Outgoing> out_;
   std::shared_ptr<DataLink> link_;
+  std::atomic<DataLink*> open_link_{nullptr};  // link_, as long as frames take it
+  std::atomic<std::size_t> on_their_way_{0};   // frames that were given to the io thread
   bool writing_ = false;
   bool ended_ = false;
   std::atomic<bool> checked_{false};

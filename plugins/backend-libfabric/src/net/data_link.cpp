@@ -21,12 +21,10 @@ constexpr auto kPatience = std::chrono::seconds(60);
 constexpr auto kGlance = std::chrono::milliseconds(100);
 constexpr std::uint64_t kFirstRegion = std::uint64_t{4} << 20;
 constexpr std::uint64_t kLargestRegion = kTrusted.payload_bytes;
-/// What the message of a frame with a payload takes at most, as far as is planned.
-constexpr std::uint64_t kPlannedMessage = 1024;
-
-std::uint64_t aligned(std::uint64_t bytes) {
-  return (bytes + kPayloadAlign - 1) / kPayloadAlign * kPayloadAlign;
-}
+/// In memory that both sides see, larger payloads than this are copied once, into place, not twice, by way of the message queue…
+constexpr std::uint64_t kQueuedWhereShared = std::uint64_t{64} << 10;
+/// …and room is reserved for those that take longer to copy than to give back.
+constexpr std::uint64_t kLeastReserved = std::uint64_t{4} << 10;
 
 genie::Error broken(std::string_view how) {
   return problem(GENIE_INVALID_ARGUMENT, datapath::kBrokenRules,
@@ -40,6 +38,19 @@ std::vector<std::byte> word(Word what) {
 void append(std::vector<std::byte>& to, const void* from, std::size_t size) {
   const auto* bytes = static_cast<const std::byte*>(from);
   to.insert(to.end(), bytes, bytes + size);
+}
+
+std::vector<std::byte> inline_word(const Outgoing& frame) {
+  const auto head = encode(header_of(frame));
+  std::vector<std::byte> bytes = word(Word::inline_frame);
+  bytes.reserve(1 + head.size() + frame.message.size() + static_cast<std::size_t>(frame.payload_bytes()));
+  append(bytes, head.data(), head.size());
+  append(bytes, frame.message.data(), frame.message.size());
+  for (const Piece& piece : frame.payload) {
+    bytes.resize(bytes.size() + piece.gap);
+    append(bytes, piece.data, piece.size);
+  }
+  return bytes;
 }
 
 /// The first thing that goes wrong.
@@ -66,42 +77,14 @@ genie::Error damaged(const Frame& frame) {
                  "look at the network and the memory of both machines; nothing of it was used");
 }
 
-std::optional<std::uint64_t> FreeParts::take(std::uint64_t size) {
-  const auto fits = std::ranges::find_if(free_, [&](const auto& part) { return part.second >= size; });
-  if (fits == free_.end()) return std::nullopt;
-  const auto [offset, free] = *fits;
-  free_.erase(fits);
-  if (free > size) free_.emplace(offset + size, free - size);
-  taken_.emplace(offset, size);
-  return offset;
-}
-
-bool FreeParts::give_back(std::uint64_t offset) {
-  const auto taken = taken_.find(offset);
-  if (taken == taken_.end()) return false;
-  auto at = free_.emplace(offset, taken->second).first;
-  taken_.erase(taken);
-  if (const auto next = std::next(at); next != free_.end() && at->first + at->second == next->first) {
-    at->second += next->second;
-    free_.erase(next);
-  }
-  if (at != free_.begin()) {
-    if (const auto before = std::prev(at); before->first + before->second == at->first) {
-      before->second += at->second;
-      free_.erase(at);
-    }
-  }
-  return true;
-}
-
 DataLink::DataLink(std::unique_ptr<datapath::Connection> connection) : connection_(std::move(connection)) {}
 
 DataLink::~DataLink() {
   stop();
 }
 
-void DataLink::start(OnFrame on_frame, OnLost on_lost, OnRegion on_region) {
-  on_region_ = std::move(on_region);
+void DataLink::start(OnFrame on_frame, OnLost on_lost, Counting counting) {
+  counting_ = std::move(counting);
   on_frame_ = std::move(on_frame);
   on_lost_ = std::move(on_lost);
   try {
@@ -126,10 +109,11 @@ void DataLink::guarded(Work&& work) {
 }
 
 void DataLink::stop() {
+  std::deque<Outgoing> unsent;  // without the lock: to let go of what was reserved takes it
   {
     const std::lock_guard hold(lock_);
     if (std::exchange(stopped_, true)) return;
-    out_.clear();
+    unsent.swap(out_);
   }
   connection_->fail(genie::cancelled());
   changed_.notify_all();
@@ -156,7 +140,42 @@ void DataLink::lost(genie::Error why) {
 
 // --- out ---
 
+/// Whatever goes wrong here goes wrong again on the transmitting thread, which knows what to do then.
+bool DataLink::transmit_now(std::span<const std::byte> message) {
+  {
+    const std::lock_guard hold(lock_);
+    if (transmitting_ || stopped_ || failed_ || !words_.empty() || !out_.empty()) return false;
+    transmitting_ = true;
+  }
+  const bool sent = static_cast<bool>(connection_->send(message, datapath::Clock::now()));
+  bool more = false;
+  {
+    const std::lock_guard hold(lock_);
+    transmitting_ = false;
+    more = !words_.empty() || !out_.empty();
+  }
+  if (more) changed_.notify_all();
+  return sent;
+}
+
+void DataLink::count_copy(const Outgoing& frame) const {
+  if (counting_.copy && frame.type == Type::value && !frame.payload.empty() && connection_->facts().shared)
+    counting_.copy();
+}
+
+bool DataLink::fits_inline(std::uint64_t payload_bytes, std::uint64_t bytes_in_all) const {
+  const datapath::Facts& facts = connection_->facts();
+  return bytes_in_all <= facts.max_message && !(facts.shared && payload_bytes > kQueuedWhereShared);
+}
+
 void DataLink::send(Outgoing frame) {
+  const std::uint64_t payload_bytes = frame.payload_bytes();
+  if (payload_bytes < kLeastReserved &&
+      fits_inline(payload_bytes, 1 + kHeaderBytes + frame.message.size() + payload_bytes) &&
+      transmit_now(inline_word(frame))) {
+    count_copy(frame);
+    return;
+  }
   {
     const std::lock_guard hold(lock_);
     if (stopped_ || failed_) return;
@@ -165,25 +184,49 @@ void DataLink::send(Outgoing frame) {
   changed_.notify_all();
 }
 
+// --- room that is reserved ---
+
+DataLink::Reserved::Reserved(std::weak_ptr<DataLink> link, std::shared_ptr<datapath::RemoteRegion> region,
+                             std::byte* data, std::uint64_t size)
+    : link_(std::move(link)), region_(std::move(region)), data_(data), size_(size) {}
+
+DataLink::Reserved::~Reserved() {
+  if (const auto link = link_.lock()) link->release(data_);
+}
+
+std::shared_ptr<DataLink::Reserved> DataLink::reserve(std::uint64_t bytes) {
+  if (!connection_->facts().shared || bytes < kLeastReserved || bytes > kLargestRegion) return nullptr;
+  const std::lock_guard hold(lock_);
+  if (stopped_ || failed_) return nullptr;
+  auto room = peers_.reserve(bytes);
+  if (!room) return nullptr;
+  return std::make_shared<Reserved>(weak_from_this(), std::move(room->region), room->data, bytes);
+}
+
+void DataLink::release(const std::byte* reserved) {
+  {
+    const std::lock_guard hold(lock_);
+    peers_.release(reserved);
+  }
+  changed_.notify_all();
+}
+
 void DataLink::plan(std::span<const std::uint64_t> payload_bytes) {
   std::uint64_t bytes = 0;
   for (const std::uint64_t each : payload_bytes)
-    if (each + kHeaderBytes > connection_->facts().max_message)
-      bytes += std::min(kLargestRegion, aligned(each) + kPlannedMessage);
+    if (!fits_inline(each, each + kHeaderBytes) || (connection_->facts().shared && each >= kLeastReserved))
+      bytes += std::min(kLargestRegion, payload_aligned(each) + PeerMemory::kMessage);
   bytes = std::min(bytes, kLargestRegion);
   std::vector<std::byte> need = word(Word::need);
   append(need, &bytes, sizeof bytes);
   {
     const std::lock_guard hold(lock_);
     if (bytes == 0 || stopped_ || failed_) return;
-    std::uint64_t have = 0;
-    for (const Target& target : targets_)
-      have += target.region->size();
-    if (asked_ || have >= bytes) return;
+    if (asked_ || peers_.bytes() >= bytes) return;
     asked_ = true;
     words_.push_back(std::move(need));
   }
-  if (on_region_) on_region_(true);
+  if (counting_.region) counting_.region(true);
   changed_.notify_all();
 }
 
@@ -194,44 +237,49 @@ void DataLink::transmit() {
     std::optional<Outgoing> frame;
     {
       std::unique_lock hold(lock_);
-      changed_.wait(hold, [&] { return stopped_ || failed_ || !words_.empty() || !out_.empty(); });
+      changed_.wait(hold, [&] {
+        return stopped_ || failed_ || (!transmitting_ && (!words_.empty() || !out_.empty()));
+      });
       if (stopped_ || failed_) return;
       words.swap(words_);
       if (!out_.empty()) {
         frame = std::move(out_.front());
         out_.pop_front();
       }
+      transmitting_ = true;
     }
     Steps steps;
     for (const Bytes& each : words)
       if (steps.good()) steps.add(connection_->send(each, deadline_in(kPatience)));
     if (frame && steps.good()) steps.add(transmit_one(*frame));
     if (!steps.good()) return lost(steps.outcome().error());
+    const std::lock_guard hold(lock_);
+    transmitting_ = false;
   }
 }
 
 genie::Outcome DataLink::transmit_one(const Outgoing& frame) {
-  const Header header = header_of(frame);
-  const auto head = encode(header);
-  const std::uint64_t in_all = 1 + head.size() + frame.message.size() + header.payload_bytes;
-  if (in_all <= connection_->facts().max_message) {
-    std::vector<std::byte> bytes = word(Word::inline_frame);
-    bytes.reserve(static_cast<std::size_t>(in_all));
-    append(bytes, head.data(), head.size());
-    append(bytes, frame.message.data(), frame.message.size());
-    for (const Piece& piece : frame.payload) {
-      bytes.resize(bytes.size() + piece.gap);
-      append(bytes, piece.data, piece.size);
-    }
-    return connection_->send(bytes, deadline_in(kPatience));
+  const std::uint64_t payload_bytes = frame.payload_bytes();
+  const std::uint64_t payload_at = payload_aligned(frame.message.size());
+  genie::Expected<PeerMemory::Place> place = PeerMemory::Place{};
+  std::optional<PeerMemory::Place> reserved;
+  if (frame.payload.size() == 1 && frame.payload[0].gap == 0) {
+    const std::lock_guard hold(lock_);
+    reserved = peers_.announce(static_cast<const std::byte*>(frame.payload[0].data), payload_at);
   }
-  const std::uint64_t payload_at = aligned(frame.message.size());
-  auto place = place_for(aligned(payload_at + header.payload_bytes), frame.type);
-  if (!place) return std::move(place).error();
+  if (reserved) {
+    place = *reserved;
+  } else {
+    count_copy(frame);
+    if (fits_inline(payload_bytes, 1 + kHeaderBytes + frame.message.size() + payload_bytes))
+      return connection_->send(inline_word(frame), deadline_in(kPatience));
+    place = place_for(payload_aligned(payload_at + payload_bytes), frame.type);
+    if (!place) return std::move(place).error();
+  }
   std::shared_ptr<datapath::RemoteRegion> region;
   {
     const std::lock_guard hold(lock_);
-    region = targets_[place->region].region;
+    region = peers_.region(place->region);
   }
   std::vector<datapath::Transfer> transfers;
   Steps steps;
@@ -250,6 +298,7 @@ genie::Outcome DataLink::transmit_one(const Outgoing& frame) {
   write(frame.message.data(), frame.message.size(), 0, nullptr);
   std::uint64_t at = payload_at;
   for (const Piece& piece : frame.payload) {
+    if (reserved) break;
     // What lay in the gap before is no part of a frame that is checked.
     if (frame.checked) write(kNothing, piece.gap, at, nullptr);
     at += piece.gap;
@@ -257,6 +306,7 @@ genie::Outcome DataLink::transmit_one(const Outgoing& frame) {
     at += piece.size;
   }
   if (steps.good()) {
+    const auto head = encode(header_of(frame));
     std::vector<std::byte> bytes = word(Word::placed_frame);
     append(bytes, head.data(), head.size());
     append(bytes, &place->region, sizeof place->region);
@@ -269,18 +319,18 @@ genie::Outcome DataLink::transmit_one(const Outgoing& frame) {
   return steps.outcome();
 }
 
-genie::Expected<DataLink::Place> DataLink::place_for(std::uint64_t bytes, Type of) {
+genie::Expected<PeerMemory::Place> DataLink::place_for(std::uint64_t bytes, Type of) {
   std::unique_lock hold(lock_);
   for (;;) {
     if (failed_) return *failed_;
     if (stopped_) return genie::cancelled();
-    for (std::uint32_t region = 0; region < targets_.size(); ++region)
-      if (const auto offset = targets_[region].parts.take(bytes)) return Place{region, *offset};
+    if (const auto place = peers_.take(bytes)) return *place;
     if (!std::exchange(asked_, true)) {
       std::vector<std::byte> need = word(Word::need);
       append(need, &bytes, sizeof bytes);
       hold.unlock();
-      if (on_region_ && (of == Type::step || of == Type::value || of == Type::done)) on_region_(false);
+      if (counting_.region && (of == Type::step || of == Type::value || of == Type::done))
+        counting_.region(false);
       if (auto asked = connection_->send(need, deadline_in(kPatience)); !asked)
         return std::move(asked).error();
       hold.lock();
@@ -333,7 +383,7 @@ genie::Outcome DataLink::handle(std::span<const std::byte> message) {
       const auto region = rest.number<std::uint32_t>();
       const auto offset = rest.number<std::uint64_t>();
       const std::lock_guard hold(lock_);
-      if (!rest.complete() || region >= targets_.size() || !targets_[region].parts.give_back(offset))
+      if (!rest.complete() || !peers_.give_back({region, offset}))
         return broken("it gave back what it was never given");
       changed_.notify_all();
       return genie::Done{};
@@ -350,10 +400,9 @@ genie::Outcome DataLink::handle(std::span<const std::byte> message) {
       auto region = connection_->import(message.subspan(1 + sizeof number), deadline_in(kPatience));
       if (!region) return std::move(region).error();
       const std::lock_guard hold(lock_);
-      if (!rest.good() || number != targets_.size() || !asked_)
+      if (!rest.good() || number != peers_.regions() || !asked_)
         return broken("it gave a region that nobody asked for");
-      const std::uint64_t size = (*region)->size();
-      targets_.push_back({*std::move(region), FreeParts(size)});
+      peers_.add(*std::move(region));
       asked_ = false;
       changed_.notify_all();
       return genie::Done{};
@@ -410,8 +459,8 @@ genie::Outcome DataLink::take_placed(std::span<const std::byte> rest) {
   datapath::Reader reader(rest.subspan(kHeaderBytes));
   const auto region = reader.number<std::uint32_t>();
   const auto offset = reader.number<std::uint64_t>();
-  const std::uint64_t payload_at = aligned(header->message_bytes);
-  const std::uint64_t bytes = aligned(payload_at + header->payload_bytes);
+  const std::uint64_t payload_at = payload_aligned(header->message_bytes);
+  const std::uint64_t bytes = payload_aligned(payload_at + header->payload_bytes);
   if (!reader.complete() || region >= inbound_.size() || offset % kPayloadAlign != 0)
     return broken("a frame lies in no region");
   const std::shared_ptr<arena::Arena>& memory = inbound_[region].arena;
@@ -456,6 +505,10 @@ void DataLink::let_go(std::uint32_t region, std::uint64_t offset, std::uint64_t 
     const std::lock_guard hold(lock_);
     used_bytes_ -= bytes;
     if (stopped_ || failed_) return;
+  }
+  if (transmit_now(said)) return;
+  {
+    const std::lock_guard hold(lock_);
     words_.push_back(std::move(said));
   }
   changed_.notify_all();

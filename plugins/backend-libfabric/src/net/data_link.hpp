@@ -10,14 +10,16 @@
 //   u8 4 | u64 bytes                                       the sender needs a region of so many bytes
 //   u8 5 | u32 region | descriptor                         …which is this one
 //
-// Threads: one receives, one sends; send, stop and the destructor may be called from any. The handlers are called on the receiving
-// thread.
+// Where both sides see the same memory, a value's maker may write it there itself: `reserve` gives room for it before it is made, and a
+// frame whose payload lies there is announced, not copied.
+//
+// Threads: one receives, one sends what a caller could not send at once; send, reserve, stop and the destructor may be called from any.
+// on_frame and on_lost are called on the receiving thread.
 #pragma once
 
 #include <condition_variable>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -25,6 +27,7 @@
 #include <vector>
 
 #include "datapath/connection.hpp"
+#include "net/peer_memory.hpp"
 #include "protocol/frame.hpp"
 
 namespace genie::remote {
@@ -32,25 +35,37 @@ namespace genie::remote {
 /// A frame that is not what its sender made it: its checksum says so (GE0613).
 [[nodiscard]] genie::Error damaged(const Frame& frame);
 
-/// Which parts of a region are free. Parts are whole multiples of the payload's alignment.
-class FreeParts {
- public:
-  explicit FreeParts(std::uint64_t size) { free_.emplace(0, size); }
-  [[nodiscard]] std::optional<std::uint64_t> take(std::uint64_t size);
-  /// False for what was never taken.
-  [[nodiscard]] bool give_back(std::uint64_t offset);
-
- private:
-  std::map<std::uint64_t, std::uint64_t> free_;   // offset → size
-  std::map<std::uint64_t, std::uint64_t> taken_;  // likewise
-};
-
 class DataLink : public std::enable_shared_from_this<DataLink> {
  public:
   using OnFrame = std::function<void(Frame)>;
   using OnLost = std::function<void(genie::Error)>;
   /// A region was asked of the peer: as planned, or because a frame of a step did not fit into what there was.
   using OnRegion = std::function<void(bool planned)>;
+  /// The payload of a value was copied by the processor on its way into memory that both sides see. [any-thread]
+  using OnCopy = std::function<void()>;
+  /// What is worth counting.
+  struct Counting {
+    OnRegion region;
+    OnCopy copy;
+  };
+  /// Memory of the receiver's that a payload is written into before its frame is sent. Its bytes may be used here until it goes.
+  class Reserved {
+   public:
+    Reserved(std::weak_ptr<DataLink> link, std::shared_ptr<datapath::RemoteRegion> region, std::byte* data,
+             std::uint64_t size);
+    ~Reserved();
+    Reserved(const Reserved&) = delete;
+    Reserved& operator=(const Reserved&) = delete;
+    /// A multiple of 64.
+    [[nodiscard]] std::byte* data() const { return data_; }
+    [[nodiscard]] std::uint64_t size() const { return size_; }
+
+   private:
+    std::weak_ptr<DataLink> link_;
+    std::shared_ptr<datapath::RemoteRegion> region_;  // keeps the memory mapped
+    std::byte* data_;
+    std::uint64_t size_;
+  };
 
   explicit DataLink(std::unique_ptr<datapath::Connection> connection);
   ~DataLink();
@@ -58,9 +73,12 @@ class DataLink : public std::enable_shared_from_this<DataLink> {
   DataLink& operator=(const DataLink&) = delete;
 
   /// Begins to receive. Once.
-  void start(OnFrame on_frame, OnLost on_lost, OnRegion on_region = nullptr);
+  void start(OnFrame on_frame, OnLost on_lost, Counting counting = {});
   /// In the order of the calls, values with less slack before those with more. Does not block.
   void send(Outgoing frame);
+  /// Room for a payload in memory that both sides see; null where there is none now, or it is too small to be worth it. Sends nothing
+  /// and does not block. [any-thread]
+  [[nodiscard]] std::shared_ptr<Reserved> reserve(std::uint64_t bytes);
   /// Asks the peer for a region that frames of these payloads fit into at once, beside what there is, before any of them is sent.
   /// [any-thread]
   void plan(std::span<const std::uint64_t> payload_bytes);
@@ -70,19 +88,10 @@ class DataLink : public std::enable_shared_from_this<DataLink> {
   [[nodiscard]] const datapath::Facts& facts() const { return connection_->facts(); }
 
  private:
-  /// What the peer exposed, for us to write into.
-  struct Target {
-    std::shared_ptr<datapath::RemoteRegion> region;
-    FreeParts parts;
-  };
   /// What we exposed.
   struct Inbound {
     std::shared_ptr<arena::Arena> arena;
     std::shared_ptr<datapath::Region> region;
-  };
-  struct Place {
-    std::uint32_t region = 0;
-    std::uint64_t offset = 0;
   };
   using Bytes = std::vector<std::byte>;
 
@@ -95,22 +104,28 @@ class DataLink : public std::enable_shared_from_this<DataLink> {
   [[nodiscard]] genie::Outcome take_placed(std::span<const std::byte> rest);
   [[nodiscard]] genie::Outcome expose(std::uint64_t bytes);
   [[nodiscard]] genie::Outcome transmit_one(const Outgoing& frame);
-  [[nodiscard]] genie::Expected<Place> place_for(std::uint64_t bytes, Type of);
+  /// On the caller's thread, where nothing waits: false if it has to wait for its turn.
+  [[nodiscard]] bool transmit_now(std::span<const std::byte> message);
+  void count_copy(const Outgoing& frame) const;
+  [[nodiscard]] bool fits_inline(std::uint64_t payload_bytes, std::uint64_t bytes_in_all) const;
+  void release(const std::byte* reserved);
+  [[nodiscard]] genie::Expected<PeerMemory::Place> place_for(std::uint64_t bytes, Type of);
   void let_go(std::uint32_t region, std::uint64_t offset, std::uint64_t bytes);
   void lost(genie::Error why);
 
   const std::unique_ptr<datapath::Connection> connection_;
   OnFrame on_frame_;
   OnLost on_lost_;
-  OnRegion on_region_;
+  Counting counting_;
   std::vector<Inbound> inbound_;     // the receiving thread's
   std::uint64_t inbound_bytes_ = 0;  // likewise
 
   std::mutex lock_;  // guards the members below
   std::condition_variable changed_;
   std::deque<Outgoing> out_;
-  std::deque<Bytes> words_;  // messages of the receiving side, which go before the next frame
-  std::vector<Target> targets_;
+  std::deque<Bytes> words_;       // messages of the receiving side, which go before the next frame
+  bool transmitting_ = false;     // somebody gives words or a frame to the path just now
+  PeerMemory peers_;              // what the peer exposed, for us to write into
   std::uint64_t used_bytes_ = 0;  // of ours, by payloads that somebody holds
   bool asked_ = false;            // for a region that has not come yet
   bool stopped_ = false;

@@ -82,9 +82,12 @@ void WorkerClient::meet_peers(std::uint64_t request, const Compile& message) {
       if (program != self.programs_.end()) self.plan_ways(program->second);
       self.done(request, encode(meeting->ways));
     };
-    const auto count = [weak = weak_from_this()](bool planned) {
-      if (const auto self = weak.lock()) self->counters_.add(planned ? "arenas_planned" : "arenas_grown", 1);
-    };
+    // Where both workers see the same memory, a value gets there without a copy if its maker wrote it there. Devices of libfabric read
+    // values where they are.
+    const DataLink::Counting count{.region = counts_regions(), .copy = [weak = weak_from_this()] {
+                                     if (const auto self = weak.lock())
+                                       self->counters_.add("staging_copies", 1);
+                                   }};
     reach_(
         worker[0], path_wish(message.data_path), count,
         [post, met](const genie::Expected<PeerWay>& way) {
@@ -129,16 +132,19 @@ void WorkerClient::plan_ways(const ProgramState& program) {
     connection->plan(std::move(list));
 }
 
+const PeerWay* WorkerClient::way_to(std::uint64_t program, std::string_view device) const {
+  const auto at = programs_.find(program);
+  if (at == programs_.end()) return nullptr;
+  const auto peer = at->second.peers.find(device);
+  return peer == at->second.peers.end() || !peer->second.connection ? nullptr : &peer->second;
+}
+
 void WorkerClient::send_value(std::uint64_t program, std::string_view device, Outgoing frame) {
-  if (const auto at = programs_.find(program); at != programs_.end())
-    if (const auto peer = at->second.peers.find(device);
-        peer != at->second.peers.end() && peer->second.connection) {
-      counters_.add("values_sent_directly", 1);
-      counters_.add("values_sent_on_" + peer->second.found.path, 1);
-      // The arena is memory of the other's: bytes get there by a copy. Devices of libfabric read them where they are.
-      if (peer->second.found.path == "arena" && frame.payload_bytes() > 0) counters_.add("staging_copies", 1);
-      return peer->second.connection->send(std::move(frame));
-    }
+  if (const PeerWay* const way = way_to(program, device)) {
+    counters_.add("values_sent_directly", 1);
+    counters_.add("values_sent_on_" + way->found.path, 1);
+    return way->connection->send(std::move(frame));
+  }
   counters_.add("values_sent_through_client", 1);
   connection_->send(std::move(frame));
 }

@@ -367,7 +367,10 @@ genie::Outcome RemoteStep::compute(const exec::CompiledStage& stage) {
                      .room = room,
                      .step = message_.index,
                      .claimed = foreseen,
-                     .counters = *links_.counters};
+                     .counters = *links_.counters,
+                     .lend = [&](const exec::StageOutput& out, std::uint64_t bytes) {
+                       return room_there(stage, out.slot, bytes);
+                     }};
   if (auto done = run.execute(); !done) return done;
   *work = exec::Claim();
   if (auto held = run.account(); !held) return held;
@@ -375,6 +378,22 @@ genie::Outcome RemoteStep::compute(const exec::CompiledStage& stage) {
   for (const exec::StageOutput& out : stage.outputs)
     arrived_[out.slot] = true;
   return genie::Done{};
+}
+
+/// Not for what the client wants as well: it may be kept for long.
+std::shared_ptr<exec::Storage> RemoteStep::room_there(const exec::CompiledStage& stage, Index slot,
+                                                      std::uint64_t bytes) const {
+  if (stage.kernels->memory_kind() != GENIE_DEVICE_CPU || wanted_[slot] != 0 ||
+      method_->slots[slot].rewritten)
+    return nullptr;
+  for (const Index m : routes_->of_slot[slot]) {
+    const exec::Message& message = method_->messages[m];
+    if (message.to == kNone || here(method_->slots[message.to].device)) continue;
+    const auto& device = program_->program->device(method_->slots[message.to].device);
+    const std::shared_ptr<DataLink::Reserved> room = links_.reserve(device.spec().id, bytes);
+    return room ? exec::Storage::borrow(room->data(), room, exec::Claim()) : nullptr;
+  }
+  return nullptr;
 }
 
 genie::Outcome RemoteStep::pass_on(const exec::CompiledStage& stage) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "net/data_link.hpp"
 #include "protocol/messages.hpp"
 #include "protocol/own_call.hpp"
 #include "protocol/values.hpp"
@@ -23,6 +24,8 @@ struct StepLinks {
   std::function<bool()> yield;  ///< whether others wait for the executor
   std::function<void(std::function<void()>)> later;
   std::function<void(std::string_view device, Outgoing)> to_device;
+  /// Room at another worker's device for a value that will go there; null: none.
+  std::function<std::shared_ptr<DataLink::Reserved>(std::string_view device, std::uint64_t bytes)> reserve;
   std::function<void(Outgoing)> answer;                     ///< once: StepResult or Failed
   std::function<const Kept*(std::uint64_t)> kept;           ///< null for numbers that nobody has
   std::function<genie::Outcome(std::uint64_t, Kept)> keep;  ///< under the client's number
@@ -75,6 +78,9 @@ class RemoteStep : public std::enable_shared_from_this<RemoteStep> {
   [[nodiscard]] bool waits_for_client();
   void note(StepEvent::Kind kind, Index number, std::uint64_t bytes = 0);
   genie::Outcome compute(const exec::CompiledStage& stage);
+  /// Memory at the worker that an output goes to; null where it may as well be made here.
+  [[nodiscard]] std::shared_ptr<exec::Storage> room_there(const exec::CompiledStage& stage, Index slot,
+                                                          std::uint64_t bytes) const;
   /// What the stage made goes where it is wanted, and what nobody wants any more is given back.
   genie::Outcome pass_on(const exec::CompiledStage& stage);
   genie::Outcome may_go_on() const;

@@ -157,13 +157,13 @@ class Server::Visitor : public std::enable_shared_from_this<Server::Visitor> {
     }
     client_ = std::make_shared<WorkerClient>(
         server_.worker_, identity_mark(server_.authority_, identity), connection_,
-        [server = &server_](const Peer& peer, PathWish wish, DataLink::OnRegion on_region,
+        [server = &server_](const Peer& peer, PathWish wish, DataLink::Counting counting,
                             std::function<void(genie::Expected<PeerWay>)> answer,
                             std::function<void(genie::Error)> lost) {
           boost::asio::post(server->io_,
-                            [server, peer, wish = std::move(wish), on_region = std::move(on_region),
+                            [server, peer, wish = std::move(wish), counting = std::move(counting),
                              answer = std::move(answer),
-                             lost = std::move(lost)] { server->reach(peer, wish, on_region, answer, lost); });
+                             lost = std::move(lost)] { server->reach(peer, wish, counting, answer, lost); });
         });
     client_->begin();
   }
@@ -311,7 +311,7 @@ void Server::stop(std::uint64_t deadline_ns) {
 }
 
 /// Without keys, workers of one machine meet; the program's own invitation is the secret.
-void Server::reach(const Peer& peer, PathWish wish, DataLink::OnRegion on_region,
+void Server::reach(const Peer& peer, PathWish wish, DataLink::Counting counting,
                    std::function<void(genie::Expected<PeerWay>)> answer,
                    std::function<void(genie::Error)> lost) {
   const auto none = [](std::string why) {
@@ -323,10 +323,10 @@ void Server::reach(const Peer& peer, PathWish wish, DataLink::OnRegion on_region
   if (!to) return answer(none(to.error().message));
   Dial call{*std::move(to), tls_, peer.secret, Role::peer, peer.ticket};
   dial(io_, std::move(call),
-       [this, none, wish = std::move(wish), on_region = std::move(on_region), answer = std::move(answer),
+       [this, none, wish = std::move(wish), counting = std::move(counting), answer = std::move(answer),
         lost = std::move(lost)](genie::Expected<Greeted> met) mutable {
          if (!met) return answer(none(met.error().message));
-         met->connection->watch_regions(std::move(on_region));
+         met->connection->count(std::move(counting));
          find_way(std::move(met->connection), std::move(wish), worker_.asides, std::move(answer),
                   std::move(lost));
        });

@@ -33,7 +33,7 @@ class Server {
   void accept();
   void look_after();
   void end();
-  void reach(const Peer& peer, PathWish wish, DataLink::OnRegion on_region,
+  void reach(const Peer& peer, PathWish wish, DataLink::Counting counting,
              std::function<void(genie::Expected<PeerWay>)> answer, std::function<void(genie::Error)> lost);
 
   Worker& worker_;

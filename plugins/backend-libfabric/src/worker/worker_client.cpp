@@ -69,9 +69,13 @@ void WorkerClient::broken(std::string_view what) {
 }
 
 void WorkerClient::begin() {
-  connection_->watch_regions([weak = weak_from_this()](bool planned) {
+  connection_->count({.region = counts_regions(), .copy = nullptr});
+}
+
+DataLink::OnRegion WorkerClient::counts_regions() {
+  return [weak = weak_from_this()](bool planned) {
     if (const auto self = weak.lock()) self->counters_.add(planned ? "arenas_planned" : "arenas_grown", 1);
-  });
+  };
 }
 
 void WorkerClient::frame(Frame frame) {
@@ -254,6 +258,10 @@ void WorkerClient::step(Frame frame) {
   };
   links.to_device = [this, program](std::string_view device, Outgoing out) {
     send_value(program, device, std::move(out));
+  };
+  links.reserve = [this, program](std::string_view device, std::uint64_t bytes) {
+    const PeerWay* const way = way_to(program, device);
+    return way == nullptr ? nullptr : way->connection->reserve(bytes);
   };
   links.answer = [this, request](Outgoing out) {
     {

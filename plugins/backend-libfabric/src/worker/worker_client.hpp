@@ -26,7 +26,7 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
  public:
   /// Makes a way to another worker. It has no connection where the worker cannot be reached; an error: the data path that is forced
   /// leads not there. `lost`: it ended.
-  using ReachPeer = std::function<void(const Peer&, PathWish wish, DataLink::OnRegion on_region,
+  using ReachPeer = std::function<void(const Peer&, PathWish wish, DataLink::Counting counting,
                                        std::function<void(genie::Expected<PeerWay>)> answer,
                                        std::function<void(genie::Error)> lost)>;
 
@@ -121,6 +121,9 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
   void plan_ways(const ProgramState& program);
   void peer_lost(std::uint64_t program, const std::vector<std::string>& devices, const genie::Error& why);
   void send_value(std::uint64_t program, std::string_view device, Outgoing frame);
+  /// Null: values for this device go through the client.
+  [[nodiscard]] const PeerWay* way_to(std::uint64_t program, std::string_view device) const;
+  [[nodiscard]] DataLink::OnRegion counts_regions();
 
   Worker& worker_;
   const std::string identity_;

@@ -1,6 +1,7 @@
 // One stage's run through its kernels, and the delivery of outputs. Parts of a step (step.cpp).
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct StageRun {
   std::uint64_t step = 0;     ///< its number in the session, from 0
   std::uint64_t claimed = 0;  ///< bytes taken from the budget for what the stage computes
   Counters& counters;
+  /// Host memory for an output in place of the device's own, 64-byte aligned; null: the device's. Only for devices of host memory.
+  std::function<std::shared_ptr<Storage>(const StageOutput&, std::uint64_t bytes)> lend = nullptr;
 
   /// Calls the kernels; outputs go to their slots.
   [[nodiscard]] genie::Outcome execute();
