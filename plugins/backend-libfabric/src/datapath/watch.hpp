@@ -69,7 +69,8 @@ class Watch {
         else if (now < spin_until)
           relax(lock);
         else if (sleep(lock, deadline))
-          spin_until = Clock::now() + options_.spin;  // bytes move, though nothing has arrived whole
+          spin_until =
+              Clock::now() + kMoving * options_.spin;  // bytes move, though nothing has arrived whole
       }
     }
   }
@@ -81,6 +82,9 @@ class Watch {
 
  private:
   static constexpr unsigned kInterests = 4;
+  /// How many times as long to spin while something arrives: a megabyte takes that long, and whoever is woken in the middle of it may have
+  /// to share the sender's processor.
+  static constexpr int kMoving = 10;
   struct Waiting {
     Waiting(Watch& watch, unsigned interest);
     ~Waiting() { --watch_.waiting_[bit_]; }
