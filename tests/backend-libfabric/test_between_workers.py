@@ -99,7 +99,7 @@ def run_until_a_transfer_hangs(host, cluster, folder, lease_ms, **options):
     config = chain_config(folder, 2, rows=32768)
     config["run"]["repeat"] = 1000
     run = start_run(host, {**config, "backend": cluster.backend(**options)}, folder)
-    wait_for_computing(first, second)
+    wait_for_computing(run, first, second)
     second.kill(signal.SIGSTOP)
 
     used = []

@@ -54,15 +54,20 @@ def cpu_seconds(worker):
     return (int(fields[11]) + int(fields[12])) / 100
 
 
-def wait_for_computing(*workers, seconds=0.5):
+def wait_for_computing(run, *workers, seconds=0.5):
     before = [cpu_seconds(worker) for worker in workers]
-    wait_until(lambda: all(cpu_seconds(worker) > start + seconds for worker, start in zip(workers, before)), "the workers compute")
+
+    def computing():
+        assert run.poll() is None, run.communicate()
+        return all(cpu_seconds(worker) > start + seconds for worker, start in zip(workers, before))
+
+    wait_until(computing, "the workers compute")
 
 
 def test_a_killed_worker_is_one_error_within_a_second(host, cluster, slow, tmp_path, record_property):
     first, second = cluster.start("w0", "w1")
     run = start_run(host, {**slow, "backend": cluster.backend()}, tmp_path)
-    wait_for_computing(first, second)
+    wait_for_computing(run, first, second)
     second.kill()
     began = time.monotonic()
     out, err = run.communicate(timeout=60)
@@ -78,7 +83,7 @@ def test_a_killed_worker_is_one_error_within_a_second(host, cluster, slow, tmp_p
 def test_a_stopped_worker_is_an_error_at_its_lease(host, cluster, slow, tmp_path):
     first, second = cluster.start("w0", "w1", options={"lease_ms": 1000})
     run = start_run(host, {**slow, "backend": cluster.backend()}, tmp_path)
-    wait_for_computing(first, second)
+    wait_for_computing(run, first, second)
     second.kill(signal.SIGSTOP)
     began = time.monotonic()
     out, err = run.communicate(timeout=60)
@@ -99,11 +104,11 @@ def test_replan_goes_on_without_a_lost_worker_and_gives_the_same_bits(host, clus
     topology(tmp_path, [1 << 30] * 2)
     host.run({**config, "backend": {"plugin": EMULATION, "options": {"topology": "cluster.json"}}}, tmp_path, check=OK)
     expected = outputs(tmp_path)
-    workers = cluster.start("w0", "w1", options={"lease_ms": 500})
+    workers = cluster.start("w0", "w1", options={"lease_ms": 1000})
     config["backend"] = cluster.backend()
     config["run"]["on_worker_loss"] = "replan"
     run = start_run(host, config, tmp_path)
-    wait_for_computing(*workers, seconds=0.1)
+    wait_for_computing(run, *workers, seconds=0.1)
     workers[1].kill(number)
     out, err = run.communicate(timeout=120)
     assert run.returncode == OK, out + err
@@ -144,7 +149,7 @@ def test_sigterm_drains_and_ends_with_0(host, cluster, slow, tmp_path):
     config = {**slow, "hints": [], "backend": cluster.backend()}
     config["run"] = {**config["run"], "repeat": 1}
     run = start_run(host, config, tmp_path)
-    wait_for_computing(worker)
+    wait_for_computing(run, worker)
     assert worker.terminate() == 0
     run.communicate(timeout=60)
     # The step under way was finished: the client has its result.
@@ -172,9 +177,9 @@ def used_bytes(worker):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_dead_clients_memory_is_free_again(host, cluster, slow, tmp_path, number):
     """A killed one's at once, a stopped one's when its lease is over."""
-    (worker,) = cluster.start("w0", options={"lease_ms": 500})
+    (worker,) = cluster.start("w0", options={"lease_ms": 2000})
     run = start_run(host, {**slow, "hints": [], "backend": cluster.backend()}, tmp_path)
-    wait_for_computing(worker)
+    wait_for_computing(run, worker)
     assert used_bytes(worker) > 0
     run.send_signal(number)
     wait_until(lambda: used_bytes(worker) == 0, "the worker has given the client's memory back")
@@ -187,7 +192,7 @@ def test_what_does_not_fit_is_refused_by_name_before_anything_is_sent(host, clus
     (worker,) = cluster.start("w0", memory_bytes=110 << 20)
     config = {**slow, "hints": [], "backend": cluster.backend()}
     run = start_run(host, config, tmp_path)
-    wait_for_computing(worker)
+    wait_for_computing(run, worker)
     second = tmp_path / "second"
     second.mkdir()
     torch.manual_seed(1)
@@ -219,7 +224,7 @@ def test_three_clients_at_once_share_programs_and_nothing_else(host, cluster, tm
     # A fourth one holds the program from before the others come until they are gone.
     holder = {**config, "backend": cluster.backend(), "run": {**config["run"], "repeat": 1_000_000}}
     holding = start_run(host, holder, tmp_path, "holder.json")
-    wait_for_computing(*workers, seconds=0.1)
+    wait_for_computing(holding, *workers, seconds=0.1)
     held = [used_bytes(worker) for worker in workers]
     assert all(bytes > 0 for bytes in held)
     for home, run in [client(number) for number in range(3)]:
