@@ -21,7 +21,7 @@ import warnings
 import torch
 
 import libgenie
-import workers
+import real_workers
 
 VOCABULARY, WIDTH, HEADS, LAYERS, CONTEXT = 1000, 256, 4, 4, 128
 #: Seconds that one message may take.
@@ -111,7 +111,7 @@ class Genie:
         self.task, self.folder = task, pathlib.Path(task["folder"])
 
     def program(self, archive, inputs):
-        return contextlib.closing(libgenie.Program(pathlib.Path(self.task["build"]), workers.run_config(archive, self.task["backend"]), self.folder, inputs))
+        return contextlib.closing(libgenie.Program(pathlib.Path(self.task["build"]), real_workers.run_config(archive, self.task["backend"]), self.folder, inputs))
 
     @contextlib.contextmanager
     def adding(self, x, trips):
@@ -246,7 +246,7 @@ class Gloo:
                 distributed.send(torch.add(given, 1, out=back) if count else step(given), 0)
 
 
-SIDES = {"torch here": Here, "genie here": Genie, **{path: Genie for path in workers.PATHS}, **{way: Rpc for way in RPC}, "grpc": Grpc, "gloo": Gloo}
+SIDES = {"torch here": Here, "genie here": Genie, **{path: Genie for path in real_workers.PATHS}, **{way: Rpc for way in RPC}, "grpc": Grpc, "gloo": Gloo}
 
 
 # --- measuring ---
@@ -275,7 +275,7 @@ def measured(task, run, repeat):
 
 def cpu_ns(task):
     """Processor time of this end and of the other."""
-    return time.process_time_ns(), workers.cpu_ns(task["server_pid"]) if task["server_pid"] else 0
+    return time.process_time_ns(), real_workers.cpu_ns(task["server_pid"]) if task["server_pid"] else 0
 
 
 def idle(task):

@@ -23,11 +23,11 @@ import tempfile
 
 import fabric
 import figures
-import workers
+import real_workers
 
 sys.path.insert(0, str(figures.ROOT / "python"))
 
-PATHS = [path for path in workers.PATHS if path != "tls"]
+PATHS = [path for path in real_workers.PATHS if path != "tls"]
 PEERS = {"rpc-tcp": "torch RPC, TCP", "rpc-multi": "torch RPC, several TCP", "rpc-shm": "torch RPC, shared memory", "grpc": "gRPC", "gloo": "Gloo"}
 HERE = {"torch here": "torch, in this process", "genie here": "genie, in this process"}
 STEP = "decoding step"
@@ -77,7 +77,7 @@ def tell(process, task):
 
 
 def hear(process, folder, role, seconds):
-    line = workers.next_line(process, seconds)
+    line = real_workers.next_line(process, seconds)
     if line:
         return json.loads(line)
     try:
@@ -112,12 +112,12 @@ class Bench:
             stack.callback((self.folder / "meeting").unlink, missing_ok=True)
             client = stack.enter_context(end("ask", side, self.folder))
             if side in PATHS:
-                (worker,), backend = stack.enter_context(workers.serving(self.options.build, self.folder))
-                task |= {"backend": backend(**workers.PATHS[side]), "server_pid": worker.process.pid}
+                (worker,), backend = stack.enter_context(real_workers.serving(self.options.build, self.folder))
+                task |= {"backend": backend(**real_workers.PATHS[side]), "server_pid": worker.process.pid}
             elif side in PEERS:
                 server = stack.enter_context(end("serve", side, self.folder))
                 tell(server, task)
-                task |= {"address": hear(server, self.folder, "serve", workers.PATIENCE), "server_pid": server.pid}
+                task |= {"address": hear(server, self.folder, "serve", real_workers.PATIENCE), "server_pid": server.pid}
             tell(client, task)
             return hear(client, self.folder, "ask", LIMIT)
 

@@ -21,7 +21,7 @@ import time
 import fabric
 import figures
 import libgenie
-import workers
+import real_workers
 
 sys.path.insert(0, str(figures.ROOT / "python"))
 
@@ -101,7 +101,7 @@ def counters(program):
 class Bench:
     def __init__(self, options, folder):
         self.options, self.folder, self.missing, self.models = options, folder, {}, 0
-        self.trust = {path: folder / ("keys" if path == "tls" else "token") for path in workers.PATHS}
+        self.trust = {path: folder / ("keys" if path == "tls" else "token") for path in real_workers.PATHS}
         for each in set(self.trust.values()):
             each.mkdir()
 
@@ -116,10 +116,10 @@ class Bench:
 
     def program(self, saved, backend=None):
         archive, x = saved
-        return libgenie.Program(self.options.build, workers.run_config(archive, backend), self.folder, {"x": x})
+        return libgenie.Program(self.options.build, real_workers.run_config(archive, backend), self.folder, {"x": x})
 
     def serving(self, path, **more):
-        return workers.serving(self.options.build, self.trust[path], tls=path == "tls", **more)
+        return real_workers.serving(self.options.build, self.trust[path], tls=path == "tls", **more)
 
     def paths(self):
         return [path for path in self.options.paths if path not in self.missing]
@@ -135,7 +135,7 @@ class Bench:
                 _, backends[tls] = stack.enter_context(self.serving("tls" if tls else "control"))
             for path in self.paths():
                 try:
-                    made[path] = self.program(saved, backends[path == "tls"](**workers.PATHS[path]))
+                    made[path] = self.program(saved, backends[path == "tls"](**real_workers.PATHS[path]))
                 except SystemExit as why:  # this machine has no such path
                     self.missing[path] = str(why)
                     continue
@@ -166,7 +166,7 @@ class Bench:
             with self.serving(path, memory_bytes=2 * size + 64 * MIB) as (_, backend):
                 row = {"path": path, "bytes": size}
                 for name in ("cold", "warm"):
-                    program = self.program(saved, backend(**workers.PATHS[path]))
+                    program = self.program(saved, backend(**real_workers.PATHS[path]))
                     report = json.loads(program.text("report"))
                     program.close()
                     row |= {f"{name}_ns": report["time"]["wall"]["prepare_ns"], f"{name}_bytes_sent": report["counters"]["weight_bytes_sent"]}
@@ -179,7 +179,7 @@ class Bench:
             times = []
             for turn in range(self.options.turns):
                 with self.serving(path) as ((worker,), backend):
-                    program = self.program(saved, backend(**workers.PATHS[path]))
+                    program = self.program(saved, backend(**real_workers.PATHS[path]))
                     program()
                     killed = []
 
@@ -204,13 +204,13 @@ class Bench:
         saved = self.save(chain(1))
         for path in self.paths():
             with self.serving(path) as ((worker,), backend):
-                program = self.program(saved, backend(**workers.PATHS[path]))
+                program = self.program(saved, backend(**real_workers.PATHS[path]))
                 program()
                 time.sleep(min(0.5, seconds))  # what ends after a step
-                began, here, there = time.perf_counter_ns(), time.process_time_ns(), workers.cpu_ns(worker.process.pid)
+                began, here, there = time.perf_counter_ns(), time.process_time_ns(), real_workers.cpu_ns(worker.process.pid)
                 time.sleep(seconds)
                 wall = time.perf_counter_ns() - began
-                yield {"path": path, "here": (time.process_time_ns() - here) / wall, "there": (workers.cpu_ns(worker.process.pid) - there) / wall}
+                yield {"path": path, "here": (time.process_time_ns() - here) / wall, "there": (real_workers.cpu_ns(worker.process.pid) - there) / wall}
                 program.close()
 
     def raw(self):
@@ -262,7 +262,7 @@ def text_of(result):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, default=figures.ROOT / "build", help="build tree with libgenie and bench/raw_fabric")
-    parser.add_argument("--paths", nargs="+", choices=workers.PATHS, default=list(workers.PATHS), help="ways to the worker (default: all)")
+    parser.add_argument("--paths", nargs="+", choices=real_workers.PATHS, default=list(real_workers.PATHS), help="ways to the worker (default: all)")
     parser.add_argument("--turns", type=int, default=5, help="turns that each side takes (default: 5)")
     parser.add_argument("--local-ms", type=float, nargs="*", default=[0.1, 1, 5, 50], help="about what steps take in this process (default: 0.1 1 5 50)")
     parser.add_argument("--sizes", type=int, nargs="*", default=[MIB, 16 * MIB, 64 * MIB], help="bytes that go there and come back")

@@ -280,6 +280,40 @@ TEST_CASE(
   second->stop();
 }
 
+TEST_CASE("who plans hears of it once: when there is room, when none is needed, or when none will be") {
+  Pair pair = arena_pair();
+  const auto first = std::make_shared<DataLink>(std::move(pair.first));
+  Inbox at_first;
+  first->start(at_first.on_frame(), at_first.on_lost());
+  std::atomic<int> heard{0};
+  const std::vector<std::uint64_t> none = {100}, sizes = {3'000'000};
+  first->plan(none, [&] { ++heard; });
+  CHECK(heard == 1);
+  std::promise<void> over;
+  first->plan(sizes, [&] { ++heard; });
+  first->plan(sizes, [&] { over.set_value(); });
+  SUBCASE("the peer goes away") {
+    pair.second = nullptr;
+  }
+  SUBCASE("the link is stopped") {
+    first->stop();
+  }
+  SUBCASE("the peer gives it") {
+    const auto second = std::make_shared<DataLink>(std::move(pair.second));
+    Inbox at_second;
+    second->start(at_second.on_frame(), at_second.on_lost());
+    REQUIRE(over.get_future().wait_for(30s) == std::future_status::ready);
+    CHECK(first->reserve(100'000));
+    second->stop();
+    first->stop();
+    CHECK(heard == 2);
+    return;
+  }
+  CHECK(over.get_future().wait_for(30s) == std::future_status::ready);
+  first->stop();
+  CHECK(heard == 2);
+}
+
 TEST_CASE("values that wait go out in the order of their slack, and pass nothing else") {
   std::deque<Outgoing> waiting;
   const auto put = [&](std::uint64_t id, std::optional<std::uint64_t> slack) {
@@ -315,11 +349,10 @@ TEST_CASE(
   constexpr std::size_t kBytes = 3'000'000;
   CHECK(first->reserve(kBytes) == nullptr);  // nothing is asked for
   const std::vector<std::uint64_t> sizes = {kBytes};
-  first->plan(sizes);
-  std::shared_ptr<DataLink::Reserved> room;
-  const auto until = std::chrono::steady_clock::now() + 30s;
-  while (!room && std::chrono::steady_clock::now() < until)
-    room = first->reserve(kBytes);
+  std::promise<void> planned;
+  first->plan(sizes, [&] { planned.set_value(); });
+  REQUIRE(planned.get_future().wait_for(30s) == std::future_status::ready);
+  auto room = first->reserve(kBytes);
   REQUIRE(room);
   CHECK(first->reserve(kBytes) == nullptr);  // half is for what nobody reserved
   CHECK(first->reserve(100) == nullptr);

@@ -232,10 +232,12 @@ void Connection::begin(std::shared_ptr<DataLink> link) {
   if (!ended_) open_link_ = link_.get();
 }
 
-void Connection::plan(std::vector<std::uint64_t> payload_bytes) {
-  boost::asio::dispatch(executor(), [self = shared_from_this(), sizes = std::move(payload_bytes)] {
-    if (self->link_ && !self->ended_) self->link_->plan(sizes);
-  });
+void Connection::plan(std::vector<std::uint64_t> payload_bytes, std::function<void()> then) {
+  boost::asio::dispatch(
+      executor(), [self = shared_from_this(), sizes = std::move(payload_bytes), then = std::move(then)] {
+        if (self->link_ && !self->ended_) return self->link_->plan(sizes, then);
+        if (then) then();
+      });
 }
 
 /// Of damage only this side knows.

@@ -51,8 +51,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// From now on all frames but those of the lease go over the link, which ends with the connection.
   /// [any-thread]
   void use(std::unique_ptr<datapath::Connection> path);
-  /// Frames of these payloads will be under way at once: a data path makes room for them now. [any-thread]
-  void plan(std::vector<std::uint64_t> payload_bytes);
+  /// Frames of these payloads will be under way at once: a data path makes room for them now. `then` is called once, on any thread: when
+  /// there is room, or will be none. [any-thread]
+  void plan(std::vector<std::uint64_t> payload_bytes, std::function<void()> then = nullptr);
   /// Told of what is worth counting about the link. Before `use`, on the io thread.
   void count(DataLink::Counting counting) { counting_ = std::move(counting); }
   /// Room for a payload in memory that the other side sees, too (DataLink::reserve); null: none. [any-thread]

@@ -117,6 +117,7 @@ void DataLink::stop() {
   }
   connection_->fail(genie::cancelled());
   changed_.notify_all();
+  tell_of_region();
   for (std::thread* thread : {&receiver_, &transmitter_}) {
     if (!thread->joinable()) continue;
     // A handler that lets the last reference go is on one of these threads.
@@ -135,6 +136,7 @@ void DataLink::lost(genie::Error why) {
   }
   changed_.notify_all();
   connection_->fail(why);
+  tell_of_region();
   on_lost_(std::move(why));
 }
 
@@ -211,7 +213,18 @@ void DataLink::release(const std::byte* reserved) {
   changed_.notify_all();
 }
 
-void DataLink::plan(std::span<const std::uint64_t> payload_bytes) {
+/// Whether one came or none will.
+void DataLink::tell_of_region() {
+  std::vector<std::function<void()>> waiting;
+  {
+    const std::lock_guard hold(lock_);
+    waiting.swap(when_it_comes_);
+  }
+  for (const auto& then : waiting)
+    then();
+}
+
+void DataLink::plan(std::span<const std::uint64_t> payload_bytes, std::function<void()> then) {
   std::uint64_t bytes = 0;
   for (const std::uint64_t each : payload_bytes)
     if (!fits_inline(each, each + kHeaderBytes) || (connection_->facts().shared && each >= kLeastReserved))
@@ -219,15 +232,18 @@ void DataLink::plan(std::span<const std::uint64_t> payload_bytes) {
   bytes = std::min(bytes, kLargestRegion);
   std::vector<std::byte> need = word(Word::need);
   append(need, &bytes, sizeof bytes);
+  bool ask = false;
   {
     const std::lock_guard hold(lock_);
-    if (bytes == 0 || stopped_ || failed_) return;
-    if (asked_ || peers_.bytes() >= bytes) return;
-    asked_ = true;
-    words_.push_back(std::move(need));
+    const bool wanted = bytes != 0 && !stopped_ && !failed_ && peers_.bytes() < bytes;
+    ask = wanted && !asked_;
+    asked_ = asked_ || wanted;
+    if (ask) words_.push_back(std::move(need));
+    if (wanted && then) when_it_comes_.push_back(std::exchange(then, nullptr));
   }
-  if (counting_.region) counting_.region(true);
-  changed_.notify_all();
+  if (ask && counting_.region) counting_.region(true);
+  if (ask) changed_.notify_all();
+  if (then) then();
 }
 
 void DataLink::transmit() {
@@ -399,12 +415,15 @@ genie::Outcome DataLink::handle(std::span<const std::byte> message) {
       const auto number = rest.number<std::uint32_t>();
       auto region = connection_->import(message.subspan(1 + sizeof number), deadline_in(kPatience));
       if (!region) return std::move(region).error();
-      const std::lock_guard hold(lock_);
-      if (!rest.good() || number != peers_.regions() || !asked_)
-        return broken("it gave a region that nobody asked for");
-      peers_.add(*std::move(region));
-      asked_ = false;
+      {
+        const std::lock_guard hold(lock_);
+        if (!rest.good() || number != peers_.regions() || !asked_)
+          return broken("it gave a region that nobody asked for");
+        peers_.add(*std::move(region));
+        asked_ = false;
+      }
       changed_.notify_all();
+      tell_of_region();
       return genie::Done{};
     }
   }

@@ -80,8 +80,8 @@ class DataLink : public std::enable_shared_from_this<DataLink> {
   /// and does not block. [any-thread]
   [[nodiscard]] std::shared_ptr<Reserved> reserve(std::uint64_t bytes);
   /// Asks the peer for a region that frames of these payloads fit into at once, beside what there is, before any of them is sent.
-  /// [any-thread]
-  void plan(std::span<const std::uint64_t> payload_bytes);
+  /// `then` is called once, on any thread: when it is there, when none is wanted, or when the link is over. [any-thread]
+  void plan(std::span<const std::uint64_t> payload_bytes, std::function<void()> then = nullptr);
   /// Nothing is sent or received any more; frames that arrived stay good.
   void stop();
 
@@ -112,6 +112,7 @@ class DataLink : public std::enable_shared_from_this<DataLink> {
   [[nodiscard]] genie::Expected<PeerMemory::Place> place_for(std::uint64_t bytes, Type of);
   void let_go(std::uint32_t region, std::uint64_t offset, std::uint64_t bytes);
   void lost(genie::Error why);
+  void tell_of_region();
 
   const std::unique_ptr<datapath::Connection> connection_;
   OnFrame on_frame_;
@@ -128,6 +129,7 @@ class DataLink : public std::enable_shared_from_this<DataLink> {
   PeerMemory peers_;              // what the peer exposed, for us to write into
   std::uint64_t used_bytes_ = 0;  // of ours, by payloads that somebody holds
   bool asked_ = false;            // for a region that has not come yet
+  std::vector<std::function<void()>> when_it_comes_;
   bool stopped_ = false;
   std::optional<genie::Error> failed_;
   std::thread receiver_;

@@ -42,8 +42,8 @@ void WorkerClient::meet_peers(std::uint64_t request, const Compile& message) {
   }
   meeting->open = workers.size();
   if (workers.empty()) {
-    plan_ways(programs_.find(message.program)->second);
-    return done(request, encode(meeting->ways));
+    return plan_ways(programs_.find(message.program)->second,
+                     [this, request, meeting] { done(request, encode(meeting->ways)); });
   }
   /// False when the client is gone.
   const auto post = [weak = weak_from_this()](std::function<void(WorkerClient&)> work) {
@@ -79,8 +79,11 @@ void WorkerClient::meet_peers(std::uint64_t request, const Compile& message) {
         self.forget_program(number);
         return self.failed(request, *meeting->failed);
       }
-      if (program != self.programs_.end()) self.plan_ways(program->second);
-      self.done(request, encode(meeting->ways));
+      const auto answer = [client = &self, request, meeting] {
+        client->done(request, encode(meeting->ways));
+      };
+      if (program == self.programs_.end()) return answer();
+      self.plan_ways(program->second, answer);
     };
     // Where both workers see the same memory, a value gets there without a copy if its maker wrote it there. Devices of libfabric read
     // values where they are.
@@ -100,8 +103,9 @@ void WorkerClient::meet_peers(std::uint64_t request, const Compile& message) {
   }
 }
 
-/// Room for what one call sends at the sizes that the schedule assumes: to each worker as values, to the client as one answer.
-void WorkerClient::plan_ways(const ProgramState& program) {
+/// Room for what one call sends at the sizes that the schedule assumes: to each worker as values, to the client as one answer. `then`,
+/// on the executor: the first step finds it.
+void WorkerClient::plan_ways(const ProgramState& program, std::function<void()> then) {
   const exec::Program& ready = *program.ready->program;
   std::map<Connection*, std::vector<std::uint64_t>> most;  // of all methods
   const auto total = [](const std::vector<std::uint64_t>& sizes) {
@@ -128,8 +132,17 @@ void WorkerClient::plan_ways(const ProgramState& program) {
     for (auto& [connection, list] : sizes)
       if (total(list) > total(most[connection])) most[connection] = std::move(list);
   }
+  if (most.empty()) return then();
+  const auto to_come = std::make_shared<std::size_t>(most.size());
+  const auto one_less = [weak = weak_from_this(), to_come, then = std::move(then)] {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->worker_.executor.post([self, to_come, then] {
+      if (--*to_come == 0) self->guarded(then);
+    });
+  };
   for (auto& [connection, list] : most)
-    connection->plan(std::move(list));
+    connection->plan(std::move(list), one_less);
 }
 
 const PeerWay* WorkerClient::way_to(std::uint64_t program, std::string_view device) const {

@@ -118,7 +118,7 @@ class WorkerClient : public std::enable_shared_from_this<WorkerClient> {
   void forget_session(std::uint64_t number);
   [[nodiscard]] PathWish path_wish(const std::string& of_client) const;
   void meet_peers(std::uint64_t request, const Compile& message);
-  void plan_ways(const ProgramState& program);
+  void plan_ways(const ProgramState& program, std::function<void()> then);
   void peer_lost(std::uint64_t program, const std::vector<std::string>& devices, const genie::Error& why);
   void send_value(std::uint64_t program, std::string_view device, Outgoing frame);
   /// Null: values for this device go through the client.
