@@ -451,6 +451,10 @@ TEST_CASE("a peer whose words are nonsense ends the link with one typed error") 
     begin(4, false);
     put(~std::uint64_t{0});
   }
+  SUBCASE("a region without a number") {
+    begin(5, false);
+    put(std::uint16_t{0});
+  }
   SUBCASE("a region in no known form") {
     begin(5, false);
     put(std::uint32_t{0});

@@ -413,12 +413,12 @@ genie::Outcome DataLink::handle(std::span<const std::byte> message) {
     }
     case Word::region: {
       const auto number = rest.number<std::uint32_t>();
+      if (!rest.good()) return broken("a region without a number");
       auto region = connection_->import(message.subspan(1 + sizeof number), deadline_in(kPatience));
       if (!region) return std::move(region).error();
       {
         const std::lock_guard hold(lock_);
-        if (!rest.good() || number != peers_.regions() || !asked_)
-          return broken("it gave a region that nobody asked for");
+        if (number != peers_.regions() || !asked_) return broken("it gave a region that nobody asked for");
         peers_.add(*std::move(region));
         asked_ = false;
       }
