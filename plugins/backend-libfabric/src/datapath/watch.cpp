@@ -79,7 +79,8 @@ bool Watch::sleep(std::unique_lock<std::mutex>& lock, Deadline deadline) {
   asleep_ = true;
   lock.unlock();
   int ready = 0;
-  if (descriptor >= 0 && false_alarms_ > 0)
+  const bool mends = descriptor >= 0 && false_alarms_ > 0;
+  if (mends)
     watched_.mend_descriptor();
   else
     ready = ::ppoll(polled.data(), descriptor < 0 ? 1 : 2, &left, nullptr);
@@ -92,7 +93,7 @@ bool Watch::sleep(std::unique_lock<std::mutex>& lock, Deadline deadline) {
     [[maybe_unused]] const auto taken = ::read(wake_.get(), &count, sizeof count);
   }
   watched_.after_sleep(alarm ? polled[1].revents : short{0});
-  return alarm;
+  return alarm || mends;
 }
 
 }  // namespace genie::datapath

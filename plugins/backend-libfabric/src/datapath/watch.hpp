@@ -24,6 +24,8 @@ class Watched {
   virtual bool look() = 0;
   /// About to sleep for these interests (a set of bits that the watched gives meaning to). False: look again at once.
   virtual bool before_sleep(unsigned interests) = 0;
+  /// Whether bytes of transfers that this side began are under way: soon there is news.
+  [[nodiscard]] virtual bool moving() const { return false; }
   /// [no lock] In place of a sleep on the descriptor, when that would wake at once for nothing: mends it, for at most a moment.
   virtual void mend_descriptor() {}
   /// After the sleep, with what happened to the descriptor.
@@ -45,7 +47,7 @@ class Watch {
                           Done&& done) {
     if (done()) return true;
     const Waiting waiting(*this, interest);
-    auto spin_until = Clock::now() + options_.spin;
+    auto spin_until = Clock::now() + spin();
     for (;;) {
       if (on_watch_) {
         if (done()) return true;
@@ -65,10 +67,10 @@ class Watch {
         const auto now = Clock::now();
         if (now >= deadline) return false;
         if (news)
-          spin_until = now + options_.spin;
+          spin_until = now + spin();
         else if (now < spin_until)
           relax(lock);
-        else if (sleep(lock, deadline))
+        else if (sleep(lock, deadline) || watched_.moving())
           spin_until =
               Clock::now() + kMoving * options_.spin;  // bytes move, though nothing has arrived whole
       }
@@ -82,7 +84,7 @@ class Watch {
 
  private:
   static constexpr unsigned kInterests = 4;
-  /// How many times as long to spin while something arrives: a megabyte takes that long, and whoever is woken in the middle of it may have
+  /// How many times as long to spin while something arrives or leaves: a megabyte takes that long, and whoever is woken in the middle of it may have
   /// to share the sender's processor.
   static constexpr int kMoving = 10;
   struct Waiting {
@@ -100,8 +102,11 @@ class Watch {
     Watch& watch_;
   };
 
+  [[nodiscard]] std::chrono::nanoseconds spin() const {
+    return watched_.moving() ? kMoving * options_.spin : options_.spin;
+  }
   void relax(std::unique_lock<std::mutex>& lock);
-  /// True if the descriptor ended it.
+  /// True if the descriptor ended it, now or the last time.
   bool sleep(std::unique_lock<std::mutex>& lock, Deadline deadline);
   [[nodiscard]] unsigned interests() const;
 

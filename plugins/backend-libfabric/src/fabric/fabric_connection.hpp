@@ -84,6 +84,7 @@ class FabricConnection final : public datapath::Connection, private datapath::Wa
 
   bool look() override;
   bool before_sleep(unsigned interests) override;
+  [[nodiscard]] bool moving() const override { return moves_ > 0; }
   void mend_descriptor() override;
   void after_sleep(short events) override;
   [[nodiscard]] int descriptor() const override { return endpoint_->wait_descriptor(); }
