@@ -38,7 +38,7 @@ COLUMNS = {
                 *(f"{side}_{kind}" for side in ("eager", "products", "genie", "close", "emulated", "onnx") for kind in ("ns", "cpu_ns")),
                 *(ratio + kind for ratio in ("genie_to_eager", "emulated_to_genie", "genie_to_onnx", "products_to_eager", "close_to_eager", "close_to_onnx")
                   for kind in ("", "_cpu"))},
-    "fabric": {"path", "what", "size", "ours_s", "limit_s", "ratio"},
+    "fabric": {"path", "what", "size", "ours_s", "limit_s", "ratio", "spin_s", "sleep_s"},
     "accuracy": {"model", "placement", "link", "held_out", "measured_ns", "emulated_ns", "model_ns"},
     "remote": {"what", "path", "here_ns", "remote_ns", "ratio", "wire_bytes_per_step", "wire_messages_per_step"},
     "peers": {"what", "side", "median_ns", "least_ns", "cpu_ns", "tcp_bytes", "to_genie", "least_to_genie", "right"},
