@@ -69,6 +69,16 @@ def test_plugins_lists_all_in_tree_plugins(host, bert, tmp_path):
         assert f"org.genie.{name}" in out
 
 
+@pytest.mark.parametrize("called", ["genie-host", "another-name"])
+def test_the_host_finds_its_plugins_when_it_is_found_through_path(host, tmp_path, called):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / called).symlink_to(host.binary)
+    environment = {name: value for name, value in host.environment.items() if name != "GENIE_PLUGIN_PATH"}
+    done = subprocess.run([called, "plugins"], cwd=tmp_path, env={**environment, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"},
+                          executable=shutil.which(called, path=str(tmp_path / "bin")), capture_output=True, text=True)
+    assert done.returncode == OK and "org.genie.kernels-aten" in done.stdout, done.stdout + done.stderr
+
+
 def test_explain_tells_the_story_of_a_code(host, bert, tmp_path):
     bert["run"]["colour"] = "red"
     code = CODE.search(host.run(bert, tmp_path, check=USAGE).text).group()
