@@ -71,14 +71,26 @@ plan::Diagnostic problem(std::string code, std::string message, const fs::path& 
   return diagnostic;
 }
 
+/// The file that this code is in; empty if that is not to be found. Of the executable the loader knows only what it was called as,
+/// which is no path where it was found through PATH.
+fs::path own_file() {
+  Dl_info here{};
+  Dl_info executable{};
+  if (::dladdr(reinterpret_cast<const void*>(&find_install_folder), &here) == 0 || !here.dli_fname) return {};
+  std::error_code error;
+  const bool alone = ::dladdr(reinterpret_cast<const void*>(::getauxval(AT_PHDR)), &executable) != 0 &&
+                     executable.dli_fbase == here.dli_fbase;
+  fs::path found = alone ? fs::read_symlink("/proc/self/exe", error) : fs::canonical(here.dli_fname, error);
+  return error ? fs::path() : found;
+}
+
 }  // namespace
 
 fs::path find_install_folder() {
-  Dl_info info{};
-  if (::dladdr(reinterpret_cast<const void*>(&find_install_folder), &info) == 0 || !info.dli_fname) return {};
   std::error_code error;
-  const fs::path folder = fs::canonical(info.dli_fname, error).parent_path();
-  if (error) return {};
+  const fs::path file = own_file();
+  if (file.empty()) return {};
+  const fs::path folder = file.parent_path();
   if (const fs::path installed = folder / "genie" / "plugins"; fs::is_directory(installed, error))
     return installed;
   // A build tree: Meson keeps what it knows of it beside.
