@@ -95,6 +95,7 @@ Expected<std::shared_ptr<datapath::Region>> FabricConnection::expose(std::shared
                                     by_address ? memory->memory().address : 0, (*made)->key()};
   const std::uint64_t exposure = next_exposure_++;
   exposures_.emplace(exposure, *std::move(made));
+  exposed_.push_back(memory);
   return std::shared_ptr<datapath::Region>(
       std::make_shared<FabricRegion>(std::move(memory), encode(descriptor), anchor_, exposure));
 }

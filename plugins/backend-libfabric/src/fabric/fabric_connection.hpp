@@ -121,6 +121,8 @@ class FabricConnection final : public datapath::Connection, private datapath::Wa
   [[nodiscard]] genie::Error late(std::string_view what) const;
   [[nodiscard]] genie::Error operation_problem(std::string_view what, std::int64_t result) const;
 
+  // Memory that the peer could reach: a write of its that has begun goes on until the endpoint is closed. So this goes after that.
+  std::vector<std::shared_ptr<arena::Arena>> exposed_;
   std::unique_ptr<Endpoint> endpoint_;
   const std::uint64_t id_;
   datapath::Facts facts_;
